@@ -119,7 +119,8 @@ def _make_requests(runner: web.AppRunner) -> None:
             headers = CIMultiDict(message.headers)
             del headers["Expect"]
             message = message._replace(headers=CIMultiDictProxy(headers))
-        return make(message, *more, _cls=RequestWithDefaults)
+        # `make` is Application._make_request. The protocol of its type lacks the parameter.
+        return make(message, *more, _cls=RequestWithDefaults)  # type: ignore[call-arg]
 
     runner.server.request_factory = request
 

@@ -85,18 +85,6 @@ async def test_a_token_is_accepted_in_header_query_and_cookie(secure: WebClient)
     assert (status, "cookie" in document["detail"]) == (401, True)
 
 
-@pytest.mark.parametrize("query", ["", "?access_token="])
-@pytest.mark.parametrize("header", [{}, {"Authorization": ""}, {"Authorization": " "}])
-async def test_an_empty_header_does_not_let_a_cookie_change_anything(
-    secure: WebClient, header: dict[str, str], query: str
-) -> None:
-    cookie = {"Cookie": f"headrace_token={token_of(ALICE.public_key, 'streams:write')}"}
-    path = f"/v1/streams{query}"
-    assert (await ask(secure, "GET", path, header | cookie))[0] == 200
-    assert (await ask(secure, "POST", path, header | cookie, json=BODY))[0] == 401
-    assert (await ask(secure, "POST", path, {"Authorization": "Basic a"} | cookie))[0] == 401
-
-
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
