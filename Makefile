@@ -50,7 +50,7 @@ bench: $(VENV)/dev.done ## run the benchmarks of docs/benchmarks.md (CASES='stor
 chaos: $(VENV)/dev.done ## run the whole system with random faults, and check it (SEED=7 DURATION=60 REDIS=sentinel); fails on a violation
 	@$(BIN)/python -m tests.chaos
 
-soak: $(VENV)/dev.done ## run the system under constant load for an hour (DURATION=3600); fails if memory or descriptors grow
+soak: $(VENV)/dev.done ## run the system under constant load for an hour (DURATION=3600 FLOOD=1); fails if a service grows or events come late
 	@$(BIN)/python -m tests.soak
 
 audit: $(VENV)/dev.done ## look for known vulnerabilities of the pinned packages; fails if there is one

@@ -34,12 +34,16 @@ class ApiCallers:
         self._world = world
         self._rng = rng
         self._ended = False
+        self._callers = callers
         self._login()
-        self._tasks = [asyncio.create_task(self._call()) for _ in range(callers)]
+        self._tasks = [asyncio.create_task(self._call(n)) for n in range(callers)]
 
     def _login(self) -> None:
-        bearer = token("operator", scope="admin", at=time.time(), name="api_callers")
-        self._headers = {"Authorization": f"Bearer {bearer}"}
+        """Get the tokens. Each caller has an account of its own, and so its own rate limit."""
+        self._headers = [
+            {"Authorization": f"Bearer {token(name, scope='admin', at=time.time(), name=name)}"}
+            for name in (f"operator-{n}" for n in range(self._callers))
+        ]
 
     async def end(self) -> None:
         """Stop. Each caller first waits for the answer to its current command."""
@@ -47,7 +51,7 @@ class ApiCallers:
         async with asyncio.timeout(60):
             await asyncio.gather(*self._tasks)
 
-    async def _call(self) -> None:
+    async def _call(self, caller: int) -> None:
         mine: list[str] = []
         while not self._ended:
             if len(mine) < 3 or self._rng.random() < 0.1:
@@ -56,7 +60,7 @@ class ApiCallers:
                 action = self._rng.choices(_ACTIONS, _WEIGHTS)[0]
                 path = f"streams/{self._rng.choice(mine)}/{action}"
                 body = {"amount": str(self._rng.randint(1, 10**6))} if action == "top-up" else {}
-            status, document = await self.insist(path, body)
+            status, document = await self.insist(path, body, caller)
             if status < 300:
                 self.acks.append(_ack(path, document))
                 if path == "streams":
@@ -75,7 +79,9 @@ class ApiCallers:
             "depositedAmount": str(self._rng.randint(10**5, 10**6)),
         }
 
-    async def insist(self, path: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    async def insist(
+        self, path: str, body: Mapping[str, Any], caller: int = 0
+    ) -> tuple[int, dict[str, Any]]:
         """Repeat a request until it is answered.
 
         Returns 2xx, or a 4xx that refuses it, with the document.
@@ -83,7 +89,7 @@ class ApiCallers:
         key = uuid.UUID(int=self._rng.getrandbits(128))
         while True:
             self.tries += 1
-            headers = self._headers | {"Idempotency-Key": str(key)}
+            headers = self._headers[caller] | {"Idempotency-Key": str(key)}
             try:
                 status, document = await self.post(path, body, headers)
             except (aiohttp.ClientError, TimeoutError, OSError):
@@ -100,7 +106,7 @@ class ApiCallers:
         """Send one request, through the proxy of one of the APIs."""
         api = self._rng.choice(APIS)
         url = f"http://127.0.0.1:{self._world.proxies['clients', api].port}/v1/{path}"
-        headers = headers or self._headers
+        headers = headers or self._headers[0]
         async with self._world.session.post(
             url, json=body or None, headers=headers, timeout=_TIMEOUT
         ) as answer:

@@ -155,3 +155,15 @@ class RedisSingle:
         if self._process:
             self._process.kill()
             await self._gone(self._process)
+
+
+class RedisDirect(RedisSingle):
+    """The same server without proxies, for measurements: a proxy in a busy test adds a delay."""
+
+    def __init__(self, folder: Path, services: tuple[str, ...]) -> None:
+        super().__init__(folder, services)
+        self.proxies = {}
+
+    def url_for(self, service: str) -> str:
+        """The URL of the server, with the service's user."""
+        return self._url(service.partition("-")[0], self.port)

@@ -1,4 +1,7 @@
-"""A soak: the whole system under steady load, without faults. It must lose and leak nothing."""
+"""A soak: the whole system under steady load, without faults. It must lose and leak nothing.
+
+With a flood, one account also attacks it all the time (tests.attacks.flood).
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,23 @@ import asyncio
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.domain.position import START, parse_position
-from shared.journal.reader import Journal, JournalPage
-from shared.journal.wire import JournalEntry
+from deploy.simulator.chain import accounts
 from shared.runtime.tasks import cancel
+from tests.attacks.flood import FloodPlan, FloodResult
+from tests.attacks.helpers import flooding, measuring
+from tests.attacks.live import LivePlan, LiveResult
+from tests.chaos.redis_single import RedisDirect
 from tests.chaos.report import Report
 from tests.chaos.run import Run
-from tests.chaos.world import KEYS, SERVICES, World, world
+from tests.chaos.world import APIS, FANOUTS, KEYS, SECRET, SERVICES, World, token, world
 from tests.soak.gauges import ProcessSamples, count_keys, raise_failures, watch
+from tests.soak.recorder import JournalRecorder
 from tests.soak.slope import line, without_warm_up
 from tests.support.pace import last
 
@@ -29,14 +37,25 @@ MOST_DESCRIPTORS = 5.0
 """Growth after the warm-up that is accepted, because the heap of Python takes long to settle.
 A leak of 1 KB for each event would be twenty times as much in an hour."""
 
+MOST_MILLISECONDS = 10.0
+"""The goal for 99 % of all live deliveries, from the commit to an ordinary client."""
+
+_LIMITS = {"RATE_LIMIT_SUBJECT": "1200"}
+"""The limit by address stays off, because all clients of a soak have the same address."""
+
 
 @dataclass(slots=True)
 class SoakResult:
-    """The result: the report of the run, samples by process, and keys of Redis by kind."""
+    """The result: the report of the run, samples by process, and keys of Redis by kind.
+
+    `live` are the delivery times of events that have nothing to do with the flood.
+    """
 
     report: Report
     samples: dict[str, ProcessSamples] = field(default_factory=dict)
     keys: Counter[str] = field(default_factory=Counter)
+    live: list[LiveResult] = field(default_factory=list)
+    flood: list[FloodResult] = field(default_factory=list)
 
     @property
     def growing(self) -> list[str]:
@@ -51,15 +70,27 @@ class SoakResult:
                     found.append(name)
         return found
 
+    @property
+    def late(self) -> bool:
+        """Whether live events came later than the goal allows."""
+        return any(each.p99 > MOST_MILLISECONDS for each in self.live)
+
 
 async def soak(
-    folder: Path, *, seconds: float, every: float = 5.0, seed: int = 1, **environment: str
+    folder: Path,
+    *,
+    seconds: float,
+    every: float = 5.0,
+    seed: int = 1,
+    flood: bool = False,
+    **environment: str,
 ) -> SoakResult:
     """`every` is the number of seconds between samples. `environment` goes to the services."""
     rng = random.Random(seed)
     result = SoakResult(Report(seed, seconds))
-    settings: dict[str, Any] = {"SOURCE": "auto", "JOURNAL_MAX_LENGTH": str(JOURNAL)} | environment
-    async with world(folder, seed, **settings) as system:
+    settings: dict[str, Any] = {"SOURCE": "auto", "JOURNAL_MAX_LENGTH": str(JOURNAL)}
+    settings |= (_LIMITS if flood else {}) | environment
+    async with world(folder, seed, RedisDirect, **settings) as system:
         chaos_run = Run(system, rng, result.report)
         async with chaos_run.connected_clients():
             pids = {name: system.running[name].pid for name in SERVICES}
@@ -69,54 +100,31 @@ async def soak(
                 asyncio.create_task(watch(pids, result.samples, every)),
                 asyncio.create_task(recorder.record()),
             ]
-            ends = time.monotonic() + seconds
-            while time.monotonic() < ends:
-                await last(min(1.0, seconds / 10))
-                await raise_failures(*tasks)
-            await cancel(tasks[0])
+            async with _helpers(system, result, flood, seconds):
+                ends = time.monotonic() + seconds
+                while time.monotonic() < ends:
+                    await last(min(1.0, seconds / 10))
+                    await raise_failures(*tasks)
+                await cancel(tasks[0])
             result.keys = await count_keys(system.redis, KEYS.journal.removesuffix("journal"))
             await chaos_run.judge(30, recorder.read_all)
             await cancel(tasks[1])
     return result
 
 
-class JournalRecorder:
-    """Keeps the whole journal with little memory, because Redis trims the journal's old end."""
-
-    def __init__(self, system: World, chaos_run: Run) -> None:
-        self.journal: list[JournalEntry] = []
-        self._reader = Journal(system.redis, KEYS)
-        self._chaos_run = chaos_run
-        self._bodies: dict[str, str] = {}
-        self._seen: Counter[str] = Counter()
-
-    async def record(self) -> None:
-        """Read new entries until cancelled."""
-        while True:
-            await self._read()
-            self._share_bodies()
-            await last(1.0)
-
-    async def read_all(self) -> list[JournalEntry]:
-        """All entries up to now."""
-        await self._read()
-        return self.journal
-
-    async def _read(self) -> None:
-        """Read the new entries. If some were already trimmed, the check reports them as lost."""
-        while True:
-            after = parse_position(self.journal[-1].position) if self.journal else START
-            match await self._reader.after(after):
-                case JournalPage(entries, _):
-                    self.journal += entries
-                case _:
-                    return
-
-    def _share_bodies(self) -> None:
-        """Let all clients share one copy of the text of each event."""
-        for client in self._chaos_run.clients:
-            for n in range(self._seen[client.name], len(client.frames)):
-                frame = client.frames[n]
-                body = self._bodies.setdefault(frame.body, frame.body)
-                client.frames[n] = replace(frame, body=body)
-            self._seen[client.name] = len(client.frames)
+@asynccontextmanager
+async def _helpers(
+    system: World, result: SoakResult, flood: bool, seconds: float
+) -> AsyncIterator[None]:
+    """Measure live deliveries and, if wanted, flood. Both connect to the services directly."""
+    apis, fanouts = ([system.running[name].port for name in names] for names in (APIS, FANOUTS))
+    plan = FloodPlan(
+        apis, fanouts, secret=SECRET, victim=accounts.address("alice"), token=accounts.TOKEN
+    )
+    bearer = token("measure", scope="events:all", seconds=seconds + 600, at=time.time(), name="m")
+    live = LivePlan(fanouts, "all=true", bearer, without=plan.account)
+    async with AsyncExitStack() as stack:
+        measured = await stack.enter_async_context(measuring(live))
+        flooded = await stack.enter_async_context(flooding(plan)) if flood else []
+        yield
+    result.live, result.flood = measured, flooded

@@ -1,0 +1,79 @@
+"""Processes beside the services: one floods them, one measures the delivery of live events."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.attacks.flood import FloodPlan, FloodResult
+from tests.attacks.live import LivePlan, LiveResult
+
+_ROOT = Path(__file__).parents[2]
+
+
+class Helper:
+    """A process that runs a plan from stdin until stdin ends. Then `result` is what it printed."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.result: dict[str, Any] = {}
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    async def end(self) -> None:
+        """Close stdin, and wait for the result."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        output, _ = await self._process.communicate()
+        assert self._process.returncode == 0, f"it ended with {self._process.returncode}"
+        self.result = orjson.loads(output)
+
+
+@asynccontextmanager
+async def _helper(module: str, plan: dict[str, Any]) -> AsyncIterator[Helper]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        cwd=_ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin
+    try:
+        process.stdin.write(orjson.dumps(plan) + b"\n")
+        helper = Helper(process)
+        yield helper
+        await helper.end()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@asynccontextmanager
+async def flooding(plan: FloodPlan) -> AsyncIterator[list[FloodResult]]:
+    """Flood meanwhile. The list has the result afterwards."""
+    results: list[FloodResult] = []
+    async with _helper("tests.attacks.flood", asdict(plan)) as helper:
+        yield results
+    results.append(FloodResult(**helper.result))
+
+
+@asynccontextmanager
+async def measuring(plan: LivePlan) -> AsyncIterator[list[LiveResult]]:
+    """Measure live deliveries meanwhile. The list has the result afterwards."""
+    results: list[LiveResult] = []
+    async with _helper("tests.attacks.live", asdict(plan)) as helper:
+        yield results
+    results.append(LiveResult(**helper.result))
