@@ -136,6 +136,7 @@ def _assemble(
 
     registry = SubscriberRegistry(
         backlog_bytes=settings.backlog_bytes,
+        total_backlog_bytes=settings.total_backlog_bytes,
         write_seconds=settings.write_seconds,
         on_disconnect=on_disconnect,
     )

@@ -17,6 +17,10 @@ SUBSCRIPTIONS = Gauge(
     "headrace_fanout_subscriptions", "Subscribed topics, summed over all connections"
 )
 BACKLOG = Gauge("headrace_fanout_backlog_bytes", "Unsent bytes buffered for slow subscribers")
+SLOW = Gauge(
+    "headrace_fanout_slow_bytes",
+    "Bytes held for slow subscribers: their backlogs and 96 KB each in the kernel",
+)
 EVENTS = at_zero(
     Counter("headrace_fanout_events_total", "Events published by the feed", ["via"]),
     ("channel", "journal"),

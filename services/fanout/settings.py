@@ -24,7 +24,10 @@ class FanoutSettings(CommonSettings, CorsSettings):
         description="networks (CIDR) of proxies whose X-Forwarded-For is trusted, comma-separated",
     )
     connections_per_user: int = Field(
-        0, ge=0, description="connections of one account over all replicas; 0 = no limit"
+        100,
+        ge=0,
+        description="connections of one account over all replicas; 0 = no limit; in "
+        "AUTH_MODE=open nobody has an account, so there is no limit",
     )
     connections_per_ip: int = Field(
         0,
@@ -69,6 +72,12 @@ class FanoutSettings(CommonSettings, CorsSettings):
         1 << 20,
         ge=1024,
         description="most unsent bytes buffered for a subscriber; with more it is disconnected",
+    )
+    total_backlog_bytes: int = Field(
+        128 << 20,
+        ge=1024,
+        description="most bytes held for all slow subscribers of a process: their backlogs, and "
+        "96 KB each in the kernel; with more, the slowest are disconnected",
     )
     write_seconds: float = Field(
         20.0,

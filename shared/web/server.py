@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -23,11 +22,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from shared.runtime import tracing as traces
 from shared.runtime.tasks import run_until_first
 from shared.web.default_headers import RequestWithDefaults
+from shared.web.listening import BACKLOG, listen
 
 log = structlog.get_logger()
 
-_BACKLOG = 4096
-"""Connections that the kernel queues until the service accepts them."""
 _LINE_BYTES = 72 << 10
 """Bytes of the longest line of a request: 64 KB from the client, and what a gateway adds."""
 _HEAD_SECONDS = 10.0
@@ -75,7 +73,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    sock = _bind(host, port)
+    sock = listen(host, port)
     head_timeout = RequestHeadTimeout()
     app.middlewares.insert(0, head_timeout.middleware())
     runner = web.AppRunner(
@@ -83,7 +81,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
         access_log=None,
         handler_cancellation=True,
         keepalive_timeout=_IDLE_SECONDS,
-        tcp_keepalive=False,  # because `_bind` sets it on the listening socket
+        tcp_keepalive=False,  # because `listen` sets it on the listening socket
         shutdown_timeout=1.0,  # seconds; short, because SSE connections have left aiohttp
         max_line_size=_LINE_BYTES,  # a subscription may list thousands of streams in its URL
         max_field_size=_LINE_BYTES,  # a token may list thousands of topics
@@ -92,7 +90,7 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
     _make_requests(runner)
     watch = asyncio.create_task(head_timeout.run(runner))
     try:
-        await web.SockSite(runner, sock, backlog=_BACKLOG).start()
+        await web.SockSite(runner, sock, backlog=BACKLOG).start()
         tune_gc()
         log.info("listening", host=host, port=sock.getsockname()[1])
         await stopping.wait()
@@ -170,24 +168,6 @@ async def _drain(
         log.exception("drain_failed")
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Logs an error and exits with code 1 when the address cannot be used.
-
-    `::` listens on IPv6 and IPv4 if the machine supports both.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    both = host == "::" and socket.has_dualstack_ipv6()
-    try:
-        sock = socket.create_server(
-            (host, port), backlog=_BACKLOG, family=family, dualstack_ipv6=both
-        )
-    except OSError as error:
-        log.error("cannot_listen", host=host, port=port, error=str(error))
-        raise SystemExit(1) from None
-    _detect_dead_peers(sock)
-    return sock
-
-
 def tune_gc() -> None:
     """Run the cyclic garbage collector rarely.
 
@@ -196,13 +176,3 @@ def tune_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 20)
-
-
-def _detect_dead_peers(sock: socket.socket) -> None:
-    """Close connections to vanished peers within a minute. Accepted sockets inherit the options."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 45_000)

@@ -83,7 +83,9 @@ async def start_behind_proxy(start: StartReplica, proxy: TcpProxy) -> StartRepli
 
 @pytest.fixture
 async def registry() -> AsyncIterator[SubscriberRegistry]:
-    registry = SubscriberRegistry(backlog_bytes=10_000, write_seconds=20.0)
+    registry = SubscriberRegistry(
+        backlog_bytes=10_000, total_backlog_bytes=1 << 20, write_seconds=20.0
+    )
     yield registry
     registry.hub.check()
     registry.close()

@@ -107,7 +107,7 @@ class FakeSubscriber(Subscriber):
         self.writes.append(self.parser.feed(frame))
         assert not self.parser.unfinished, "frames stay whole"
 
-    def close(self) -> None:
+    def close(self, *, reset: bool = False) -> None:
         """Mark it as closed. There is no descriptor to close."""
         self.fd = -1
 

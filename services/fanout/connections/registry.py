@@ -27,6 +27,7 @@ class SubscriberRegistry:
         self,
         *,
         backlog_bytes: int,
+        total_backlog_bytes: int,
         write_seconds: float,
         on_disconnect: Callable[[Subscriber, int, Reason], None] = lambda *_: None,
     ) -> None:
@@ -45,6 +46,7 @@ class SubscriberRegistry:
             self.disconnect,
             self._poller.waiting,
             backlog_bytes=backlog_bytes,
+            total_backlog_bytes=total_backlog_bytes,
             write_seconds=write_seconds,
         )
         self.count = 0
@@ -88,7 +90,7 @@ class SubscriberRegistry:
         self._table[subscriber.fd] = None
         self.slow.discard(subscriber)
         topics = self.hub.remove(subscriber)
-        subscriber.close()
+        subscriber.close(reset=reason == Goodbye.SLOW)
         self.count -= 1
         metrics.DISCONNECTS.labels(reason).inc()
         metrics.CONNECTIONS.set(self.count)

@@ -1,7 +1,10 @@
 """Slow clients: subscribers with a backlog, and when they are disconnected.
 
 A client is disconnected when its backlog is larger than BACKLOG_BYTES, or when it accepts no data
-for WRITE_SECONDS. So a slow client never delays the others and never uses much memory.
+for WRITE_SECONDS. When all slow clients together need more than TOTAL_BACKLOG_BYTES, the slowest
+are disconnected. So slow clients never delay the others and never use much memory.
+
+See docs/decisions/0071-unsent-bytes-are-bounded.md.
 """
 
 from __future__ import annotations
@@ -13,6 +16,11 @@ from services.fanout import metrics
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.reasons import EndReason
 from shared.web.problems import Goodbye
+
+_KERNEL_BYTES = 96 << 10
+"""What the kernel holds at most for a client that reads nothing. Measured: 88,000 bytes."""
+_BURST_SECONDS = 2.0
+"""A backlog that is younger is the tail of a burst, and does not count as slow yet."""
 
 
 class SlowClients:
@@ -28,11 +36,13 @@ class SlowClients:
         waiting: Callable[[int], None],
         *,
         backlog_bytes: int,
+        total_backlog_bytes: int,
         write_seconds: float,
     ) -> None:
         self._disconnect = disconnect
         self._waiting = waiting
         self._backlog_bytes = backlog_bytes
+        self._total_backlog_bytes = total_backlog_bytes
         self._write_seconds = write_seconds
         self._members: set[Subscriber] = set()
 
@@ -60,7 +70,7 @@ class SlowClients:
             self._waiting(subscriber.fd)
 
     def check(self, now: float) -> None:
-        """Disconnect the clients that accepted no data for too long.
+        """Disconnect the clients that accepted no data for too long, or need too much together.
 
         The kernel reports a socket as writable only when a third of its buffer is free. A client
         may have read less than that, so try one more write before each disconnect.
@@ -70,7 +80,24 @@ class SlowClients:
             self.flush(subscriber)
             if subscriber.backlog is not None and subscriber.progress_at < late:
                 self._disconnect(subscriber, Goodbye.SLOW)
+        self._fit(now - _BURST_SECONDS)
         metrics.BACKLOG.set(self.backlog_now)
+
+    def _fit(self, burst: float) -> None:
+        """Disconnect the slowest clients until all of them fit into TOTAL_BACKLOG_BYTES.
+
+        The slowest client is the one that has had a backlog for the longest time. Clients without
+        a backlog cost nothing here.
+        """
+        slow = [s for s in self._members if s.behind_since < burst]
+        held = sum(s.backlog_bytes for s in slow) + len(slow) * _KERNEL_BYTES
+        if held > self._total_backlog_bytes:
+            slow.sort(key=lambda s: s.behind_since, reverse=True)
+        while held > self._total_backlog_bytes:
+            slowest = slow.pop()
+            held -= slowest.backlog_bytes + _KERNEL_BYTES
+            self._disconnect(slowest, Goodbye.SLOW)
+        metrics.SLOW.set(held)
 
     @property
     def backlog_now(self) -> int:

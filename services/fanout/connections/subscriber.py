@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import struct
 from collections import deque
 
 from services.fanout.connections.limits import ConnectionLease
@@ -21,6 +23,8 @@ from shared.journal.wire import JournalEntry
 
 _IOV = 64
 """The most frames that one writev hands to the kernel."""
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of 0 seconds: `close` resets the connection."""
 
 
 class Subscriber:
@@ -30,6 +34,7 @@ class Subscriber:
         "_waiter",
         "backlog",
         "backlog_bytes",
+        "behind_since",
         "due_at",
         "epoch",
         "events",
@@ -68,6 +73,7 @@ class Subscriber:
         self.epoch = 0  # the feed's epoch when it joined
         self.backlog: deque[memoryview | bytes] | None = None
         self.backlog_bytes = 0
+        self.behind_since = 0.0  # when its backlog began
         self.progress_at = 0.0  # when the kernel last accepted data of the backlog
         self._waiter: asyncio.Future[None] | None = None
 
@@ -97,7 +103,7 @@ class Subscriber:
             sent = 0
         if sent < len(frame):
             self.backlog = deque()
-            self.progress_at = now
+            self.progress_at = self.behind_since = now
             self._buffer(memoryview(frame)[sent:] if sent else frame, len(frame) - sent)
 
     def _buffer(self, frame: memoryview | bytes, size: int) -> None:
@@ -138,11 +144,18 @@ class Subscriber:
         if self.fd < 0:
             raise ConnectionResetError("the subscriber is gone")
 
-    def close(self) -> None:
-        """Close the descriptor, drop the backlog, and wake the coroutine in `drained`."""
+    def close(self, *, reset: bool = False) -> None:
+        """Close the descriptor, drop the backlog, and wake the coroutine in `drained`.
+
+        With `reset`, the kernel drops what it has not sent. Otherwise it would keep these bytes for
+        up to 45 s, to send them to a client that does not read.
+        """
         fd, self.fd = self.fd, -1
         self.backlog, self.backlog_bytes = None, 0
-        if fd >= 0:
+        if fd >= 0 and reset:
+            with socket.socket(fileno=fd) as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        elif fd >= 0:
             os.close(fd)
         self._wake()
 

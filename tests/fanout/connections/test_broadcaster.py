@@ -27,7 +27,9 @@ class FakeSubscribers:
     """Creates subscribers without descriptors and registers them for topics."""
 
     def __init__(self) -> None:
-        self.registry = SubscriberRegistry(backlog_bytes=1 << 20, write_seconds=20.0)
+        self.registry = SubscriberRegistry(
+            backlog_bytes=1 << 20, total_backlog_bytes=1 << 27, write_seconds=20.0
+        )
 
     def __call__(self, count: int, *topics: str) -> list[FakeSubscriber]:
         made = [

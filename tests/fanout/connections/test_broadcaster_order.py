@@ -32,7 +32,9 @@ STEP = st.one_of(
 
 async def check_against_model(steps: list[tuple[str, Any]]) -> None:
     """Run the steps. A subscriber must get every matching event published after it joined."""
-    registry = SubscriberRegistry(backlog_bytes=400, write_seconds=20.0)
+    registry = SubscriberRegistry(
+        backlog_bytes=400, total_backlog_bytes=1 << 20, write_seconds=20.0
+    )
     broadcaster = RecordingBroadcaster(registry)
     members: list[FakeSubscriber] = []
     expected: dict[FakeSubscriber, list[str | None]] = {}

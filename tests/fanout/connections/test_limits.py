@@ -52,6 +52,17 @@ async def test_the_limit_of_an_account_is_exact_over_two_replicas(
     assert await status(replicas[0], f"users={ALICE}", headers=bearer(token(ALICE))) == 200
 
 
+@pytest.mark.parametrize(("settings", "limit"), [({}, 100), ({"connections_per_user": 0}, 0)])
+async def test_an_account_has_a_limit_unless_it_is_switched_off(
+    start: StartReplica, settings: dict[str, int], limit: int
+) -> None:
+    replica = await start(**REQUIRED, **settings)
+    limits = replica.components.limits
+    taken = await asyncio.gather(*(limits.take(BOB, "") for _ in range(101)))
+    assert taken.count("user") == (1 if limit else 0)
+    assert len(limits) == limit
+
+
 async def test_the_limit_of_an_address_is_exact_over_two_replicas(
     start: StartReplica, clients: list[SseClient]
 ) -> None:

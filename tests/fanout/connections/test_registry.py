@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +15,13 @@ from services.fanout.connections.drain import drain
 from services.fanout.connections.expiry import ConnectionExpiry
 from services.fanout.connections.heartbeat import Heartbeat, lag_seconds
 from services.fanout.connections.registry import SubscriberRegistry
+from services.fanout.connections.subscriber import Subscriber
 from services.fanout.reasons import EndReason
 from shared.domain.instant import unix_seconds
 from shared.domain.position import START, Position
 from shared.journal.reader import JournalTip
 from shared.redis.clock import RedisClock
+from shared.web.problems import Goodbye
 from tests.fanout.peers import MakePeer, Peer, RecordingBroadcaster, item
 from tests.support.waiting import until
 
@@ -138,6 +142,39 @@ async def test_a_stalled_subscriber_is_closed_and_a_slow_one_is_kept(
     registry.check_slow()
     assert stalled.subscriber.fd == -1
     assert reading.subscriber.fd >= 0
+
+
+async def test_the_slowest_subscribers_are_closed_when_all_need_too_much_memory(
+    registry: SubscriberRegistry, make_peer: MakePeer, broadcaster: RecordingBroadcaster
+) -> None:
+    """1 MB is enough for 10 slow subscribers. A backlog that has just begun does not count."""
+    peers = [make_peer("7") for _ in range(24)]
+    await broadcaster.delivered(item("7", size=9000))
+    slow, burst = peers[:12], peers[12:]
+    for age, peer in enumerate(slow, start=3):
+        peer.subscriber.behind_since -= age
+    registry.check_slow()
+    open_peers = [peer for peer in peers if peer.subscriber.fd >= 0]
+    assert open_peers == [*slow[:10], *burst]
+    assert not any(peer.read() for peer in slow[10:]), "an incomplete frame is no event"
+
+
+@pytest.mark.io
+@pytest.mark.parametrize(("reason", "reset"), [(Goodbye.SLOW, True), (EndReason.GONE, False)])
+async def test_the_kernel_drops_what_a_slow_subscriber_did_not_read(
+    registry: SubscriberRegistry, reason: Goodbye | EndReason, reset: bool
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as client,
+    ):
+        accepted, _ = listening.accept()
+        accepted.setblocking(False)
+        subscriber = Subscriber(accepted.detach())
+        registry.register(subscriber)
+        registry.disconnect(subscriber, reason)
+        with pytest.raises(ConnectionResetError) if reset else nullcontext():
+            assert client.recv(1) == b""
 
 
 async def test_each_subscriber_gets_one_heartbeat_in_each_interval(

@@ -16,8 +16,6 @@ from typing import IO
 
 import pytest
 
-from shared.web import server as serve
-
 pytestmark = pytest.mark.io
 
 PROGRAM = """
@@ -149,21 +147,6 @@ def test_two_colons_listen_on_both_families() -> None:
         assert [ask(port, "/livez", host) for host in ("127.0.0.1", "[::1]")] == [200, 200]
         started.terminate()
         assert started.wait(10) == 0
-
-
-def test_connections_to_vanished_peers_close_within_a_minute() -> None:
-    with serve._bind("127.0.0.1", 0) as listening:
-        with socket.create_connection(listening.getsockname()):
-            accepted, _ = listening.accept()
-        with accepted:
-            option = accepted.getsockopt
-            assert option(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-            idle, every, times = (
-                option(socket.IPPROTO_TCP, getattr(socket, f"TCP_KEEP{name}"))
-                for name in ("IDLE", "INTVL", "CNT")
-            )
-            assert idle + every * times <= 60
-            assert 0 < option(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000
 
 
 @pytest.mark.parametrize("expected", [b"\xff\xfe", b"miracles", b"100-continue"])
