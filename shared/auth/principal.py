@@ -1,8 +1,11 @@
 """The principal: the account that makes a request and its permissions, read from token claims.
 
 Claims: `sub` is the account, `scope` a space-separated list of scopes, `iat` and `exp` are Unix
-seconds. The optional `topics` limits the topics that the token may subscribe to. `jti` identifies a
-login or an API key: a refreshed token keeps its `jti`, and a revocation of one token names a `jti`.
+seconds. The optional `topics` limits the streams and accounts that the token may read and change.
+`jti` identifies a login or an API key: a refreshed token keeps its `jti`, and a revocation of one
+token names a `jti`.
+
+See docs/decisions/0076-topics-narrow-everything.md.
 """
 
 from __future__ import annotations
@@ -44,6 +47,17 @@ class Principal:
         """True if the token has this scope. The scope admin includes all others."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
+    def covers(self, *topics: str) -> bool:
+        """True if the claim `topics` is missing, or has one of these topics or `*`."""
+        return self.topics is None or not self.topics.isdisjoint((ALL, *topics))
+
+    def is_admin(self) -> bool:
+        """True if the principal may administer the installation: API keys, revocations, services.
+
+        A token that is limited to some topics may not, because it could make one without limits.
+        """
+        return Scope.ADMIN in self.scopes and self.covers()
+
     def may_see_all(self) -> bool:
         """True if the principal may read the events of all accounts, in the allowed topics."""
         return self.has(Scope.EVENTS_ALL)
@@ -68,6 +82,9 @@ class Principal:
         """
         return not event_topics or self.may_see_all() or user_topic(self.account) in event_topics
 
+
+MAX_ISSUED_AHEAD = 60.0
+"""Seconds that the `iat` of a token may be ahead of Redis' clock, because its issuer's clock is."""
 
 ANYONE = Principal("", frozenset(Scope))
 """The principal of every request in AUTH_MODE=open. It may do and see everything."""

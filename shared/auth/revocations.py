@@ -6,11 +6,13 @@ the log once a second and close the connections of revoked tokens.
 When Redis loses its data, the revocations are lost too. Therefore a token is valid only when it was
 issued after the *epoch*, the time at which the data in Redis began (shared.journal.namespace).
 
-See docs/decisions/0053-epoch-is-lost-with-the-data.md.
+See docs/decisions/0053-epoch-is-lost-with-the-data.md,
+docs/decisions/0077-revocations-cover-clocks-ahead.md.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +21,9 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shared.auth.credentials import unauthorized
-from shared.auth.principal import Principal
+from shared.auth.principal import MAX_ISSUED_AHEAD, Principal
 from shared.domain.instant import utc_text
+from shared.domain.strkeys import account_of_login
 from shared.journal.keys import Keys
 from shared.redis.replication import Replicas
 
@@ -31,7 +34,8 @@ _LOG_ENTRIES = 10_000
 class Revocation:
     """Revokes one token (`token_id`), or all tokens of `account` that were issued up to `before`.
 
-    `before` is in Unix seconds.
+    `before` is in Unix seconds. If `account` is G…, this also ends the logins of its users: M… and
+    G… with a memo (SEP-10).
     """
 
     token_id: str = ""
@@ -42,7 +46,7 @@ class Revocation:
         """True if this revokes the token of the principal."""
         if self.token_id:
             return principal.token_id == self.token_id
-        return principal.account == self.account and principal.issued <= self.before
+        return self.account in _accounts(principal) and _could_be_issued(principal, self.before)
 
 
 class EpochUnknownError(RedisConnectionError):
@@ -118,18 +122,29 @@ class RevocationStore:
         """Raise Problem 401 when the token was revoked or was issued before the epoch.
 
         `stored` is True for an API key. API keys are stored in Redis and are lost together with
-        the revocations, so they are not compared with the epoch. Raises EpochUnknownError.
+        the revocations, so they are not compared with the epoch. Their time is the time of Redis'
+        clock, which is never ahead. Raises EpochUnknownError.
         """
-        token, before, epoch = await self._redis.mget(
+        token, epoch, *moments = await self._redis.mget(
             self._keys.revoked_token(principal.token_id),
-            self._keys.revoked_account(principal.account),
             self._keys.epoch,
+            *map(self._keys.revoked_account, _accounts(principal)),
         )
-        revoked = principal.token_id and token is not None
-        if revoked or (before is not None and principal.issued <= float(before)):
+        before = _latest(moments)
+        by_account = principal.issued <= before if stored else _could_be_issued(principal, before)
+        if (principal.token_id and token is not None) or by_account:
             raise unauthorized("The token was revoked. Log in again.")
         if not stored and issued_before(principal, began := _epoch(epoch)):
             raise unauthorized(_too_old(principal, began))
+
+    async def first_valid_issue(self, principal: Principal) -> float:
+        """The first `iat` (Unix seconds) that no revocation of the principal's account covers.
+
+        0 if there is no revocation.
+        """
+        names = map(self._keys.revoked_account, _accounts(principal))
+        before = _latest(await self._redis.mget(*names))
+        return max(0.0, before + MAX_ISSUED_AHEAD + 0.001)
 
     async def read_since(self, cursor: str) -> RevocationBatch:
         """The revocations that were logged after the cursor, the next cursor, and the epoch.
@@ -146,6 +161,21 @@ class RevocationStore:
         found = [_revocation(fields) for _, fields in rows] if cursor else []
         last = _text(rows[-1][0]) if rows else cursor or "0-0"
         return RevocationBatch(last, found, None if epoch is None else int(epoch) / 1e6)
+
+
+def _accounts(principal: Principal) -> tuple[str, ...]:
+    """The accounts whose revocation ends a token of this principal."""
+    return principal.account, account_of_login(principal.account)
+
+
+def _latest(moments: Sequence[bytes | str | None]) -> float:
+    """The latest of these stored times; minus infinity if there is none."""
+    return max((float(moment) for moment in moments if moment is not None), default=-math.inf)
+
+
+def _could_be_issued(principal: Principal, before: float) -> bool:
+    """True if the token may have been issued up to `before`, as its issuer's clock may be ahead."""
+    return principal.issued <= before + MAX_ISSUED_AHEAD
 
 
 def issued_before(principal: Principal, epoch: float) -> bool:

@@ -17,7 +17,7 @@ import structlog
 from jwt.types import Options
 
 from shared.auth.credentials import unauthorized
-from shared.auth.principal import Principal, principal_of
+from shared.auth.principal import MAX_ISSUED_AHEAD, Principal, principal_of
 from shared.auth.settings import AuthSettings
 from shared.redis.clock import Clock
 from shared.web.problems import unavailable
@@ -79,8 +79,9 @@ class Verifier:
                 audience=self._settings.jwt_audience,
                 options={"require": ["exp", "iss", "aud", "sub"], **_BY_OUR_CLOCK},
             )
-            _check_times(claims, self._clock())
-            principal_of(claims)
+            now = self._clock()
+            _check_times(claims, now)
+            _check_issued(principal_of(claims).issued, now)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             reason = str(error) if isinstance(error, jwt.PyJWTError) else "it is not a JWT"
             raise unauthorized(f"The token is not valid: {reason}.") from None
@@ -131,6 +132,16 @@ def _check_times(claims: Mapping[str, Any], now: float) -> None:
         raise jwt.ExpiredSignatureError("Signature has expired")
     if _seconds(claims, "nbf") > now:
         raise jwt.ImmatureSignatureError("The token is not yet valid (nbf)")
+
+
+def _check_issued(issued: float, now: float) -> None:
+    """Raise jwt.InvalidTokenError if `iat` is too far ahead.
+
+    A revocation ends the tokens that were issued before it. A token with an `iat` in the future
+    would outlive the revocation.
+    """
+    if not issued <= now + MAX_ISSUED_AHEAD:  # also true for NaN
+        raise jwt.ImmatureSignatureError("The token was issued in the future (iat)")
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> int:

@@ -37,6 +37,17 @@ def payload_of(version: int, text: str) -> bytes:
     return payload
 
 
+def account_of_login(subject: str) -> str:
+    """The account (G…) whose keys signed a login for `subject`: G…, M…, or G… with a memo (G…:7).
+
+    Another text is returned unchanged. Sources: SEP-10 "Token", SEP-23.
+    """
+    if _is(MUXED, subject):
+        return strkey(ACCOUNT, payload_of(MUXED, subject)[:32])
+    account, _, _ = subject.partition(":")
+    return account if is_public_key(account) else subject
+
+
 @lru_cache(maxsize=4096)
 def is_account(text: str) -> bool:
     """True if `text` can be a party of a stream: an account (G… or M…) or a contract (C…)."""

@@ -28,7 +28,6 @@ module_fixture = partial(pytest_asyncio.fixture, loop_scope="module")
 
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
 
-
 REFUSED = {
     "a thousand headers": get(ALL, *(b"X-%d: x" % n for n in range(1000))),
     "an id with NUL": get(ALL, b"Last-Event-ID: 1-0\x00"),

@@ -19,11 +19,13 @@ from shared.redis.clock import Clock
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def require_scope(request: web.Request, scope: Scope) -> Principal:
-    """Return the caller. Raises PermissionDeniedError if the caller does not have this scope."""
+def require_admin(request: web.Request) -> Principal:
+    """Return the caller. Raises PermissionDeniedError if the caller is no admin of everything."""
     principal = caller(request)
-    if not principal.has(scope):
-        raise PermissionDeniedError(f"This call needs the scope {scope}.")
+    if not principal.is_admin():
+        raise PermissionDeniedError(
+            f"This call needs the scope {Scope.ADMIN}, in a token without the claim `topics`."
+        )
     return principal
 
 

@@ -1,20 +1,23 @@
 """Who may do what with which stream. Pure.
 
 * The sender, the recipient and callers with the scope `events:all` may read a stream. The claim
-  `topics` of a token can exclude streams.
+  `topics` of a token can exclude streams. Nobody can change a stream without reading it. To create
+  a stream, a token with `topics` needs the topic `user:<sender>` or `*`.
 * One of the two parties may change a stream, if its token has the scope `streams:write`. The token
   of every wallet login has this scope. `services.api.streams.actions` says which party may do what.
-* A caller with the scope `admin` may do everything.
+* A caller with the scope `admin` may do everything, within the claim `topics`.
 
-Each function returns nothing if the caller has the permission, else it raises
-PermissionDeniedError.
+If the caller does not have the permission, each function raises PermissionDeniedError. Its message
+names no party of a stream, and does not show whether a stream exists.
+
+See docs/decisions/0076-topics-narrow-everything.md.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from services.api.errors import PermissionDeniedError
+from services.api.errors import PermissionDeniedError, StreamNotFoundError
 from shared.auth.principal import Principal, Scope
 from shared.domain.stream import Stream
 from shared.domain.topics import ALL, user_topic
@@ -27,32 +30,50 @@ class Party(StrEnum):
     RECIPIENT = "recipient"
 
 
-def require_account(principal: Principal, account: str, action: str) -> None:
-    """Check that the caller may act as `account`. The error message calls the action `action`."""
+def require_sender(principal: Principal, sender: str) -> None:
+    """Check that the caller may create streams of this sender."""
+    if not principal.covers(user_topic(sender)):
+        raise PermissionDeniedError(
+            "The claim `topics` of your token does not have the account of the sender."
+        )
+    _require_account(principal, sender, "Only the sender may create a stream")
+
+
+def require_party(
+    principal: Principal, stream_id: str, stream: Stream | None, party: Party
+) -> Stream:
+    """The stream, if the caller may act as this party of it. `stream` is None if there is none.
+
+    Raises StreamNotFoundError, PermissionDeniedError.
+    """
+    stream = require_read(principal, stream_id, stream)
+    account = stream.sender if party is Party.SENDER else stream.recipient
+    _require_account(principal, account, f"Only the {party} of the stream may do this")
+    return stream
+
+
+def _require_account(principal: Principal, account: str, rule: str) -> None:
     if Scope.ADMIN in principal.scopes:
         return
     if principal.account != account:
-        you = principal.account or "no account"
-        raise PermissionDeniedError(f"Only {account} may {action}. Your token is for {you}.")
+        raise PermissionDeniedError(f"{rule}. Your token is for another account.")
     if Scope.STREAMS_WRITE not in principal.scopes:
-        scope = Scope.STREAMS_WRITE
-        raise PermissionDeniedError(f"You need the scope {scope} to {action}.")
+        raise PermissionDeniedError(f"{rule}, with the scope {Scope.STREAMS_WRITE}.")
 
 
-def require_party(principal: Principal, stream: Stream, party: Party) -> None:
-    """Check that the caller may act as this party of the stream."""
-    account = stream.sender if party is Party.SENDER else stream.recipient
-    require_account(principal, account, f"change stream {stream.id} as its {party}")
+def require_read(principal: Principal, stream_id: str, stream: Stream | None) -> Stream:
+    """The stream, if the caller may read it. `stream` is None if there is no stream with this id.
 
-
-def require_read(principal: Principal, stream: Stream) -> None:
-    """Check that the caller may read the stream."""
-    if principal.may_subscribe(ALL, ()):
-        return
-    parties = (stream.sender, stream.recipient)
-    topics = (ALL, stream.id, *map(user_topic, parties))
+    Somebody who may not read the stream must not learn whether it exists. So a caller gets
+    StreamNotFoundError only if the caller could read a stream of anybody with this id.
+    """
+    parties = (stream.sender, stream.recipient) if stream else ()
+    topics = (ALL, stream_id, *map(user_topic, parties))
     if not any(principal.may_subscribe(topic, parties) for topic in topics):
-        raise PermissionDeniedError(f"You may not read stream {stream.id}.")
+        raise PermissionDeniedError(f"There is no stream {stream_id!r} that you may read.")
+    if stream is None:
+        raise StreamNotFoundError(stream_id)
+    return stream
 
 
 def require_topic(principal: Principal, topic: str) -> None:

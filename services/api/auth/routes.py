@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from services.api.auth.api_keys import PREFIX, ApiKeys, token_id
-from services.api.auth.authentication import credential_of, require_scope
+from services.api.auth.authentication import credential_of, require_admin
 from services.api.auth.guard import subject_of
 from services.api.auth.schemas import ChallengeQuery, CreateApiKey, RevokeTokens, SignedChallenge
 from services.api.auth.service import LoginService
@@ -24,7 +24,7 @@ from services.api.http.requests import (
     validated,
 )
 from shared.auth.credentials import unauthorized
-from shared.auth.principal import ANYONE, Scope
+from shared.auth.principal import ANYONE
 from shared.auth.revocations import Revocation, RevocationStore
 from shared.auth.tickets import TICKET_SECONDS, Tickets
 from shared.redis.clock import RedisClock
@@ -137,14 +137,14 @@ async def ticket(request: web.Request) -> web.Response:
     if principal is ANYONE:
         token = ""  # open mode: the ticket has no token; so a client works in both modes
     elif (token := credential_of(request)).startswith(PREFIX):
-        token = request.app[LOGIN].exchange(principal).token
+        token = (await request.app[LOGIN].exchange(principal)).token
     name = await request.app[TICKETS].issue(token)
     return json_response({"ticket": name, "expiresIn": TICKET_SECONDS}, 201, _NOT_STORED)
 
 
 async def create_key(request: web.Request) -> web.Response:
     """POST /v1/keys. Only this response shows the secret of the key."""
-    by = require_scope(request, Scope.ADMIN)
+    by = require_admin(request)
     body, now = await read_body(request, CreateApiKey), int(request.app[CLOCK]())
     if body.expires_at is not None and body.expires_at <= now:
         raise invalid([{"pointer": "/expiresAt", "detail": "must be in the future"}])
@@ -161,7 +161,7 @@ async def create_key(request: web.Request) -> web.Response:
 
 async def list_keys(request: web.Request) -> web.Response:
     """GET /v1/keys."""
-    require_scope(request, Scope.ADMIN)
+    require_admin(request)
     keys = await request.app[API_KEYS].all()
     return json_response(
         {"items": [key.document() for key in keys], "next": None}, headers=_NOT_STORED
@@ -170,7 +170,7 @@ async def list_keys(request: web.Request) -> web.Response:
 
 async def delete_key(request: web.Request) -> web.Response:
     """DELETE /v1/keys/{id}. The tokens and live connections of the key end too."""
-    require_scope(request, Scope.ADMIN)
+    require_admin(request)
     key_id = request.match_info["id"]
     # Revoke first, then delete. If the process dies in between, no token of the key stays valid.
     await request.app[SESSIONS].revoke(
@@ -183,7 +183,7 @@ async def delete_key(request: web.Request) -> web.Response:
 
 async def revoke(request: web.Request) -> web.Response:
     """POST /v1/auth/revoke."""
-    require_scope(request, Scope.ADMIN)
+    require_admin(request)
     body = await read_body(request, RevokeTokens)
     revocation = (
         Revocation(token_id=body.jti)

@@ -144,15 +144,17 @@ class LoginService:
             issued=challenge.issued,
             seconds=CHALLENGE_SECONDS + _CLOCK_TOLERANCE,
         )
+        user = Principal(challenge.subject, frozenset((Scope.STREAMS_WRITE,)))
         claims: dict[str, object] = {"auth_time": int(self._clock())}
         if challenge.client_domain:
             claims["client_domain"] = challenge.client_domain
         issued = self._issuer.issue(
-            challenge.subject,
-            [Scope.STREAMS_WRITE],
+            user.account,
+            user.scopes,
             seconds=self._settings.login_seconds,
             token_id=challenge.digest,
             claims=claims,
+            earliest=await self._sessions.first_valid_issue(user),
         )
         return IssuedToken(*issued)
 
@@ -181,6 +183,7 @@ class LoginService:
             seconds=min(self._settings.login_seconds, left),
             token_id=principal.token_id,
             claims={name: claims[name] for name in _KEPT_CLAIMS if name in claims},
+            earliest=principal.issued,
         )
         return IssuedToken(*issued)
 
@@ -197,7 +200,7 @@ class LoginService:
             Revocation(token_id=principal.token_id), seconds=MAX_TOKEN_SECONDS
         )
 
-    def exchange(self, principal: Principal) -> IssuedToken:
+    async def exchange(self, principal: Principal) -> IssuedToken:
         """A token for the principal of an API key. The token expires no later than the key.
 
         Raises FeatureDisabledError.
@@ -206,7 +209,11 @@ class LoginService:
         if principal.expires is not None:
             left = max(1, min(left, int(principal.expires - self._clock())))
         issued = self._issuer.issue(
-            principal.account, principal.scopes, seconds=left, token_id=principal.token_id
+            principal.account,
+            principal.scopes,
+            seconds=left,
+            token_id=principal.token_id,
+            earliest=await self._sessions.first_valid_issue(principal),
         )
         return IssuedToken(*issued)
 

@@ -2,6 +2,8 @@
 
 The API signs with HS256 and JWT_SECRET (RFC 7519, RFC 7518 3.2). If JWKS_URL is set, another issuer
 signs the tokens, and the API signs none.
+
+See docs/decisions/0077-revocations-cover-clocks-ahead.md.
 """
 
 from __future__ import annotations
@@ -40,8 +42,13 @@ class TokenIssuer:
         seconds: int,
         token_id: str = "",
         claims: Mapping[str, object] | None = None,
+        earliest: float = 0.0,
     ) -> tuple[str, int]:
-        """A token and its `exp` in Unix seconds. Raises FeatureDisabledError without JWT_SECRET."""
+        """A token and its `exp` in Unix seconds. Its `iat` is now, but not before `earliest`.
+
+        After a revocation, `earliest` is up to MAX_ISSUED_AHEAD seconds in the future. Raises
+        FeatureDisabledError without JWT_SECRET.
+        """
         secret = self._settings.jwt_secret.get_secret_value()
         if not secret:
             raise FeatureDisabledError(
@@ -54,7 +61,7 @@ class TokenIssuer:
             "aud": self._settings.jwt_audience,
             "sub": account,
             "scope": " ".join(sorted(scopes)),
-            "iat": now,
+            "iat": max(now, math.ceil(earliest * 1000) / 1000),
             "exp": expires,
             "jti": token_id or secrets.token_hex(16),
         }

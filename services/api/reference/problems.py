@@ -74,10 +74,11 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     Slug.FORBIDDEN: ProblemType(
         (403,),
         "The token or API key is valid, but it does not permit this request. Only the parties of "
-        "a stream may read or change it, and some calls need a scope.",
-        "Use the account or the scope that `detail` names. A new token of the same login does not "
-        "help.",
-        "You may not read stream 7.",
+        "a stream may read or change it, and some calls need a scope. Who may not read a stream "
+        "gets this answer also if the stream does not exist.",
+        "Use the account of a party, or the scope that `detail` names. A new token of the same "
+        "login does not help.",
+        "There is no stream '7' that you may read.",
     ),
     Slug.NOT_FOUND: ProblemType(
         (404,),

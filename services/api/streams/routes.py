@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.api.auth.permissions import require_account, restrict_to_own
+from services.api.auth.permissions import require_sender, restrict_to_own
 from services.api.errors import FeatureDisabledError
 from services.api.http.idempotency import idempotency_key_of
 from services.api.http.request_keys import caller
@@ -57,7 +57,7 @@ def add_routes(app: web.Application) -> None:
 async def create(request: web.Request) -> web.Response:
     """POST /v1/streams."""
     body = await read_body(request, CreateStream)
-    require_account(caller(request), body.sender, "create a stream as its sender")
+    require_sender(caller(request), body.sender)
     document = await request.app[STREAMS].create(body, idempotency_key_of(request, body))
     response = _response(document, 201)
     response.headers["Location"] = f"{request.path}/{document['id']}"

@@ -16,6 +16,7 @@ from services.api.auth.permissions import require_party, require_read
 from services.api.errors import (
     ApiError,
     ChainOwnedError,
+    PermissionDeniedError,
     StaleVersionError,
     StreamNotFoundError,
     WritesSuspendedError,
@@ -93,9 +94,8 @@ class StreamService:
         if not is_stream_id(stream_id):
             raise StreamNotFoundError(stream_id)
         found, tip = await self._committer.streams.document_and_tip(stream_id)
-        if found is None:
-            raise StreamNotFoundError(stream_id)
-        require_read(by, found.stream)
+        require_read(by, stream_id, found.stream if found else None)
+        assert found
         return found._replace(document=self._current(found, tip)), str(tip.top)
 
     async def parties(self, stream_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -140,10 +140,7 @@ class StreamService:
             raise StreamNotFoundError(stream_id)
 
         def decide(stored: Mapping[str, Stream | None]) -> Sequence[Event]:
-            stream = stored[stream_id]
-            if stream is None:
-                raise StreamNotFoundError(stream_id)
-            require_party(by, stream, action.party)
+            stream = require_party(by, stream_id, stored[stream_id], action.party)
             if action.function and stream.origin is Origin.CHAIN:
                 raise ChainOwnedError(stream.id, stream.contract_id, action.function)
             if versions is not None and stream.version not in versions:
@@ -160,6 +157,8 @@ class StreamService:
         to_store = key.to_store(self._committer.keys) if key else None
         try:
             committed = await self._committer.change([stream_id], decide, to_store, fresh=fresh)
+        except PermissionDeniedError:
+            raise
         except (commands.CommandRefusedError, ApiError):
             # A repeated request is often refused: a stream cannot be cancelled twice. If the first
             # request was carried out, return its stored response.

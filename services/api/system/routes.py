@@ -19,12 +19,11 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import Field
 
-from services.api.auth.authentication import require_scope
+from services.api.auth.authentication import require_admin
 from services.api.auth.routes import CLOCK
 from services.api.http.requests import json_response
 from services.api.models.responses import ResponseModel
 from services.api.settings import SETTINGS
-from shared.auth.principal import Scope
 from shared.runtime.urls import host_of, metrics_of
 from shared.web import client as http
 
@@ -86,7 +85,7 @@ async def _session(app: web.Application) -> AsyncIterator[None]:
 
 async def system(request: web.Request) -> web.Response:
     """GET /v1/system, for admins. All services are asked in parallel."""
-    require_scope(request, Scope.ADMIN)
+    require_admin(request)
     settings, session = request.app[SETTINGS], request.app[_SESSION]
     urls = metrics_urls([*settings.fanout_urls, *settings.ready_urls])
     parts = await asyncio.gather(*(_ask(session, url) for url in urls))

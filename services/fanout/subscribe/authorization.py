@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, IPv6Network
 from aiohttp import web
 
 from shared.auth.credentials import COOKIE, forbidden, token_of, unauthorized
-from shared.auth.principal import ANYONE, Principal, Scope
+from shared.auth.principal import ANYONE, Principal
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
@@ -98,8 +98,8 @@ class Authorizer:
         if (credentials := await self.credentials(request)) is None:
             return
         principal = await self._verified(credentials)
-        if Scope.ADMIN not in principal.scopes:
-            raise forbidden("this request needs the scope admin")
+        if not principal.is_admin():
+            raise forbidden("this request needs the scope admin, without the claim `topics`")
 
     async def _verified(self, credentials: Credentials) -> Principal:
         assert self._verifier is not None

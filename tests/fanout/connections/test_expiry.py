@@ -13,7 +13,7 @@ from services.fanout.connections import expiry as expiry_module
 from services.fanout.connections.expiry import NOTICE_SECONDS, ConnectionExpiry
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.reasons import EndReason
-from shared.auth.principal import Principal
+from shared.auth.principal import MAX_ISSUED_AHEAD, Principal
 from shared.auth.revocations import Revocation, RevocationBatch
 from tests.fanout.peers import MakePeer, Peer
 
@@ -230,11 +230,11 @@ async def test_a_revocation_ends_its_connections_also_those_just_opened(
     harness.run(0.1)
     for peer in (one, late):
         assert harness.reasons(peer) == ["revoked"]
-    log.append(Revocation(account="GA", before=5.5))
+    log.append(Revocation(account="GA", before=5.5 - MAX_ISSUED_AHEAD))
     await harness.expiry.end_revoked(revocations)
     harness.run(0.1)
     assert harness.received[other] == [], "its token was issued after the revocation"
-    log.append(Revocation(account="GA", before=6.0))
+    log.append(Revocation(account="GA", before=6.0 - MAX_ISSUED_AHEAD))
     await harness.expiry.end_revoked(revocations)
     harness.run(12)
     assert harness.reasons(other) == ["revoked"]

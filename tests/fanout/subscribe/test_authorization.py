@@ -200,3 +200,16 @@ async def test_a_connected_recipient_of_one_stream_gets_no_events_after_the_chan
     (public,) = await chain.commit(chain.broadcast())
     await bob.wait_id(public)
     assert bob.positions == [moved, public]
+
+
+async def test_a_foreign_stream_and_an_unknown_one_get_the_same_403(
+    auth_replica: Replica, stream: str
+) -> None:
+    answers = []
+    for name in ("7", "8123456789"):
+        client = await ask(auth_replica, f"streams={name}", headers=bearer(token(CAROL)))
+        problem = json.loads(await client.whole())
+        answers.append((client.status, str(problem).replace(name, "<id>")))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 403
+    assert not any(account in answers[0][1] for account in (ALICE, BOB, CAROL))

@@ -8,12 +8,13 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stellar_sdk import StrKey
+from stellar_sdk import MuxedAccount, StrKey
 
 from shared.domain.strkeys import (
     ACCOUNT,
     CONTRACT,
     MUXED,
+    account_of_login,
     is_account,
     is_contract,
     is_public_key,
@@ -76,3 +77,17 @@ def test_a_service_without_wallet_logins_does_not_load_stellar_sdk(service: str)
     code = f"import sys, services.{service}.app; sys.exit('stellar_sdk' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=50)
     assert done.returncode == 0
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(0, (1 << 64) - 1))
+def test_the_account_of_a_login_is_the_one_whose_keys_signed(key: bytes, user: int) -> None:
+    account = strkey(ACCOUNT, key)
+    muxed = strkey(MUXED, key + user.to_bytes(8, "big"))
+    assert MuxedAccount.from_account(muxed).account_id == account
+    for login in (account, muxed, f"{account}:{user}"):
+        assert account_of_login(login) == account
+
+
+@pytest.mark.parametrize("subject", ["", "key-1", "a:7", "auth0|x:7", ":", "M", "GA:7", "Mé"])
+def test_other_subjects_are_their_own_account(subject: str) -> None:
+    assert account_of_login(subject) == subject
