@@ -18,7 +18,7 @@ define verify
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test coverage erase nightly bench chaos soak audit screenshots deploy-check lint types lock clean
+.PHONY: help run check test coverage erase nightly bench attacks chaos soak audit screenshots deploy-check lint types lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ nightly: test audit ## run `make audit`, and `make test` with more examples, sec
 
 bench: $(VENV)/dev.done ## run the benchmarks of docs/benchmarks.md (CASES='storm latency' for some); needs an idle machine
 	$(BIN)/python -m tests.bench $(CASES)
+
+attacks: $(VENV)/dev.done ## attack the system at its default limits (ATTACKS='storage history' for some); fails if it costs too much
+	@$(BIN)/python -m tests.attacks
 
 chaos: $(VENV)/dev.done ## run the whole system with random faults, and check it (SEED=7 DURATION=60 REDIS=sentinel); fails on a violation
 	@$(BIN)/python -m tests.chaos

@@ -15,9 +15,9 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
-from itertools import cycle
+from itertools import count, cycle
 from typing import Any
 
 import aiohttp
@@ -101,6 +101,7 @@ class Flood:
         self._apis, self._fanouts = cycle(plan.apis), cycle(plan.fanouts)
         self._streams: deque[str] = deque(maxlen=50)
         self._emoji = 3200
+        self._turns = count()
         self._oldest = ""
         self._log_in()
 
@@ -143,11 +144,12 @@ class Flood:
         plan, metadata = self._plan, largest(self._emoji)
         body: dict[str, Any] = {"metadata": metadata}
         method, path = "POST", "streams"
-        if self._streams and time.monotonic() % 2 < 1:
+        turn = next(self._turns)
+        if self._streams and turn % 2:
             method, path = "PATCH", f"streams/{self._streams[0]}"
             self._streams.rotate(1)
         else:
-            to = plan.victim if time.monotonic() % 1 < 0.1 else Keypair.random().public_key
+            to = Keypair.random().public_key if turn % 10 else plan.victim
             body |= {"sender": plan.account, "recipient": to, "tokenAddress": plan.token}
             body |= {"ratePerSecond": "1", "depositedAmount": str(10**30)}
         key = {"Idempotency-Key": str(uuid.uuid4())}
@@ -177,32 +179,32 @@ class Flood:
         """Subscribe, and read nothing for a while."""
         since = {"Last-Event-ID": self._oldest} if self._oldest else {}
         client = await self._subscribe(headers=since, receive_buffer=2048, stalled=True)
-        self.counts["slow subscriber"] += 1
-        await self._wait(client.closed, 10)
-        client.close()
+        with closing(client):
+            self.counts["slow subscriber"] += 1
+            await self._wait(client.closed, 10)
 
     async def resume(self) -> None:
         """Resume from the oldest id, and leave."""
         client = await self._subscribe(headers={"Last-Event-ID": self._oldest or "1-0"})
-        await self._wait(client.closed, 1)
-        self.counts[f"resume {client.status}"] += 1
-        client.close()
+        with closing(client):
+            await self._wait(client.closed, 1)
+            self.counts[f"resume {client.status}"] += 1
 
     async def send_slowly(self) -> None:
         """Send a body that never ends."""
         half = await HalfSent.connect(next(self._apis), HalfSent.BODY, self._headers)
-        self.counts["slow body"] += 1
-        await self._wait(half.closed, 30)
-        half.close()
+        with closing(half):
+            self.counts["slow body"] += 1
+            await self._wait(half.closed, 30)
 
     async def send_garbage(self) -> None:
         """Send a malformed request to each service."""
         for port in (next(self._apis), next(self._fanouts)):
             garbage = _GARBAGE[self.counts["malformed"] % len(_GARBAGE)]
             half = await HalfSent.connect(port, garbage)
-            self.counts["malformed"] += 1
-            await self._wait(half.closed, 1)
-            half.close()
+            with closing(half):
+                self.counts["malformed"] += 1
+                await self._wait(half.closed, 1)
 
     @staticmethod
     async def _wait(closed: asyncio.Event, seconds: float) -> None:
