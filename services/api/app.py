@@ -47,6 +47,7 @@ from shared.journal.commit import Committer
 from shared.journal.losses import DataLossDetector
 from shared.journal.namespace import NamespaceWatch
 from shared.journal.reader import Journal
+from shared.journal.stream_indexes import StreamIndexes
 from shared.redis.client import connect, connect_multiplexed
 from shared.redis.clock import Clock, RedisClock
 from shared.redis.replication import Replicas
@@ -116,7 +117,8 @@ def build_app(
         partial(readiness.first_reason, "clock", "store", "namespace"),
     )
     app[EVENT_HISTORY] = EventHistory(redis, settings.keys, journal)
-    app[SUMMARIES] = AccountSummaries(listing, journal, stream_clock)
+    indexes = StreamIndexes(redis, settings.keys)
+    app[SUMMARIES] = AccountSummaries(indexes, listing, journal, stream_clock)
     add_probes(app, readiness)
     add_routes(app)
     add_event_routes(app)

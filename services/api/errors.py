@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from shared.domain.errors import HeadraceError
+from shared.domain.stream import Stream
 
 
 class ApiError(HeadraceError):
@@ -48,6 +49,14 @@ class PermissionDeniedError(ApiError):
     def __init__(self, message: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__(message)
         self.errors = errors
+
+
+class AlreadyDoneError(ApiError):
+    """The stream is already as the client wants it, so nothing is committed. It is no failure."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(f"Stream {stream.id} is already as requested.")
+        self.stream = stream
 
 
 class IdempotencyKeyReusedError(ApiError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -36,6 +36,11 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
         ge=0,
         description="number of Redis replicas that must have a write before the API confirms the "
         "write; if fewer have it, the API answers 503",
+    )
+    api_streams: Literal["on", "off"] = Field(
+        "on",
+        description="`on`: clients may make streams of the API, which move no money on the chain; "
+        "`off`: POST /v1/streams answers 404, and existing streams of the API can still be ended",
     )
     max_body_bytes: int = Field(65536, ge=1, description="largest request body, in bytes")
 

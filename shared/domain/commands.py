@@ -15,15 +15,15 @@ from shared.domain.events import Event, EventType
 from shared.domain.stream import (
     I128_MAX,
     NOTICE_THRESHOLDS,
+    Acceptance,
     Stream,
     StreamStatus,
-    apply,
     claimable,
     depletion_time,
     end_time,
     remaining,
-    unpaused,
 )
+from shared.domain.transitions import apply, unpaused
 
 
 class CommandRefusedError(HeadraceError):
@@ -41,8 +41,12 @@ def create(
     start_time: int,
     now: int,
     metadata: Mapping[str, object] | None = None,
+    ask: bool = False,
 ) -> list[Event]:
-    """Create a stream. `deposited` is net of fees. Amounts are in base units of the token."""
+    """Create a stream. `deposited` is net of fees. Amounts are in base units of the token.
+
+    `ask`: the recipient is asked first, so the stream is pending until its recipient accepts it.
+    """
     for name, amount in (("ratePerSecond", rate), ("depositedAmount", deposited)):
         if not 0 < amount <= I128_MAX:
             raise CommandRefusedError(f"{name} must be from 1 to {I128_MAX}, not {amount}")
@@ -56,6 +60,8 @@ def create(
     }
     if metadata:
         facts["metadata"] = dict(metadata)
+    if ask and sender != recipient:
+        facts["acceptance"] = Acceptance.PENDING
     return [Event(EventType.STREAM_CREATED, stream_id, now, facts)]
 
 
@@ -129,6 +135,22 @@ def cancel(stream: Stream, now: int) -> list[Event]:
 def update(stream: Stream, metadata: Mapping[str, object], now: int) -> list[Event]:
     """Replace the metadata. This is allowed in every status, because no money moves."""
     return [Event(EventType.STREAM_UPDATED, stream.id, now, {"metadata": dict(metadata)})]
+
+
+def accept(stream: Stream, now: int) -> list[Event]:
+    """Accept a stream as its recipient, in every status. No event if it is accepted already."""
+    return _answer(stream, Acceptance.ACCEPTED, EventType.STREAM_ACCEPTED, now)
+
+
+def hide(stream: Stream, now: int) -> list[Event]:
+    """Hide a stream as its recipient, in every status. No event if it is hidden already."""
+    if stream.sender == stream.recipient:
+        raise CommandRefusedError(f"stream {stream.id} goes to its own sender; it cannot be hidden")
+    return _answer(stream, Acceptance.HIDDEN, EventType.STREAM_HIDDEN, now)
+
+
+def _answer(stream: Stream, wanted: Acceptance, kind: EventType, now: int) -> list[Event]:
+    return [] if stream.acceptance is wanted else [Event(kind, stream.id, now, {})]
 
 
 def next_notice(stream: Stream) -> int | None:

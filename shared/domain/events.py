@@ -27,6 +27,8 @@ class EventType(StrEnum):
     STREAM_COMPLETED = "stream.completed"
     STREAM_CANCELLED = "stream.cancelled"
     STREAM_UPDATED = "stream.updated"
+    STREAM_ACCEPTED = "stream.accepted"
+    STREAM_HIDDEN = "stream.hidden"
     STREAM_FEE_COLLECTED = "stream.fee_collected"
     STREAM_RECIPIENT_TRANSFERRED = "stream.recipient_transferred"
     STREAM_RATE_MODIFIED = "stream.rate_modified"

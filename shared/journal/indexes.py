@@ -5,7 +5,12 @@ scores are 0, so Redis sorts the members as text: by time, then by id. In an ind
 member never changes, so the cursor of a page is the last member that was read. The notice schedules
 hold stream ids, scored by the time at which the next notice about the end of the stream is due.
 
-See docs/decisions/0018-notices-from-a-schedule.md.
+`user:<account>` has the streams that the account sends, and those that it receives and has
+accepted. What it has not accepted is in `pending:<account>` or `hidden:<account>` instead. So a
+flood of streams from others neither fills the account's own list nor slows its summary down.
+
+See docs/decisions/0018-notices-from-a-schedule.md,
+docs/decisions/0073-recipients-accept-streams.md.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from typing import NamedTuple
 
 from shared.domain.commands import next_notice
 from shared.domain.events import Origin
-from shared.domain.stream import Stream
+from shared.domain.stream import Acceptance, Stream
 
 EVERYTHING = "all"
 
@@ -42,17 +47,25 @@ def _by_creation(stream: Stream) -> tuple[str, ...]:
         f"sender:{stream.sender}",
         f"recipient:{stream.recipient}",
         f"user:{stream.sender}",
-        f"user:{stream.recipient}",
+        received(stream.recipient, stream.acceptance),
         f"status:{stream.status}",
         f"token:{stream.token}",
         f"origin:{stream.origin}",
     )
 
 
+def received(recipient: str, acceptance: Acceptance) -> str:
+    """The index of the streams to which this recipient has given this answer.
+
+    That of accepted streams also has the streams that the account sends.
+    """
+    return f"{'user' if acceptance is Acceptance.ACCEPTED else acceptance}:{recipient}"
+
+
 def by_change(name: str) -> str | None:
     """The index of the same streams in the order of their latest change; None if there is none."""
     kind, _, rest = name.partition(":")
-    if kind in ("sender", "recipient"):
+    if kind in ("sender", "recipient", Acceptance.PENDING, Acceptance.HIDDEN):
         return f"updated:user:{rest}"
     return f"updated:{name}" if kind in (EVERYTHING, "user", "status") else None
 

@@ -12,8 +12,9 @@ from itertools import chain
 
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position
-from shared.domain.stream import Stream, apply
+from shared.domain.stream import Stream
 from shared.domain.topics import topics_of
+from shared.domain.transitions import apply
 from shared.journal import indexes
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.stream_document import encode_stream

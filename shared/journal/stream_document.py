@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from shared.domain.events import Origin
-from shared.domain.stream import Stream, StreamStatus, claimable, end_time
+from shared.domain.stream import Acceptance, Stream, StreamStatus, claimable, end_time
 
 _ENDING = (None, "48h", "24h", "depleted")
 """The value of the field `ending` for each number in `notices_sent` (shared.domain.stream)."""
@@ -41,6 +41,7 @@ def stream_document(stream: Stream, now: int) -> dict[str, object]:
         "pausedAt": stream.paused_at,
         "status": stream.status,
         "ending": _ENDING[stream.notices_sent],
+        "acceptance": stream.acceptance,
         "claimable": claimable_document(stream, now),
         "metadata": stream.metadata,
         "createdAt": stream.created_at,
@@ -62,17 +63,20 @@ def encode_stream(stream: Stream, now: int) -> bytes:
 def with_claimable(document: bytes, stream: Stream, now: int) -> bytes:
     """The stored document of a stream, with the amount that is claimable at `now`.
 
-    All other bytes stay as they are. The first match of the pattern is the field of the stream
-    itself: no field before `claimable` is an object, and quotes in a JSON string are escaped.
+    It also gets its `acceptance`, which documents of earlier versions lack. All other bytes stay
+    as they are. The first match of the pattern is the field of the stream itself: no field before
+    `claimable` is an object, and quotes in a JSON string are escaped.
     """
     stored = _CLAIMABLE.search(document)
     if stored is None:
         raise ValueError(f"the document of stream {stream.id} has no field 'claimable'")
-    current = orjson.dumps(claimable_document(stream, now))
-    return b"%b%b%b" % (document[: stored.start(1)], current, document[stored.end(1) :])
+    current = orjson.dumps(
+        {"acceptance": stream.acceptance, "claimable": claimable_document(stream, now)}
+    )[1:-1]
+    return b"%b%b%b" % (document[: stored.start()], current, document[stored.end() :])
 
 
-_CLAIMABLE = re.compile(rb'"claimable":(\{"amount":"-?\d+","asOf":-?\d+\})')
+_CLAIMABLE = re.compile(rb'(?:"acceptance":"\w+",)?"claimable":\{"amount":"-?\d+","asOf":-?\d+\}')
 
 
 def decode_stream(raw: bytes | str) -> Stream:
@@ -98,6 +102,7 @@ def stream_of(doc: Mapping[str, Any]) -> Stream:
         paused_at=doc["pausedAt"],
         status=StreamStatus(doc["status"]),
         notices_sent=_ENDING.index(doc.get("ending")),
+        acceptance=Acceptance(doc.get("acceptance", Acceptance.ACCEPTED)),
         metadata=doc["metadata"],
         version=doc["version"],
         position=doc["position"],

@@ -51,6 +51,15 @@ async def made(client: WebClient, **more: Any) -> dict[str, Any]:
     return document
 
 
+async def made_and_accepted(client: WebClient, **more: Any) -> dict[str, Any]:
+    """Create a stream, accept it as its recipient, and return it."""
+    document = await made(client, **more)
+    response = await client.post(f"/v1/streams/{document['id']}/accept")
+    accepted: dict[str, Any] = await response.json()
+    assert (response.status, accepted["acceptance"]) == (200, "accepted")
+    return accepted
+
+
 async def on_chain(redis: Redis, keys: Keys, number: int, **progress: str) -> None:
     """Write chain stream `number` to the journal, like the indexer."""
     (event,) = commands.create(

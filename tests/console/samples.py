@@ -22,11 +22,12 @@ async def create(
     rate: str = "11",
     deposit: str = "995000",
     ago: int = 0,
+    recipient: str = RECIPIENT,
 ) -> dict[str, Any]:
     """Create a stream that began `ago` seconds ago."""
     body = {
         "sender": SENDER,
-        "recipient": RECIPIENT,
+        "recipient": recipient,
         "tokenAddress": TOKEN,
         "ratePerSecond": rate,
         "depositedAmount": deposit,

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from stellar_sdk import Keypair
 
 from tests.console.browser import User, user
 from tests.console.samples import RECIPIENT, SENDER, TOKEN, Counted, create, step
@@ -106,6 +107,35 @@ async def test_a_hostile_label_is_shown_as_text(whole: Installation, someone: Us
         await page.get_by_text(HOSTILE).first.wait_for()
         assert await page.locator("img").count() == 0
         assert await page.evaluate("window.hacked") is None
+    assert someone.noise == []
+
+
+async def test_a_stream_of_a_stranger_waits_apart_until_it_is_accepted_or_hidden(
+    whole: Installation, someone: User
+) -> None:
+    victim = Keypair.random().public_key
+    kept = (await create(whole, label="my wage", recipient=victim))["id"]
+    spam = (await create(whole, label=HOSTILE, recipient=victim, deposit=str(10**30)))["id"]
+    page = await someone.open(f"#/account/{victim}")
+    waiting, incoming = (page.locator(f'[data-list="{name}"]') for name in ("pending", "accepted"))
+    await expect(waiting.locator(".stream")).to_have_count(2)
+    await expect(waiting.get_by_text(HOSTILE)).to_be_visible()
+    await expect(incoming.locator(".stream")).to_have_count(0)
+    origins = page.locator(".totals [data-origin]")
+    await expect(origins).to_have_count(1)  # those of the chain alone
+    row = page.locator(f'.stream[data-id="{kept}"]')
+    await row.get_by_role("button", name="Accept").click()
+    await expect(incoming.locator(".stream")).to_have_attribute("data-id", kept)
+    await page.locator(f'.stream[data-id="{spam}"]').get_by_role("button", name="Hide").click()
+    await expect(waiting).to_be_hidden()
+    await expect(origins).to_have_count(2)
+    assert await origins.evaluate_all("all => all.map((each) => each.dataset.origin)") == [
+        "chain",
+        "api",
+    ]
+    await expect(page.locator(".totals")).not_to_contain_text(f"{10**30:,}")
+    await page.get_by_role("link", name="Hidden streams: 1").click()
+    await expect(page.locator(".stream")).to_have_attribute("data-id", spam)
     assert someone.noise == []
 
 

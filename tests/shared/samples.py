@@ -6,7 +6,8 @@ from typing import Any
 
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, toid
-from shared.domain.stream import Stream, apply
+from shared.domain.stream import Stream
+from shared.domain.transitions import apply
 
 S = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
 R = "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD"

@@ -17,7 +17,8 @@ from deploy.simulator.contracts.token import event_of, transfer
 from shared.domain import commands
 from shared.domain.commands import CommandRefusedError
 from shared.domain.events import Event, EventType, Provenance
-from shared.domain.stream import Stream, apply, claimable, depletion_time, unpaused
+from shared.domain.stream import Stream, claimable, depletion_time
+from shared.domain.transitions import apply, unpaused
 
 ASSET = f"USDC:{address(ADMIN)}"
 

@@ -115,6 +115,7 @@ def service_index(settings: ApiSettings) -> Document:
         "network": settings.network_passphrase,
         "authMode": settings.auth_mode,
         "walletLogin": bool(settings.signing_seed),
+        "apiStreams": settings.api_streams == "on",
         "streams": "/v1/streams",
         "events": "/v1/events/subscribe",
         "history": "/v1/events",

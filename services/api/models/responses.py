@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from shared.domain.events import Origin
-from shared.domain.stream import U64_MAX, StreamStatus
+from shared.domain.stream import U64_MAX, Acceptance, StreamStatus
 
 Amount = Annotated[
     str,
@@ -87,6 +87,7 @@ class StreamDocument(ResponseModel):
             description="the last notice for an active stream: 48h or 24h left, or depleted",
         ),
     ]
+    acceptance: Annotated[Acceptance, Field(description="the recipient's answer")]
     claimable: Claimable
     metadata: dict[str, Any]
     created_at: Seconds
@@ -135,58 +136,6 @@ class HistoryPage(ResponseModel):
     gap: Gap | None
 
 
-class StatusCounts(ResponseModel):
-    """Numbers of streams by status."""
-
-    active: int
-    paused: int
-    completed: int
-    cancelled: int
-
-
-class StatusCountsBySide(ResponseModel):
-    """Numbers of streams by status, separately for streams sent and streams received."""
-
-    sent: StatusCounts
-    received: StatusCounts
-
-
-class SentTotals(ResponseModel):
-    """Totals of the streams that the account sends."""
-
-    deposited: Amount
-    withdrawn: Amount
-    refunded: Amount
-    remaining: Amount
-
-
-class ReceivedTotals(ResponseModel):
-    """Totals of the streams that the account receives."""
-
-    withdrawn: Amount
-    claimable: Amount
-    remaining: Amount
-
-
-class TokenTotals(ResponseModel):
-    """Totals in one token."""
-
-    token_address: Address
-    sent: SentTotals
-    received: ReceivedTotals
-
-
-class AccountSummary(ResponseModel):
-    """Totals of an account over `streams` streams. `next` is the cursor for the other streams."""
-
-    account: Address
-    streams: Annotated[int, Field(ge=0)]
-    counts: StatusCountsBySide
-    tokens: list[TokenTotals]
-    next: CursorText | None
-    position: PositionText
-
-
 class ServiceIndex(BaseModel):
     """The service, its login mode, and the paths of its endpoints by name."""
 
@@ -197,6 +146,7 @@ class ServiceIndex(BaseModel):
     network: Annotated[str, Field(description="passphrase of the network")]
     auth_mode: Literal["open", "required"]
     wallet_login: bool
+    api_streams: Annotated[bool, Field(description="POST /v1/streams makes streams of the API")]
 
 
 class FieldError(BaseModel):

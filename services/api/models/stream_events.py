@@ -24,7 +24,7 @@ from services.api.models.chain_events import (
 )
 from services.api.models.responses import Address, Amount, Seconds, StreamDocument, StreamIdText
 from shared.domain.events import EventType
-from shared.domain.stream import NOTICE_THRESHOLDS
+from shared.domain.stream import NOTICE_THRESHOLDS, Acceptance
 
 
 class StreamEventModel(EventModel):
@@ -47,6 +47,10 @@ class Created(StreamEventModel):
     deposited_amount: Amount
     start_time: Seconds
     metadata: Annotated[dict[str, Any], Field(default_factory=dict)]
+    acceptance: Annotated[
+        Literal[Acceptance.ACCEPTED, Acceptance.PENDING],
+        Field(description="pending: the recipient has not answered yet"),
+    ] = Acceptance.ACCEPTED
 
 
 class ToppedUp(StreamEventModel):
@@ -97,6 +101,14 @@ class Updated(StreamEventModel):
     metadata: dict[str, Any]
 
 
+class Accepted(StreamEventModel):
+    """The recipient accepted the stream. It is now in the recipient's lists and sums."""
+
+
+class Hidden(StreamEventModel):
+    """The recipient hid the stream. It is in none of the recipient's lists and sums any more."""
+
+
 class FeeCollected(StreamEventModel):
     """A fee for the creation or top-up that comes next in the same transaction."""
 
@@ -143,6 +155,8 @@ _MODELS: dict[EventType, type[EventModel]] = {
     EventType.STREAM_COMPLETED: Completed,
     EventType.STREAM_CANCELLED: Cancelled,
     EventType.STREAM_UPDATED: Updated,
+    EventType.STREAM_ACCEPTED: Accepted,
+    EventType.STREAM_HIDDEN: Hidden,
     EventType.STREAM_FEE_COLLECTED: FeeCollected,
     EventType.STREAM_RECIPIENT_TRANSFERRED: RecipientTransferred,
     EventType.STREAM_RATE_MODIFIED: RateModified,

@@ -15,6 +15,7 @@ from services.api.events.schemas import EventsQuery, HistoryQuery
 from services.api.http.models import EmptyBody
 from services.api.models import login as login_answers
 from services.api.models import responses as answers
+from services.api.models.summaries import AccountSummary
 from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, SummaryQuery, TopUp
 from services.api.system.routes import SystemDocument
 
@@ -78,7 +79,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         status=201,
         changes=True,
         headers=("ETag", "Location"),
-        problems=(400, 409, 413, 415, 422),
+        problems=(400, 404, 409, 413, 415, 422),
     ),
     ("GET", "/streams"): ApiOperation(
         "List streams", STREAMS, query=ListQuery, answer=answers.StreamPage, problems=(422,)
@@ -97,6 +98,8 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
     ("POST", "/streams/{id}/pause"): _step("Pause a stream"),
     ("POST", "/streams/{id}/resume"): _step("Resume a paused stream"),
     ("POST", "/streams/{id}/cancel"): _CANCEL,
+    ("POST", "/streams/{id}/accept"): _step("Accept a stream as its recipient"),
+    ("POST", "/streams/{id}/hide"): _step("Hide a stream as its recipient"),
     ("GET", "/streams/{id}/events"): ApiOperation(
         "Read the past events of one stream",
         EVENTS,
@@ -133,7 +136,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         "Get totals of what an account has sent, received and can claim",
         STREAMS,
         query=SummaryQuery,
-        answer=answers.AccountSummary,
+        answer=AccountSummary,
         problems=(404, 422),
     ),
     ("GET", "/auth"): ApiOperation(

@@ -35,6 +35,8 @@ WITHDRAW = StreamAction("withdraw", commands.withdraw, Party.RECIPIENT)
 PAUSE = StreamAction("pause_stream", commands.pause)
 RESUME = StreamAction("resume_stream", commands.resume)
 CANCEL = StreamAction("cancel_stream", commands.cancel)
+ACCEPT = StreamAction(None, commands.accept, Party.RECIPIENT)
+HIDE = StreamAction(None, commands.hide, Party.RECIPIENT)
 
 
 def top_up(amount: int) -> StreamAction:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from shared.domain.stream import Acceptance, Stream
 from shared.journal.indexes import EVERYTHING, by_change, indexes_of, stream_id_of
 from shared.journal.keys import Keys
 from shared.journal.stream_indexes import StreamIndexes
@@ -60,15 +61,19 @@ class StreamListing:
         limit: int,
         newest_first: bool,
         by_latest_change: bool = False,
+        acceptance: Acceptance | None = None,
     ) -> StreamListPage:
-        """At most `limit` streams that are in all indexes of `wanted`, after the member `after`."""
+        """At most `limit` streams that are in all indexes of `wanted`, after the member `after`.
+
+        With `acceptance`, which has no index of its own, only the streams with this acceptance.
+        """
         sizes = await self._indexes.sizes(wanted)
         names = sorted(wanted, key=sizes.__getitem__)
-        total = sizes[names[0]] if len(names) == 1 else None
+        total = sizes[names[0]] if len(names) == 1 and not acceptance else None
         index, others = names[0], names[1:]
         if by_latest_change:
             index, others = _by_change(names), []
-        is_whole_list = wanted == {index.removeprefix("updated:")}
+        is_whole_list = not acceptance and wanted == {index.removeprefix("updated:")}
         count, rounds = (
             (limit + 1, 1) if is_whole_list else (CHUNK_SIZE, max(1, MAX_READ // CHUNK_SIZE))
         )
@@ -84,7 +89,7 @@ class StreamListing:
                 if len(found) == limit:
                     return StreamListPage(found, after, total)
                 after = member
-                if stored is not None and wanted <= indexes_of(stored.stream):
+                if stored is not None and _matches(stored.stream, wanted, acceptance):
                     found.append(stored)
             if len(needed) < len(matching):
                 return StreamListPage(found, after, total)
@@ -98,6 +103,10 @@ class StreamListing:
     async def _streams(self, members: Sequence[str]) -> list[tuple[str, StoredStream | None]]:
         streams = await self._load([stream_id_of(member) for member in members])
         return list(zip(members, streams.values(), strict=True))
+
+
+def _matches(stream: Stream, wanted: frozenset[str], acceptance: Acceptance | None) -> bool:
+    return wanted <= indexes_of(stream) and acceptance in (None, stream.acceptance)
 
 
 def _by_change(names: Sequence[str]) -> str:

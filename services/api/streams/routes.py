@@ -22,7 +22,9 @@ from services.api.http.requests import (
 )
 from services.api.settings import SETTINGS
 from services.api.streams.actions import (
+    ACCEPT,
     CANCEL,
+    HIDE,
     PAUSE,
     RESUME,
     WITHDRAW,
@@ -51,11 +53,18 @@ def add_routes(app: web.Application) -> None:
         app.router.add_post(f"{one}/pause", action_handler(PAUSE))
         app.router.add_post(f"{one}/resume", action_handler(RESUME))
         app.router.add_post(f"{one}/cancel", action_handler(CANCEL))
+        app.router.add_post(f"{one}/accept", action_handler(ACCEPT))
+        app.router.add_post(f"{one}/hide", action_handler(HIDE))
         app.router.add_get(f"{prefix}/events/subscribe", subscribe)
 
 
 async def create(request: web.Request) -> web.Response:
     """POST /v1/streams."""
+    if request.app[SETTINGS].api_streams == "off":
+        raise FeatureDisabledError(
+            "This installation makes no streams of the API (API_STREAMS=off). "
+            "Make the stream on the chain, with the contract's function create_stream."
+        )
     body = await read_body(request, CreateStream)
     require_sender(caller(request), body.sender)
     document = await request.app[STREAMS].create(body, idempotency_key_of(request, body))

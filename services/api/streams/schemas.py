@@ -20,8 +20,8 @@ from services.api.http.fields import (
 )
 from services.api.http.models import QueryParameters, RequestBody
 from shared.domain.events import Origin
-from shared.domain.stream import StreamStatus
-from shared.journal.indexes import EVERYTHING
+from shared.domain.stream import Acceptance, StreamStatus
+from shared.journal.indexes import EVERYTHING, received
 
 _ALL = frozenset({EVERYTHING})
 _FILTERS = ("sender", "recipient", "user", "status", "token", "origin")
@@ -64,7 +64,12 @@ class PatchStream(RequestBody):
 
 
 class ListQuery(QueryParameters):
-    """GET /v1/streams: the list of streams that match all given filters."""
+    """GET /v1/streams: the list of streams that match all given filters.
+
+    `user` finds the streams that the account sends, and those that it receives and has accepted.
+    `acceptance` finds those that `recipient` (or else `user`) receives, by this account's answer;
+    without an account, it finds all streams to which their recipients gave this answer.
+    """
 
     sender: Account | None = None
     recipient: Account | None = None
@@ -72,6 +77,7 @@ class ListQuery(QueryParameters):
     status: StreamStatus | None = None
     token: Contract | None = None
     origin: Origin | None = None
+    acceptance: Acceptance | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Cursor | None = None
     order: Literal["asc", "desc"] = "desc"
@@ -79,8 +85,18 @@ class ListQuery(QueryParameters):
 
     def indexes(self) -> frozenset[str]:
         """The indexes that contain every matching stream (shared.journal.indexes)."""
-        given = ((name, getattr(self, name)) for name in _FILTERS)
-        return frozenset(f"{name}:{value}" for name, value in given if value) or _ALL
+        filters = {name: getattr(self, name) for name in _FILTERS}
+        found = set()
+        if self.acceptance and (recipient := self.recipient or self.user):
+            found.add(received(recipient, self.acceptance))
+            filters["recipient"] = recipient if self.acceptance is Acceptance.ACCEPTED else None
+            filters["user"] = None if self.user == recipient else self.user
+        found |= {f"{name}:{value}" for name, value in filters.items() if value}
+        return frozenset(found) or _ALL
+
+    def unindexed(self) -> Acceptance | None:
+        """The acceptance that the streams themselves must be checked for: no account is given."""
+        return None if self.recipient or self.user else self.acceptance
 
 
 class SummaryQuery(QueryParameters):

@@ -14,6 +14,7 @@ import orjson
 
 from services.api.auth.permissions import require_party, require_read
 from services.api.errors import (
+    AlreadyDoneError,
     ApiError,
     ChainOwnedError,
     PermissionDeniedError,
@@ -83,6 +84,7 @@ class StreamService:
             start_time=start,
             now=int(now),
             metadata=request.metadata.facts(),
+            ask=True,
         )
         return await self._commit(stream_id, lambda _: events, key, fresh=True)
 
@@ -114,6 +116,7 @@ class StreamService:
             limit=query.limit,
             newest_first=query.order == "desc",
             by_latest_change=query.sort == "updated",
+            acceptance=query.unindexed(),
         )
         return {
             "items": [orjson.Fragment(self._current(each, tip)) for each in page.streams],
@@ -145,9 +148,14 @@ class StreamService:
                 raise ChainOwnedError(stream.id, stream.contract_id, action.function)
             if versions is not None and stream.version not in versions:
                 raise StaleVersionError(stream.id, stream.version)
-            return action.command(stream, int(self._clock()))
+            if not (events := action.command(stream, int(self._clock()))):
+                raise AlreadyDoneError(stream)
+            return events
 
-        return await self._commit(stream_id, decide, key)
+        try:
+            return await self._commit(stream_id, decide, key)
+        except AlreadyDoneError as done:
+            return stream_document(done.stream, int(self._clock()))
 
     async def _commit(
         self, stream_id: str, decide: Decide, key: IdempotencyKey | None, *, fresh: bool = False

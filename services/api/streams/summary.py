@@ -1,5 +1,9 @@
 """Totals of an account's streams: sent, received and claimable by token; counts by status.
 
+Streams of the chain and of the API have totals of their own, because anyone can make a stream of
+the API with any token and any amount. Streams that the account receives and has not accepted, or
+has hidden, are only counted: their sums would say whatever a stranger wants.
+
 The claimable amount changes every second, so each call adds up the streams of the account again. A
 call reads at most `limit` streams, newest first, and returns a cursor for the others. A call takes
 about 20 µs for each stream.
@@ -8,24 +12,27 @@ about 20 µs for each stream.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from services.api.http.page_cursor import encode_cursor
 from services.api.streams.clock import StreamClock
 from services.api.streams.listing import StreamListing
-from shared.domain.stream import Stream, StreamStatus, claimable, remaining
-from shared.domain.topics import user_topic
+from shared.domain.events import Origin
+from shared.domain.stream import Acceptance, Stream, StreamStatus, claimable, remaining
+from shared.journal.indexes import received
 from shared.journal.reader import Journal, JournalTip
+from shared.journal.stream_indexes import StreamIndexes
 
 CHUNK_SIZE = 200
 """Streams per read. Other requests are served between two reads."""
 
+_UNANSWERED = (Acceptance.PENDING, Acceptance.HIDDEN)
 _SENT = ("deposited", "withdrawn", "refunded", "remaining")
 _RECEIVED = ("withdrawn", "claimable", "remaining")
 
 
 class AccountTotals:
-    """Totals of one account's streams."""
+    """Totals of one account's streams of one origin."""
 
     def __init__(self, account: str) -> None:
         self.streams = 0
@@ -43,8 +50,10 @@ class AccountTotals:
             "remaining": remaining(stream),
             "claimable": claimable(stream, now),
         }
-        for side, party in (("sent", stream.sender), ("received", stream.recipient)):
-            if party == self.account:
+        accepted = stream.acceptance is Acceptance.ACCEPTED
+        sides = ("sent", stream.sender, True), ("received", stream.recipient, accepted)
+        for side, party, counts in sides:
+            if counts and party == self.account:
                 self._counts[side, stream.status] += 1
                 for name, amount in amounts.items():
                     self._sums[stream.token, side, name] += amount
@@ -52,7 +61,6 @@ class AccountTotals:
     def document(self) -> dict[str, object]:
         """The JSON object. Amounts are decimal strings, because a sum can exceed 128 bits."""
         return {
-            "account": self.account,
             "streams": self.streams,
             "counts": {
                 side: {status.value: self._counts[side, status] for status in StreamStatus}
@@ -75,7 +83,10 @@ class AccountTotals:
 class AccountSummaries:
     """Summaries of the accounts of one namespace."""
 
-    def __init__(self, listing: StreamListing, journal: Journal, clock: StreamClock) -> None:
+    def __init__(
+        self, indexes: StreamIndexes, listing: StreamListing, journal: Journal, clock: StreamClock
+    ) -> None:
+        self._indexes = indexes
         self._listing = listing
         self._journal = journal
         self._clock = clock
@@ -83,21 +94,33 @@ class AccountSummaries:
     async def of(self, account: str, *, after: str | None, limit: int) -> dict[str, object]:
         """The totals of the account's next `limit` streams, after the index member `after`."""
         tip = await self._journal.tip()
-        totals = AccountTotals(account)
-        last = await self._add(totals, tip, after, limit)
-        more = {"next": encode_cursor(last) if last else None, "position": str(tip.top)}
-        return totals.document() | more
+        totals = {origin: AccountTotals(account) for origin in Origin}
+        last = await self._add(totals, account, tip, after, limit)
+        unanswered = {name: received(account, name) for name in _UNANSWERED}
+        sizes = await self._indexes.sizes(unanswered.values())
+        return {
+            "account": account,
+            **{origin.value: each.document() for origin, each in totals.items()},
+            **{name.value: sizes[index] for name, index in unanswered.items()},
+            "next": encode_cursor(last) if last else None,
+            "position": str(tip.top),
+        }
 
     async def _add(
-        self, totals: AccountTotals, tip: JournalTip, after: str | None, limit: int
+        self,
+        totals: Mapping[Origin, AccountTotals],
+        account: str,
+        tip: JournalTip,
+        after: str | None,
+        limit: int,
     ) -> str | None:
-        wanted = frozenset({user_topic(totals.account)})
-        while (left := limit - totals.streams) > 0:
+        wanted = frozenset({received(account, Acceptance.ACCEPTED)})
+        while (left := limit - sum(each.streams for each in totals.values())) > 0:
             page = await self._listing.page(
                 wanted, after=after, limit=min(CHUNK_SIZE, left), newest_first=True
             )
             for stream, _ in page.streams:
-                totals.add(stream, self._clock.of(stream.origin, tip))
+                totals[stream.origin].add(stream, self._clock.of(stream.origin, tip))
             after = page.last
             if after is None:
                 break

@@ -99,14 +99,16 @@ async def test_every_filter_and_their_combinations(
     cases: list[tuple[dict[str, Any], set[str]]] = [
         ({"sender": SENDER}, {"out", "paused", "gone", "7"}),
         ({"recipient": SENDER}, {"in"}),
-        ({"user": OTHER}, {"paused"}),
-        ({"user": SENDER}, {"out", "in", "paused", "gone", "7"}),
+        ({"user": OTHER}, set()),
+        ({"user": OTHER, "acceptance": "pending"}, {"paused"}),
+        ({"user": SENDER}, {"out", "paused", "gone", "7"}),
         ({"status": "active"}, {"out", "in", "7"}),
         ({"status": "completed"}, set()),
         ({"token": TOKEN}, {"out", "in", "paused", "gone", "7"}),
         ({"origin": "chain"}, {"7"}),
         ({"sender": SENDER, "status": "active"}, {"out", "7"}),
-        ({"user": RECIPIENT, "status": "active", "origin": "api"}, {"out", "in"}),
+        ({"user": RECIPIENT, "status": "active", "origin": "api"}, {"in"}),
+        ({"acceptance": "pending", "token": TOKEN}, {"out", "in", "paused", "gone"}),
         ({"sender": SENDER, "recipient": OTHER, "status": "cancelled"}, set()),
     ]
     for query, expected in cases:
@@ -153,7 +155,7 @@ async def test_the_total_is_known_with_one_filter(client: WebClient, many: list[
         {"status": "active"},
         {"sender": SENDER},
         {"token": TOKEN},
-        {"user": RECIPIENT, "origin": "api"},
+        {"recipient": RECIPIENT, "origin": "api"},
     ],
 )
 async def test_a_list_in_order_of_the_latest_change(

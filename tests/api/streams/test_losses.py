@@ -94,7 +94,7 @@ async def test_lists_and_summaries_include_a_stream_with_a_lost_document(
         page = await (await client.get("/v1/streams")).json()
         assert {each["id"] for each in page["items"]} == {kept["id"], gone["id"]}
         again = await summary_of(client, gone["sender"])
-        assert (again["streams"], again["counts"]) == (2, sums["counts"])
+        assert (again["api"]["streams"], again["api"]) == (2, sums["api"])
     assert LOST_DOCUMENT._value.get() == counted + 1, "once, however often it is read"
 
 

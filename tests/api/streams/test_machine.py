@@ -20,7 +20,7 @@ from tests.shared.journal.audit import check
 from tests.support.tier import at_length
 
 amounts = st.one_of(st.integers(1, 2000), st.integers(1, 10**9), st.just(I128_MAX))
-STEPS = ("withdraw", "pause", "resume", "cancel")
+STEPS = ("withdraw", "pause", "resume", "cancel", "accept", "hide")
 command = st.one_of(
     st.tuples(st.just("create"), amounts, amounts, st.booleans()),
     st.tuples(st.just("wait"), st.one_of(st.integers(1, 300), st.integers(1, 10**6))),
@@ -55,7 +55,8 @@ class World:
             )
         )
         bodies = {await a.read() for a in answers if a.status < 400}
-        assert len(bodies) <= 1, "done once"
+        # An answer that was given before changes nothing and is not stored.
+        assert len(bodies) <= 1 or path.endswith(("/accept", "/hide")), "done once"
         assert {a.status for a in answers} <= {200, 201, 409}
         return answers[0]
 
@@ -98,7 +99,7 @@ class World:
             assert left == 0 or item["status"] in ("active", "paused")
             deposited, remaining = deposited + total, remaining + left
         path = f"/v1/users/{SENDER}/summary"
-        for token in (await (await self.clients[1].get(path)).json())["tokens"]:
+        for token in (await (await self.clients[1].get(path)).json())["api"]["tokens"]:
             sent = {name: int(amount) for name, amount in token["sent"].items()}
             assert (sent["deposited"], sent["remaining"]) == (deposited, remaining)
             assert sent["deposited"] == sent["withdrawn"] + sent["refunded"] + sent["remaining"]

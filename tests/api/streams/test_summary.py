@@ -10,12 +10,13 @@ from stellar_sdk import Keypair, StrKey
 
 from shared.domain.stream import I128_MAX
 from shared.journal.keys import Keys
-from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, Clock, made, on_chain
+from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN, Clock, made, made_and_accepted, on_chain
 from tests.support.web_client import WebClient
 
 OTHER_TOKEN = StrKey.encode_contract(bytes(32))
 NOBODY = Keypair.random().public_key
 NONE = {"active": 0, "paused": 0, "completed": 0, "cancelled": 0}
+EMPTY = {"streams": 0, "counts": {"sent": NONE, "received": NONE}, "tokens": []}
 
 
 async def summary(
@@ -31,9 +32,10 @@ async def test_the_summary_of_an_account_without_streams(client: WebClient) -> N
     document = await summary(client, NOBODY)
     assert document == {
         "account": NOBODY,
-        "streams": 0,
-        "counts": {"sent": NONE, "received": NONE},
-        "tokens": [],
+        "chain": EMPTY,
+        "api": EMPTY,
+        "pending": 0,
+        "hidden": 0,
         "next": None,
         "position": "0-0",
     }
@@ -42,9 +44,9 @@ async def test_the_summary_of_an_account_without_streams(client: WebClient) -> N
 async def test_the_summary_of_sent_and_received_streams(
     client: WebClient, redis: Redis, keys: Keys, clock: Clock
 ) -> None:
-    first = await made(client)  # 1000 at 10 a second
-    paused = await made(client, tokenAddress=OTHER_TOKEN)
-    gone = await made(client, sender=RECIPIENT, recipient=SENDER)
+    first = await made_and_accepted(client)  # 1000 at 10 a second
+    paused = await made_and_accepted(client, tokenAddress=OTHER_TOKEN)
+    gone = await made_and_accepted(client, sender=RECIPIENT, recipient=SENDER)
     clock.now = T0 + 30
     await client.post(f"/v1/streams/{first['id']}/withdraw")
     await client.post(f"/v1/streams/{paused['id']}/pause")
@@ -53,49 +55,80 @@ async def test_the_summary_of_sent_and_received_streams(
     await on_chain(redis, keys, 7, ledger="9", closedAt="2026-02-02T02:40:10Z")  # T0 + 10
 
     document = await summary(client, SENDER)
-    assert document["streams"] == 4
-    assert document["counts"]["sent"] == NONE | {"active": 2, "paused": 1}
-    assert document["counts"]["received"] == NONE | {"cancelled": 1}
-    tokens = {t["tokenAddress"]: t for t in document["tokens"]}
+    assert (document["chain"]["streams"], document["api"]["streams"]) == (1, 3)
+    assert document["api"]["counts"]["sent"] == NONE | {"active": 1, "paused": 1}
+    assert document["api"]["counts"]["received"] == NONE | {"cancelled": 1}
+    assert document["chain"]["counts"] == {"sent": NONE | {"active": 1}, "received": NONE}
+    tokens = {t["tokenAddress"]: t for t in document["api"]["tokens"]}
     assert tokens[TOKEN]["sent"] == {
-        "deposited": "2000", "withdrawn": "300", "refunded": "0", "remaining": "1700"
+        "deposited": "1000", "withdrawn": "300", "refunded": "0", "remaining": "700"
     }  # fmt: skip
     assert tokens[TOKEN]["received"] == {"withdrawn": "300", "claimable": "0", "remaining": "0"}
     mirrored = await summary(client, RECIPIENT)
-    tokens = {t["tokenAddress"]: t for t in mirrored["tokens"]}
-    # 20 seconds since the withdrawal by the wall's clock, 10 by the ledger's: 200 + 100.
+    tokens = {t["tokenAddress"]: t for t in mirrored["api"]["tokens"]}
+    # 20 seconds since the withdrawal by the clock of Redis, 10 by the ledger's.
     assert tokens[TOKEN]["received"] == {
-        "withdrawn": "300", "claimable": "300", "remaining": "1700"
+        "withdrawn": "300", "claimable": "200", "remaining": "700"
     }  # fmt: skip
     assert tokens[OTHER_TOKEN]["received"]["claimable"] == "300"
-    assert mirrored["counts"]["sent"] == NONE | {"cancelled": 1}
+    assert mirrored["api"]["counts"]["sent"] == NONE | {"cancelled": 1}
+    (token,) = mirrored["chain"]["tokens"]
+    assert token["received"] == {"withdrawn": "0", "claimable": "100", "remaining": "1000"}
+
+
+async def test_a_stream_that_was_not_accepted_is_in_no_sum_of_its_recipient(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
+    await on_chain(redis, keys, 7)
+    before = await summary(client, RECIPIENT)
+    for _ in range(3):
+        await made(client, depositedAmount=str(10**30), metadata={"label": "your prize"})
+    spammed = await summary(client, RECIPIENT)
+    assert (spammed["chain"], spammed["api"]) == (before["chain"], EMPTY)
+    assert (spammed["pending"], spammed["hidden"], spammed["next"]) == (3, 0, None)
+    assert (await summary(client, SENDER))["api"]["counts"]["sent"]["active"] == 3
+    await client.post("/v1/streams/7/hide")
+    hidden = await summary(client, RECIPIENT)
+    assert (hidden["chain"], hidden["pending"], hidden["hidden"]) == (EMPTY, 3, 1)
+    assert (await summary(client, SENDER))["chain"]["streams"] == 1, "only the recipient hid it"
+
+
+async def test_pending_streams_take_no_place_in_a_page_of_the_summary(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
+    await on_chain(redis, keys, 7)
+    for _ in range(3):
+        await made(client)
+    page = await summary(client, RECIPIENT, limit=1)
+    assert (page["chain"]["streams"], page["next"]) == (1, None)
 
 
 async def test_a_stream_to_oneself_counts_on_both_sides_but_once(client: WebClient) -> None:
     await made(client, recipient=SENDER)
     document = await summary(client, SENDER)
-    assert document["streams"] == 1
-    assert document["counts"]["sent"]["active"] == document["counts"]["received"]["active"] == 1
+    assert (document["api"]["streams"], document["pending"]) == (1, 0)
+    counts = document["api"]["counts"]
+    assert counts["sent"]["active"] == counts["received"]["active"] == 1
 
 
 async def test_totals_can_exceed_128_bits(client: WebClient) -> None:
     for _ in range(2):
         await made(client, depositedAmount=str(I128_MAX), ratePerSecond="1")
-    (token,) = (await summary(client, SENDER))["tokens"]
+    (token,) = (await summary(client, SENDER))["api"]["tokens"]
     assert token["sent"]["deposited"] == str(2 * I128_MAX)
 
 
 async def test_a_long_list_is_summed_in_several_calls(client: WebClient, clock: Clock) -> None:
     for _ in range(7):
         clock.now += 1
-        await made(client)
+        await made_and_accepted(client)
     parts: list[dict[str, Any]] = []
     cursor: dict[str, Any] = {}
     while not parts or parts[-1]["next"]:
         parts.append(await summary(client, RECIPIENT, limit=3, **cursor))
         cursor = {"cursor": parts[-1]["next"]}
-    assert [part["streams"] for part in parts] == [3, 3, 1]
-    assert sum(int(part["tokens"][0]["received"]["remaining"]) for part in parts) == 7000
+    assert [part["api"]["streams"] for part in parts] == [3, 3, 1]
+    assert sum(int(part["api"]["tokens"][0]["received"]["remaining"]) for part in parts) == 7000
 
 
 @pytest.mark.parametrize(("account", "query", "status"), [

@@ -21,7 +21,7 @@ const clock = await import(`${js}/clock.js`);
 const ALICE = `G${"A".repeat(55)}`;
 const BOB = `G${"B".repeat(55)}`;
 const stream = (more = {}) => ({
-  id: "7", origin: "api", version: 1, status: "active", sender: ALICE, recipient: BOB,
+  id: "7", origin: "api", version: 1, status: "active", sender: ALICE, recipient: BOB, acceptance: "accepted",
   ratePerSecond: "10", depositedAmount: "1000", withdrawnAmount: "0", refundedAmount: "0",
   startTime: 100, lastUpdateTime: 100, endTime: 200, pausedAt: null, ending: null, metadata: {},
   createdAt: 100, ...more,
@@ -55,11 +55,18 @@ test("the history is asked for what the filter shows", () => {
 
 test("a search is an account, a stream, or nothing that can be looked for", () => {
   assert.deepEqual([meaning(""), meaning(ALICE), meaning("7"), meaning("rent")], [{}, { user: ALICE }, { stream: "7" }, { wrong: true }]);
-  const filter = { search: BOB, status: "active", origin: "" };
+  const filter = { search: BOB, status: "active", origin: "", acceptance: "" };
   assert.ok(belongs(stream(), filter));
   assert.ok(!belongs(stream({ status: "paused" }), filter));
   assert.ok(!belongs(stream({ recipient: ALICE }), filter));
   assert.ok(!belongs(stream(), { ...filter, origin: "chain" }));
+  const pending = stream({ acceptance: "pending" });
+  assert.ok(!belongs(pending, filter), "a stranger's stream is not in the recipient's list");
+  assert.ok(!belongs(pending, { ...filter, search: "" }, BOB));
+  assert.ok(belongs(pending, { ...filter, search: ALICE }), "but in that of its sender");
+  assert.ok(belongs(pending, { ...filter, search: "" }));
+  assert.ok(belongs(pending, { ...filter, acceptance: "pending" }));
+  assert.ok(!belongs(pending, { ...filter, search: ALICE, acceptance: "pending" }));
 });
 
 test("the course of a stream: accrual bends where it begins, is withdrawn, paused and dry", () => {

@@ -15,11 +15,11 @@ from shared.domain.stream import (
     I128_MAX,
     U64_MAX,
     StreamStatus,
-    apply,
     claimable,
     end_time,
     remaining,
 )
+from shared.domain.transitions import apply
 from shared.journal.stream_document import encode_stream
 from tests.shared.samples import R2, TYPE, R, S, a_stream, after, creation, fact
 

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.domain import commands
 from shared.domain.commands import CommandRefusedError
 from shared.domain.events import Event
-from shared.domain.stream import I128_MAX, U64_MAX, Stream, apply, claimable, end_time, remaining
+from shared.domain.stream import I128_MAX, U64_MAX, Stream, claimable, end_time, remaining
+from shared.domain.transitions import apply
 from tests.shared.samples import TOKEN, R, S, stored
 from tests.support.tier import examples
 

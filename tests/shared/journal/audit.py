@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import START, Position, parse_position
-from shared.domain.stream import Stream, apply
+from shared.domain.stream import Stream
+from shared.domain.transitions import apply
 from shared.journal.indexes import entries_of as places_of
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.reader import Journal

@@ -7,8 +7,9 @@
  */
 export const EVENT_TYPES = Object.freeze([
   "stream.created", "stream.topped_up", "stream.withdrawn", "stream.paused", "stream.resumed",
-  "stream.completed", "stream.cancelled", "stream.updated", "stream.fee_collected",
-  "stream.recipient_transferred", "stream.rate_modified", "stream.running_low", "stream.depleted",
+  "stream.completed", "stream.cancelled", "stream.updated", "stream.accepted", "stream.hidden",
+  "stream.fee_collected", "stream.recipient_transferred", "stream.rate_modified",
+  "stream.running_low", "stream.depleted",
   "contract.initialized", "contract.fee_config_updated", "contract.admin_transferred",
   "token.transfer", "token.mint", "token.burn", "token.clawback", "chain.unknown",
 ]);

@@ -21,6 +21,8 @@ export interface Stream {
   pausedAt: number | null;
   status: Status;
   ending: null | "48h" | "24h" | "depleted";
+  /** The recipient's answer. A stream of the API begins as pending. */
+  acceptance: "pending" | "accepted" | "hidden";
   claimable: { amount: string; asOf: number };
   metadata: { label?: string; tags?: string[]; note?: string };
   createdAt: number;
@@ -58,6 +60,8 @@ interface Fields {
   "stream.completed": { totalWithdrawn: string };
   "stream.cancelled": { amountWithdrawn: string; refundedAmount: string };
   "stream.updated": { metadata: Stream["metadata"] };
+  "stream.accepted": {};
+  "stream.hidden": {};
   "stream.fee_collected": { feeAmount: string; treasury: string; token: string };
   "stream.recipient_transferred": { oldRecipient: string; newRecipient: string };
   "stream.rate_modified": { oldRatePerSecond: string; newRatePerSecond: string };

@@ -1,26 +1,27 @@
-/** The view of an account: incoming streams, outgoing streams, and totals. */
+/** The view of an account: totals, streams that wait for its answer, incoming and outgoing streams. */
 
+import { answers } from "./answers.js";
 import { get } from "./api.js";
 import { calmly, field, h, say } from "./dom.js";
-import { amount, short } from "./format.js";
+import { short } from "./format.js";
 import { session } from "./session.js";
 import { StreamList } from "./stream_row.js";
+import { sums } from "./sums.js";
 
 const PAGE = 50;
+const MOVES = new Set(["stream.created", "stream.accepted", "stream.recipient_transferred"]);
 
-function totals({ tokens, counts }) {
-  const count = (side) => Object.values(counts[side]).reduce((sum, each) => sum + each, 0);
-  const figure = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, amount(value)));
-  const side = (title, figures) => h("div", { class: "card side" }, h("h3", {}, title), h("dl", { class: "figures" }, ...figures));
-  return [
-    h("p", { class: "quiet-text" }, `${count("received")} incoming and ${count("sent")} outgoing streams; ${counts.received.active + counts.sent.active} of them are active.`),
-    ...tokens.map(({ tokenAddress, sent, received }) => h("section", { class: "token" },
-      h("h2", {}, "Token ", h("code", { title: tokenAddress }, short(tokenAddress, 6))),
-      h("div", { class: "sides" },
-        side("Received", [figure("Claimable", received.claimable), figure("Withdrawn", received.withdrawn), figure("Remaining", received.remaining)]),
-        side("Sent", [figure("Deposited", sent.deposited), figure("Paid out", sent.withdrawn), figure("Refunded", sent.refunded), figure("Remaining", sent.remaining)])))),
-  ];
-}
+/** The lists, by the party that the account is, and by its answer. */
+const LISTS = [
+  { title: "Waiting for your answer", party: "recipient", acceptance: "pending", more: answers,
+    about: "Others made these streams through the API. They are in no sum and no other list until you accept them." },
+  { title: "Incoming", party: "recipient", acceptance: "accepted", none: "No incoming streams." },
+  { title: "Outgoing", party: "sender", none: "No outgoing streams." },
+];
+
+/** True if a stream is in the list of this account. Pure. */
+export const fits = (stream, account, { party, acceptance }) =>
+  stream[party] === account && (!acceptance || stream.acceptance === acceptance);
 
 /** Links to accounts of the latest streams. */
 async function suggestions() {
@@ -39,6 +40,16 @@ function chooser(current, said) {
   } }, field("Account", input), h("button", { type: "submit" }, "Show"));
 }
 
+/** One list with its heading: {node, list, tell()}. Without `none`, it is hidden while it is empty. */
+function section(kind) {
+  const list = new StreamList(`${kind.title}, newest first`, kind.more);
+  const none = h("p", { class: "quiet-text" }, kind.none ?? "");
+  const about = kind.about && h("p", { class: "quiet-text" }, kind.about);
+  const node = h("section", { "data-list": kind.acceptance ?? "sent" }, h("h2", {}, kind.title), about, none, list.node);
+  const tell = () => { none.hidden = list.size > 0; node.hidden = !kind.none && !list.size; };
+  return { ...kind, node, list, tell };
+}
+
 /** The view. */
 export function account({ headrace, parts: [, given] }) {
   const current = given || session.account;
@@ -52,36 +63,41 @@ export function account({ headrace, parts: [, given] }) {
     }).catch((error) => say(said, error.message));
     return { title: "Account", node };
   }
-  const sums = h("div", { class: "totals" });
-  const [incoming, outgoing] = [new StreamList("Incoming streams"), new StreamList("Outgoing streams")];
-  const none = (words) => h("p", { class: "quiet-text" }, words);
-  const [noneIn, noneOut] = [none("No incoming streams."), none("No outgoing streams.")];
-  const tell = () => { noneIn.hidden = incoming.size > 0; noneOut.hidden = outgoing.size > 0; };
-  body.append(sums, h("h2", {}, "Incoming"), noneIn, incoming.node, h("h2", {}, "Outgoing"), noneOut, outgoing.node);
-  const sides = [["recipient", incoming], ["sender", outgoing]];
-  const summarise = async () => sums.replaceChildren(...totals(await get(`/v1/users/${current}/summary`)));
+  const totals = h("div", { class: "totals" });
+  const hidden = h("p");
+  const lists = LISTS.map(section);
+  const tell = () => lists.forEach((each) => each.tell());
+  tell();
+  body.append(totals, ...lists.map((each) => each.node), hidden);
+  const summarise = async () => {
+    const summary = await get(`/v1/users/${current}/summary`);
+    totals.replaceChildren(...sums(summary));
+    hidden.replaceChildren(...(summary.hidden ? [h("a", { href: `#/streams?search=${current}&acceptance=hidden` }, `Hidden streams: ${summary.hidden}`)] : []));
+  };
   const again = calmly(() => summarise().catch((error) => say(said, error.message)), 500);
   const minute = setInterval(again, 15_000); // every 15 s, because the claimable amounts change with time
   const stop = headrace.follow({
     async load() {
-      const [first, ...rest] = await Promise.all([
-        ...sides.map(([side]) => get("/v1/streams", { [side]: current, limit: PAGE })), summarise(),
+      const [pages] = await Promise.all([
+        Promise.all(lists.map(({ party, acceptance }) => get("/v1/streams", { [party]: current, acceptance, limit: PAGE }))),
+        summarise(),
       ]);
-      for (const [n, page] of [first, rest[0]].entries()) {
-        sides[n][1].clear();
-        page.items.forEach((each) => sides[n][1].put(each));
+      for (const [n, { list }] of lists.entries()) {
+        list.clear();
+        pages[n].items.forEach((each) => list.put(each));
       }
-      const more = [first, rest[0]].some(({ next }) => next);
-      say(said, more ? `The lists show the latest ${PAGE} streams each. The totals include all streams.` : "");
+      say(said, pages.some(({ next }) => next) ? `The lists show the latest ${PAGE} streams each. The totals include all streams.` : "");
       tell();
-      return first.position;
+      return pages[0].position;
     },
-    apply({ stream }) {
-      const own = sides.filter(([side]) => stream?.[side] === current);
-      for (const [, list] of own) {
-        if (list.has(stream.id) || stream.version === 1) list.put(stream, "prepend");
+    apply({ type, stream }) {
+      if (![stream?.sender, stream?.recipient].includes(current)) return;
+      const moves = MOVES.has(type) || lists.some(({ list }) => list.has(stream.id));
+      for (const each of lists) {
+        if (!fits(stream, current, each)) each.list.drop(stream.id);
+        else if (moves) each.list.put(stream, "prepend");
       }
-      if (own.length) again();
+      again();
       tell();
     },
     failed: (error) => say(said, error.message),

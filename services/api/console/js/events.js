@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { amount, clockTime, dateTime, iso, short, span, streamName } from "./format.js";
+import { session } from "./session.js";
 
 const NAMES = {
   "stream.created": ["Created", "new"],
@@ -12,6 +13,8 @@ const NAMES = {
   "stream.completed": ["Completed", "done"],
   "stream.cancelled": ["Cancelled", "over"],
   "stream.updated": ["Updated", "quiet"],
+  "stream.accepted": ["Accepted", "new"],
+  "stream.hidden": ["Hidden", "quiet"],
   "stream.fee_collected": ["Fee", "quiet"],
   "stream.recipient_transferred": ["Recipient changed", "in"],
   "stream.rate_modified": ["Rate changed", "in"],
@@ -86,9 +89,15 @@ function tokenOf({ type, asset, tokenAddress }) {
   return h("span", { title: tokenAddress }, asset ?? short(tokenAddress));
 }
 
+/** The label of a stream. A stranger's stream has none until the user has accepted it. */
+function labelOf({ acceptance, sender, metadata }) {
+  const known = session.seesAll || acceptance === "accepted" || sender === session.account;
+  return known ? metadata?.label : "";
+}
+
 /** An event as a row of a list. `late` is the measured delay of the event in seconds, or null. */
 export function eventRow(event, { late = null, stream = true } = {}) {
-  const label = event.stream?.metadata?.label;
+  const label = event.stream && labelOf(event.stream);
   const name = event.streamId && h("a", { class: "name", href: `#/streams/${event.streamId}` }, label || streamName(event.streamId));
   return h("li", { class: "event", "data-id": event.id, "data-type": event.type },
     moment(event.timestamp, !stream), chip(event.type),

@@ -2,6 +2,7 @@
 
 import { Versions } from "../headrace/headrace.js";
 import { actions } from "./actions.js";
+import { answers } from "./answers.js";
 import { get, streamPath } from "./api.js";
 import { now } from "./clock.js";
 import { h, say } from "./dom.js";
@@ -9,7 +10,7 @@ import { eventRow, moment } from "./events.js";
 import { amount, streamName } from "./format.js";
 import { isOver } from "./money.js";
 import { picture } from "./picture.js";
-import { ends, progress, statusChip } from "./stream_row.js";
+import { answerChip, ends, progress, statusChip } from "./stream_row.js";
 import { counter, moves } from "./ticker.js";
 
 const SHOWN = 500;
@@ -47,6 +48,7 @@ function page(first) {
   const timeline = h("ol", { class: "events timeline", "aria-label": "Events, newest first" });
   const drawing = picture();
   const doing = actions(stream);
+  const answering = answers(stream);
   const draw = () => drawing.draw(shown.events, stream(), Math.floor(now() / 1000));
   const node = h("div", { class: "one", "data-id": first.id },
     h("div", { class: "head" }, name, status),
@@ -55,7 +57,7 @@ function page(first) {
       counter(stream, { "aria-label": "claimable now", id: "claimable" }),
       progress(stream),
       h("p", { class: "quiet-text" }, until)),
-    doing.node,
+    doing.node, answering.node,
     h("h2", {}, "Amounts over time"), drawing.node,
     h("h2", {}, "Details"), list,
     h("h2", {}, "Events"), timeline);
@@ -63,11 +65,12 @@ function page(first) {
   function update(next) {
     shown.stream = next;
     say(name, next.metadata.label || `Stream ${streamName(next.id)}`);
-    status.replaceChildren(statusChip(next));
+    status.replaceChildren(...[statusChip(next), answerChip(next)].filter(Boolean));
     list.replaceChildren(...details(next));
     node.dataset.status = next.status;
     node.dataset.version = next.version;
     doing.update();
+    answering.update();
     draw();
   }
   moves(until, (time) => {

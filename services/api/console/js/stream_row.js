@@ -35,9 +35,14 @@ export function progress(stream) {
   });
 }
 
-/** A row for one stream: {node, update(stream), stream}. */
-export function streamRow(first) {
+/** A label for a stream that its recipient has not accepted; null for an accepted one. */
+export const answerChip = ({ acceptance }) =>
+  acceptance === "accepted" ? null : h("span", { class: "chip", "data-tone": "quiet" }, acceptance);
+
+/** A row for one stream: {node, update(stream), stream}. `more(stream)` adds {node, update}. */
+export function streamRow(first, more = null) {
   let stream = first;
+  const added = more?.(() => stream);
   const status = h("span", { class: "status-of" });
   const title = h("a", { class: "name", href: `#/streams/${stream.id}` });
   const until = h("span", { class: "until" });
@@ -47,11 +52,13 @@ export function streamRow(first) {
     h("div", { class: "what" }, title,
       h("span", { class: "parties" }, short(stream.sender), " → ", h("span", {}, short(stream.recipient)))),
     h("div", { class: "money" }, count, total),
-    h("div", { class: "course" }, progress(() => stream), h("span", { class: "line" }, status, until)));
+    h("div", { class: "course" }, progress(() => stream), h("span", { class: "line" }, status, until)),
+    added?.node);
   function update(next) {
     stream = next;
     say(title, stream.metadata.label || `Stream ${streamName(stream.id)}`);
-    status.replaceChildren(statusChip(stream));
+    status.replaceChildren(...[statusChip(stream), answerChip(stream)].filter(Boolean));
+    added?.update();
     say(total, `of ${amount(stream.depositedAmount)}`);
     say(node.querySelector(".parties span"), short(stream.recipient));
     node.dataset.status = stream.status;
@@ -68,7 +75,11 @@ export class StreamList {
   #rows = new Map();
   #versions = new Versions();
 
-  constructor(label) {
+  #more;
+
+  /** `more`: see `streamRow`. */
+  constructor(label, more = null) {
+    this.#more = more;
     this.node = h("ol", { class: "streams", "aria-label": label });
   }
 
@@ -85,7 +96,7 @@ export class StreamList {
     const row = this.#rows.get(stream.id);
     if (!this.#versions.isNews(stream) && row) return;
     if (row) return row.update(stream);
-    const made = streamRow(stream);
+    const made = streamRow(stream, this.#more);
     this.#rows.set(stream.id, made);
     this.node[where](made.node);
   }

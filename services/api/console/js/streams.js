@@ -4,10 +4,13 @@ import { get } from "./api.js";
 import { createDialog } from "./create.js";
 import { calmly, field, h, say, select } from "./dom.js";
 import { remember } from "./router.js";
+import { session } from "./session.js";
 import { StreamList } from "./stream_row.js";
 
 const STATUSES = [["", "Any status"], ["active", "Active"], ["paused", "Paused"], ["completed", "Completed"], ["cancelled", "Cancelled"]];
 const ORIGINS = [["", "Chain and API"], ["chain", "On chain"], ["api", "API"]];
+const ANSWERS = [["", "Any answer"], ["accepted", "Accepted"], ["pending", "Not answered"], ["hidden", "Hidden"]];
+const FILTERS = ["search", "status", "origin", "acceptance"];
 const PAGE = 25;
 
 /** The meaning of the search text: {user} or {stream}; {} if empty; {wrong: true} if invalid. Pure. */
@@ -18,18 +21,28 @@ export function meaning(search) {
   return { wrong: true };
 }
 
-/** True if a stream matches the filters of the list. Pure. */
-export function belongs(stream, { search, status, origin }) {
-  const { user, stream: id, wrong } = meaning(search);
-  if (wrong) return false;
-  return (!status || stream.status === status) && (!origin || stream.origin === origin) &&
-    (!id || stream.id === id) && (!user || stream.sender === user || stream.recipient === user);
+/** True if `user` sends the stream, or receives it and has given this answer (default: accepted). */
+function isOf(stream, user, acceptance) {
+  const received = stream.recipient === user && stream.acceptance === (acceptance || "accepted");
+  return received || (!acceptance && stream.sender === user);
 }
 
+/** True if a stream matches the filters of the list. Without a search, `own` is the account. Pure. */
+export function belongs(stream, { search, status, origin, acceptance }, own = "") {
+  const { user = own, stream: id, wrong } = meaning(search);
+  if (wrong) return false;
+  const whose = id ? stream.id === id : !user || isOf(stream, user, acceptance);
+  return whose && (!status || stream.status === status) && (!origin || stream.origin === origin) &&
+    (!acceptance || stream.acceptance === acceptance);
+}
+
+/** The account of a user who sees only the streams of this account; else "". */
+const own = () => session.seesAll ? "" : session.account;
+
 async function page(filter, cursor) {
-  const { user, stream, wrong } = meaning(filter.search);
+  const { user = own(), stream, wrong } = meaning(filter.search);
   if (wrong) return { items: [], next: null, wrong };
-  if (!stream) return get("/v1/streams", { user, status: filter.status, origin: filter.origin, limit: PAGE, cursor });
+  if (!stream) return get("/v1/streams", { user, status: filter.status, origin: filter.origin, acceptance: filter.acceptance, limit: PAGE, cursor });
   try {
     const found = await get(`/v1/streams/${encodeURIComponent(stream)}`);
     return { items: [found].filter((each) => belongs(each, filter)), next: null, position: found.position };
@@ -43,14 +56,15 @@ function controls(filter, changed) {
   const search = h("input", { type: "search", value: filter.search, placeholder: "Account (G…) or stream id", spellcheck: "false" });
   const status = select({}, STATUSES, filter.status);
   const origin = select({}, ORIGINS, filter.origin);
-  const act = calmly(() => changed({ search: search.value.trim(), status: status.value, origin: origin.value }));
+  const acceptance = select({}, ANSWERS, filter.acceptance);
+  const act = calmly(() => changed({ search: search.value.trim(), status: status.value, origin: origin.value, acceptance: acceptance.value }));
   return h("form", { class: "filters", role: "search", "aria-label": "Filter streams", input: act, submit: (e) => e.preventDefault() },
-    field("Search", search), field("Status", status), field("Origin", origin));
+    field("Search", search), field("Status", status), field("Origin", origin), field("Recipient's answer", acceptance));
 }
 
 /** The view. */
-export function streams({ headrace, parameters }) {
-  let filter = Object.fromEntries(["search", "status", "origin"].map((name) => [name, parameters.get(name) ?? ""]));
+export function streams({ headrace, parameters, places }) {
+  let filter = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name) ?? ""]));
   let stop = () => {};
   let next = null;
   const list = new StreamList("Streams, newest first");
@@ -63,16 +77,16 @@ export function streams({ headrace, parameters }) {
     next = found.next;
     more.hidden = !next;
     const nothing = found.wrong ? "Search for a complete account (G…, C… or M…) or a stream id." :
-      "No streams yet. Create one, or wait for streams from the chain.";
+      `No streams yet. ${places.apiStreams ? "Create one, or wait" : "Wait"} for streams from the chain.`;
     say(said, list.size ? "" : nothing);
   }
   async function addPage() {
     show(await page(filter, next));
   }
-  function arrived({ stream }) {
+  function arrived({ type, stream }) {
     if (!stream) return;
-    if (!belongs(stream, filter)) list.drop(stream.id);
-    else if (list.has(stream.id) || stream.version === 1 || filter.status) list.put(stream, "prepend");
+    if (!belongs(stream, filter, own())) list.drop(stream.id);
+    else if (list.has(stream.id) || stream.version === 1 || filter.status || filter.acceptance || type === "stream.accepted") list.put(stream, "prepend");
     if (list.size) say(said, "");
   }
   function begin() {
@@ -93,7 +107,7 @@ export function streams({ headrace, parameters }) {
     title: "Streams",
     node: h("section", {},
       h("div", { class: "head" }, h("h1", { tabindex: -1 }, "Streams"),
-        h("button", { type: "button", class: "main", click: () => createDialog() }, "New stream")),
+        places.apiStreams && h("button", { type: "button", class: "main", click: () => createDialog() }, "New stream")),
       controls(filter, (changed) => { filter = changed; remember("streams", filter); begin(); }),
       said, list.node, more),
     stop: () => stop(),
