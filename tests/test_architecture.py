@@ -59,6 +59,7 @@ ORDER = (
 PURE = (
     *(f"shared.domain.{name}" for name in ("commands", "contracts", "errors", "events")),
     *(f"shared.domain.{name}" for name in ("instant", "position", "stream", "strkeys", "topics")),
+    "shared.domain.transitions",
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "stream_document", "wire")),
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
     "services.api.auth.public_addresses",

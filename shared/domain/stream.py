@@ -2,8 +2,6 @@
 
 Pure: the time is an argument. The rules are those of the stream contract (docs/architecture.md,
 "Rules of a stream"). `shared.domain.transitions` has the effect of each event on the state.
-
-See docs/decisions/0018-notices-from-a-schedule.md.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ async def test_the_examples_run(redis_url: str, keys: Keys, tmp_path: Path) -> N
     assert '"depositedAmount":"996010"' not in output.decode()
     lines = (tmp_path / "events.csv").read_text().splitlines()
     assert lines[0].startswith("id,time,type,")
-    assert len(lines) == 7
+    assert len(lines) == 9
 
 
 def test_every_slug_that_the_api_answers_is_explained() -> None:
