@@ -32,6 +32,7 @@ ONE = b"/v1/streams/{}"
 API = [b"POST /v1/streams"] * 4 + [b"GET /v1/streams", b"GET /v1/events"] * 2
 API += [b"GET " + ONE, b"PATCH " + ONE, b"DELETE " + ONE, b"GET " + ONE + b"/events"]
 API += [b"POST " + ONE + step for step in (b"/top-up", b"/withdraw", b"/pause", b"/cancel")]
+API += [b"POST " + ONE + answer for answer in (b"/accept", b"/hide")]
 API += [b"GET /v1/users/{}/summary", b"GET /v1/events/subscribe", b"GET /v1/auth", b"POST /v1/auth"]
 API += [
     b"POST /v1/auth/revoke",

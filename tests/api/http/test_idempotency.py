@@ -178,6 +178,6 @@ async def test_a_create_can_be_repeated_if_its_response_was_lost(
     assert await journal(redis, keys) == ["stream.created"]
     again = await client.post("/v1/streams", json=order(), headers=KEY)
     assert (again.status, again.headers["ETag"]) == (201, '"1"')
-    listed = await (await client.get("/v1/streams", params={"user": RECIPIENT})).json()
+    listed = await (await client.get("/v1/streams", params={"recipient": RECIPIENT})).json()
     assert [item["id"] for item in listed["items"]] == [(await again.json())["id"]]
     assert await journal(redis, keys) == ["stream.created"]

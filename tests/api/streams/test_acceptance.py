@@ -133,12 +133,13 @@ async def test_a_chain_stream_stays_hidden_until_it_has_a_new_recipient(
     await on_chain(redis, keys, 7)
     await answer(client, "7", "hide")
     source = Provenance(TOKEN, 8, "2026-07-21T18:01:15Z", "ab" * 32, True)
-    facts = {"recipient": RECIPIENT, "amount": "10", "timestamp": T0 + 1}
-    given = {"oldRecipient": RECIPIENT, "newRecipient": OTHER}
-    for n, (kind, more, acceptance) in enumerate((
+    facts: dict[str, object] = {"recipient": RECIPIENT, "amount": "10", "timestamp": T0 + 1}
+    given: dict[str, object] = {"oldRecipient": RECIPIENT, "newRecipient": OTHER}
+    steps: list[tuple[EventType, dict[str, object], str]] = [
         (EventType.STREAM_WITHDRAWN, facts, "hidden"),
         (EventType.STREAM_RECIPIENT_TRANSFERRED, given, "accepted"),
-    )):  # fmt: skip
+    ]
+    for n, (kind, more, acceptance) in enumerate(steps):
         event = Event(kind, "7", T0 + 1, more, Position(toid(8, 1), n), source)
         await Committer(redis, keys).record([event], progress={})
         assert (await (await client.get("/v1/streams/7")).json())["acceptance"] == acceptance

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import commands
+from shared.domain.stream import Acceptance
 from shared.journal.indexes import (
     by_change,
     changed_member_of,
@@ -35,6 +37,17 @@ def test_a_stream_is_indexed_by_parties_status_token_and_origin() -> None:
         f"token:{TOKEN}",
         "origin:api",
     }
+
+
+@pytest.mark.parametrize("acceptance", [Acceptance.PENDING, Acceptance.HIDDEN])
+def test_what_the_recipient_has_not_accepted_is_apart(acceptance: Acceptance) -> None:
+    stream = replace(a_stream(), acceptance=acceptance)
+    names = indexes_of(stream)
+    assert (f"user:{R}" in names, f"user:{S}" in names) == (False, True)
+    assert {f"{acceptance}:{R}", f"recipient:{R}"} <= names
+    accepted = after(stream, *commands.accept(stream, stream.updated_at))
+    moved = {(c.add, c.name) for c in index_changes(stream, accepted)}
+    assert moved == {(True, f"user:{R}"), (False, f"{acceptance}:{R}")}
 
 
 def test_a_stream_to_its_own_sender_is_listed_once() -> None:

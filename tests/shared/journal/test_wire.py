@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from services.fanout.sse import event_frame, frame
 from shared.domain.events import Event, EventType, Origin, Provenance
 from shared.domain.position import Position
-from shared.domain.stream import I128_MAX, Stream, StreamStatus
+from shared.domain.stream import I128_MAX, Acceptance, Stream, StreamStatus
 from shared.domain.topics import topics_of
 from shared.journal.stream_document import (
     decode_stream,
@@ -53,7 +53,8 @@ streams = st.builds(
     sender=st.just(S), recipient=st.just(R), token=st.just(TOKEN), rate=amounts, deposited=amounts,
     withdrawn=amounts, refunded=amounts, start_time=times, last_update_time=times,
     paused_at=st.one_of(st.none(), times), status=st.sampled_from(StreamStatus),
-    metadata=st.dictionaries(st.text(), json), version=st.integers(1, 2**53),
+    acceptance=st.sampled_from(Acceptance), metadata=st.dictionaries(st.text(), json),
+    version=st.integers(1, 2**53),
     position=positions.map(str), created_at=times, updated_at=times,
 )  # fmt: skip
 
@@ -180,6 +181,16 @@ def test_the_times_of_an_event_are_those_of_its_top_level_fields() -> None:
 def test_a_stored_document_gets_the_amount_of_another_time(stream: Stream, now: int) -> None:
     stored = encode_stream(stream, stream.updated_at)
     assert with_claimable(stored, stream, now) == encode_stream(stream, now)
+
+
+@given(streams, times)
+def test_a_document_of_an_earlier_version_gets_its_acceptance(stream: Stream, now: int) -> None:
+    stream = replace(stream, acceptance=Acceptance.ACCEPTED)
+    current = encode_stream(stream, now)
+    stored = current.replace(b'"acceptance":"accepted",', b"", 1)
+    assert stored != current
+    assert with_claimable(stored, stream, now) == current
+    assert decode_stream(stored) == stream
 
 
 def test_metadata_is_not_taken_for_the_claimable_amount() -> None:
