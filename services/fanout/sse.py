@@ -16,7 +16,7 @@ See docs/decisions/0006-id-comes-last.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import orjson
 
@@ -66,6 +66,20 @@ def frame(event: str, data: bytes, position: str | None) -> bytes:
     name = f"event: {event}\n".encode() if event else b""
     last = f"id: {position}\n".encode() if position else b""
     return b"%bdata: %b\n%b\n" % (name, data, last)
+
+
+def join_frames(frames: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Whole frames, joined into chunks of at most `size` bytes. A longer frame is one chunk."""
+    chunk: list[bytes] = []
+    length = 0
+    for each in frames:
+        if chunk and length + len(each) > size:
+            yield b"".join(chunk)
+            chunk, length = [], 0
+        chunk.append(each)
+        length += len(each)
+    if chunk:
+        yield b"".join(chunk)
 
 
 def event_frame(entry: JournalEntry) -> bytes:

@@ -40,11 +40,13 @@ _REMEMBERED = 10_000
 class JournalPage:
     """The next entries, oldest first; none is missing between them.
 
-    If `more` is True, further entries may follow.
+    If `more` is True, further entries may follow. `end` is the position up to which everything was
+    read.
     """
 
     entries: Sequence[JournalEntry]
     more: bool
+    end: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ class Journal:
             await self._count_unless_trimmed(entries[0])
             return JournalGap(before)
         whole = next((n for n, _ in self.holes(entries)), len(entries))
-        return JournalPage(entries[:whole], whole < len(entries) or len(entries) == limit)
+        end = parse_position(entries[whole - 1].position)
+        return JournalPage(entries[:whole], whole < len(entries) or len(entries) == limit, end)
 
     def holes(self, entries: Sequence[JournalEntry]) -> Iterator[tuple[int, Position]]:
         """Find the places where entries are missing between these entries, oldest first.

@@ -10,14 +10,34 @@ See docs/decisions/0016-history-by-topic.md.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from shared.domain.position import END, START, Position, parse_position
 from shared.journal.keys import Keys
 
 BROADCASTS = ""
 """The topic of the events that go to everyone."""
+
+MEMBER_BYTES = 41
+"""The size of a padded position."""
+
+_MEMBERS = 4_000
+"""About how many members one read returns, of all topics together."""
+
+
+class TopicPositions(NamedTuple):
+    """The next positions of the events of several topics, each position once, in order.
+
+    If `complete` is False, further positions follow. `members` is the number of members that Redis
+    returned for this read.
+    """
+
+    positions: list[Position]
+    complete: bool
+    members: int
 
 
 class TopicIndex:
@@ -35,21 +55,12 @@ class TopicIndex:
         after: Position = START,
         before: Position = END,
         newest_first: bool,
-    ) -> list[Position]:
-        """The next positions of the events of several topics, each position once, in order.
-
-        Reads at most `count` positions of each topic, between `after` and `before` (both excluded).
-        """
-        low, high = f"({after.padded}", f"({before.padded}"
+    ) -> TopicPositions:
+        """At most `count` positions between `after` and `before` (both excluded)."""
         pipe = self._redis.pipeline(transaction=False)
-        for topic in topics:
-            key = self._keys.topic(topic)
-            if newest_first:
-                pipe.zrevrangebylex(key, high, low, 0, count)
-            else:
-                pipe.zrangebylex(key, low, high, 0, count)
-        members = {member for row in await pipe.execute() for member in row}
-        return [parse_position(each.decode()) for each in sorted(members, reverse=newest_first)]
+        reading = TopicReading(topics, count, newest_first=newest_first)
+        reading.queue(pipe, self._keys, after, before)
+        return reading.parse(await pipe.execute())
 
     async def latest(self, topics: Sequence[str]) -> list[Position]:
         """The last position of each topic, without those topics that have no event."""
@@ -57,3 +68,37 @@ class TopicIndex:
         for topic in topics:
             pipe.zrevrangebylex(self._keys.topic(topic), "+", "-", 0, 1)
         return [parse_position(row[0].decode()) for row in await pipe.execute() if row]
+
+
+class TopicReading:
+    """One read of positions, as a part of a pipeline: `queue` it, then `parse` its replies.
+
+    Of each topic it reads at most `count` members and one more, but fewer if there are many topics.
+    """
+
+    def __init__(self, topics: Collection[str], count: int, *, newest_first: bool) -> None:
+        self._topics = topics
+        self._count = count
+        self._newest_first = newest_first
+        self._of_each = min(count + 1, max(2, _MEMBERS // max(1, len(topics))))
+
+    def queue(self, pipe: Pipeline, keys: Keys, after: Position, before: Position) -> None:
+        """Add one command for each topic to the pipeline."""
+        low, high = f"({after.padded}", f"({before.padded}"
+        for topic in self._topics:
+            if self._newest_first:
+                pipe.zrevrangebylex(keys.topic(topic), high, low, 0, self._of_each)
+            else:
+                pipe.zrangebylex(keys.topic(topic), low, high, 0, self._of_each)
+
+    def parse(self, rows: Sequence[Any]) -> TopicPositions:
+        """The positions up to which no topic has another member that was not read."""
+        newest_first, read = self._newest_first, sum(map(len, rows))
+        members: list[bytes] = sorted({m for row in rows for m in row}, reverse=newest_first)
+        cut = [row[-1] for row in rows if len(row) == self._of_each]
+        if cut and newest_first:
+            members = [m for m in members if m >= max(cut)]
+        elif cut:
+            members = [m for m in members if m <= min(cut)]
+        positions = [parse_position(m.decode()) for m in members[: self._count]]
+        return TopicPositions(positions, not cut and len(members) <= self._count, read)

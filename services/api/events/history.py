@@ -1,11 +1,12 @@
 """Pages of past events, newest or oldest first, by the filters of a subscription.
 
 Events are read from the journal. Each topic has an index with the positions of its events. The
-commit writes this index and trims it with the journal. One call reads a limited number of entries.
-So with a filter by type, a page can be short or empty and still have a `next`. If events of a
+commit writes this index and trims it with the journal. One call reads a limited number of entries
+and about 1 MB. So a page can be short or empty and still have a `next`. If events of a
 page's range were trimmed, the `gap` of the page names the missing range.
 
-See docs/decisions/0016-history-by-topic.md.
+See docs/decisions/0016-history-by-topic.md,
+docs/decisions/0069-reads-are-bounded-in-bytes.md.
 """
 
 from __future__ import annotations
@@ -19,12 +20,10 @@ from redis.asyncio import Redis
 from shared.domain.position import END, START, Position, parse_position
 from shared.domain.topics import ALL, Subscription
 from shared.journal.keys import Keys
+from shared.journal.read_size import READ_BYTES, ReadSize
 from shared.journal.reader import Journal, JournalTip
-from shared.journal.topic_index import BROADCASTS, TopicIndex
+from shared.journal.topic_index import BROADCASTS, MEMBER_BYTES, TopicIndex
 from shared.journal.wire import JournalEntry
-
-CHUNK_SIZE = 500
-"""Entries per read if the client asks only for certain types."""
 
 MAX_READ = 2000
 """The largest number of entries that are read for one page."""
@@ -74,11 +73,15 @@ class EventPage:
 
 
 class _ReadResult(NamedTuple):
-    """Entries in the order of the page, None for a missing entry. `is_last`: no entries follow."""
+    """Entries in the order of the page, None for a missing entry. `is_last`: no entries follow.
+
+    `overhead` is the number of bytes that were read from the topic index.
+    """
 
     rows: Sequence[tuple[Position, JournalEntry | None]]
     missing: list[MissingRange]
     is_last: bool
+    overhead: int = 0
 
 
 class EventHistory:
@@ -91,25 +94,30 @@ class EventHistory:
     async def page(
         self, wanted: Subscription, within: PositionRange, *, limit: int, newest_first: bool
     ) -> EventPage:
-        """A page of at most `limit` events of the range."""
+        """A page of at most `limit` events of the range, which together have about 1 MB."""
         tip = await self._journal.tip()
         found: list[JournalEntry] = []
         missing: list[MissingRange] = []
         rest, is_last = within.up_to(tip.top), False
-        count = CHUNK_SIZE if wanted.types else limit
-        for _ in range(max(1, MAX_READ // count) if wanted.types else 1):
+        size, entries, left = ReadSize(), 0, READ_BYTES
+        while not is_last and len(found) < limit and entries < MAX_READ and left > 0:
+            count = min(size.within(left), MAX_READ - entries)
+            if not wanted.types:
+                count = min(count, limit - len(found))
             read = await self._read(wanted.topics, rest, count, newest_first)
             missing += read.missing
             is_last = read.is_last
+            size.saw(len(entry.body) for _, entry in read.rows if entry)
             for position, entry in read.rows:
-                if len(found) == limit:
+                if len(found) == limit or left <= 0:
                     is_last = False
                     break
+                entries += 1
                 rest = rest.beyond(position, newest_first=newest_first)
+                left -= len(entry.body) if entry else 0
                 if entry is not None and (not wanted.types or entry.type in wanted.types):
                     found.append(entry)
-            if is_last or len(found) == limit:
-                break
+            left -= read.overhead
         continue_at = None if is_last else (rest.before if newest_first else rest.after)
         old_end = is_last or not newest_first
         gap = await self._gap(tip, within, missing, old_end=old_end and not within.empty)
@@ -169,17 +177,17 @@ class EventHistory:
         self, topics: Sequence[str], within: PositionRange, count: int, newest_first: bool
     ) -> _ReadResult:
         """Read the events of the topics and the events for all subscribers, each event once."""
-        positions = await self._topics.positions(
+        positions, is_last, members = await self._topics.positions(
             (*topics, BROADCASTS),
-            count + 1,
+            count,
             after=within.after,
             before=within.before,
             newest_first=newest_first,
         )
-        entries = await self._journal.at(positions[:count])
-        rows = list(zip(positions, entries, strict=False))
+        entries = await self._journal.at(positions)
+        rows = list(zip(positions, entries, strict=True))
         missing = [(_just_before(position), position) for position, entry in rows if entry is None]
-        return _ReadResult(rows, missing, len(positions) <= count)
+        return _ReadResult(rows, missing, is_last, members * MEMBER_BYTES)
 
 
 def _just_before(position: Position) -> Position:

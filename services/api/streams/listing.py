@@ -4,7 +4,8 @@ With one filter, the list is read from the index of this filter. With several fi
 of their indexes is read, and each member is looked up in the other indexes. Then the stored stream
 is checked against the filters, because the stream may have changed after the indexes were read.
 
-One call reads a limited number of members. So a page can be short or empty and still have a `next`.
+One call reads a limited number of members, and about 1 MB of documents. So a page can be short or
+empty and still have a `next`.
 
 In order of creation, a member never moves. So a new stream does not disturb the pages, and a cursor
 stays valid if the filters change. In order of change, a stream that changes between two pages moves
@@ -21,6 +22,7 @@ from redis.asyncio import Redis
 from shared.domain.stream import Acceptance, Stream
 from shared.journal.indexes import EVERYTHING, by_change, indexes_of, stream_id_of
 from shared.journal.keys import Keys
+from shared.journal.read_size import READ_BYTES, ReadSize
 from shared.journal.stream_indexes import StreamIndexes
 from shared.journal.streams import StoredStream
 
@@ -62,10 +64,12 @@ class StreamListing:
         newest_first: bool,
         by_latest_change: bool = False,
         acceptance: Acceptance | None = None,
+        size: int = READ_BYTES,
     ) -> StreamListPage:
         """At most `limit` streams that are in all indexes of `wanted`, after the member `after`.
 
         With `acceptance`, which has no index of its own, only the streams with this acceptance.
+        About `size` bytes of documents are read.
         """
         sizes = await self._indexes.sizes(wanted)
         names = sorted(wanted, key=sizes.__getitem__)
@@ -77,6 +81,7 @@ class StreamListing:
         count, rounds = (
             (limit + 1, 1) if is_whole_list else (CHUNK_SIZE, max(1, MAX_READ // CHUNK_SIZE))
         )
+        documents = _Documents(self._load, size)
         found: list[StoredStream] = []
         read = after
         for _ in range(rounds):
@@ -85,13 +90,14 @@ class StreamListing:
             # Almost every stream that is in all indexes matches the filters. So load only as many
             # streams as the page still needs.
             needed = matching[: limit + 1 - len(found)] if others else matching
-            for member, stored in await self._streams(needed):
+            loaded = await documents.load(needed)
+            for member, stored in loaded:
                 if len(found) == limit:
                     return StreamListPage(found, after, total)
                 after = member
                 if stored is not None and _matches(stored.stream, wanted, acceptance):
                     found.append(stored)
-            if len(needed) < len(matching):
+            if len(loaded) < len(matching):
                 return StreamListPage(found, after, total)
             if len(members) < count:
                 return StreamListPage(found, None, total)
@@ -100,9 +106,26 @@ class StreamListing:
             after = read = members[-1]
         return StreamListPage(found, after, total)
 
-    async def _streams(self, members: Sequence[str]) -> list[tuple[str, StoredStream | None]]:
-        streams = await self._load([stream_id_of(member) for member in members])
-        return list(zip(members, streams.values(), strict=True))
+
+class _Documents:
+    """Loads the streams of index members until about `size` bytes of documents were read."""
+
+    def __init__(self, load: LoadStreams, size: int) -> None:
+        self._load = load
+        self._left = size
+        self._size = ReadSize()
+
+    async def load(self, members: Sequence[str]) -> list[tuple[str, StoredStream | None]]:
+        """The streams of the first members: of all, unless too many bytes were read."""
+        found: list[tuple[str, StoredStream | None]] = []
+        while len(found) < len(members) and self._left > 0:
+            part = members[len(found) :][: self._size.within(self._left)]
+            streams = await self._load([stream_id_of(member) for member in part])
+            sizes = [len(stored.document) for stored in streams.values() if stored]
+            self._size.saw(sizes)
+            self._left -= sum(sizes)
+            found += zip(part, streams.values(), strict=True)
+        return found
 
 
 def _matches(stream: Stream, wanted: frozenset[str], acceptance: Acceptance | None) -> bool:

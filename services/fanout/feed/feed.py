@@ -24,6 +24,7 @@ from services.fanout.feed.single_flight import SingleFlightReader
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import CHANNEL, Keys
 from shared.journal.reader import Journal, JournalGap, JournalPage, JournalTip, NoNewEvents
+from shared.journal.topic_reader import TopicReader
 from shared.journal.wire import JournalEntry
 from shared.runtime.tasks import cancel, supervise
 
@@ -54,7 +55,7 @@ class Feed:
         probe_seconds: float,
     ) -> None:
         self.journal = Journal(redis, keys)
-        self.reader = SingleFlightReader(self.journal)
+        self.reader = SingleFlightReader(self.journal, TopicReader(redis, keys, self.journal))
         self.recent = recent
         self.tip: JournalTip | None = None
         self.started = asyncio.Event()
@@ -148,9 +149,8 @@ class Feed:
             return True
         if parse_position(entry.previous) != self.position:
             return False
-        item = self.recent.append(entry)
         _PUBLISHED[via].inc()
-        self._publish(item, self.failover.epoch_of(entry))
+        self._publish(self.recent.append(entry), self.failover.epoch_of(entry))
         return True
 
     async def _fill_in(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from services.fanout.sse import event_frame
@@ -69,17 +70,36 @@ class RecentEvents:
         self._shrink()
         return item
 
-    def after(self, position: Position, topics: Iterable[str]) -> list[RecentItem] | None:
-        """The events of these topics after `position`. None if memory may lack some of them."""
-        if not self.floor <= position <= self.top:
-            return None
-        index = bisect_right(self._items, position, lo=self._start, key=_position_of)
+    def covers(self, position: Position) -> bool:
+        """True if memory has all events after `position`."""
+        return self.floor <= position <= self.top
+
+    def after(
+        self, position: Position, topics: Iterable[str], most: int
+    ) -> list[RecentItem] | None:
+        """The events of these topics after `position`. None if there are more than `most`.
+
+        `position` must be covered. The work is bounded by `most`, because all of it is done in one
+        iteration of the event loop.
+        """
+        index = self._index_after(position)
         if ALL in topics:
-            return [item for item in self._items[index:] if item]
+            items = self._items[index : index + most + 1]
+            return [item for item in items if item] if len(items) <= most else None
         numbers: set[int] = set()
         for topic in (*topics, _EVERYONE):
-            numbers.update(self._numbers(topic, self._base + index))
+            numbers.update(islice(self._numbers(topic, self._base + index), most + 1))
+            if len(numbers) > most:
+                return None
         return [item for n in sorted(numbers) if (item := self._items[n - self._base])]
+
+    def next_after(self, position: Position, count: int) -> list[RecentItem]:
+        """The next events of all topics after `position`, which must be covered."""
+        index = self._index_after(position)
+        return [item for item in self._items[index : index + count] if item]
+
+    def _index_after(self, position: Position) -> int:
+        return bisect_right(self._items, position, lo=self._start, key=_position_of)
 
     def before(self, position: Position) -> Position:
         """The position of the last event before `position`, or the floor."""

@@ -1,20 +1,31 @@
-"""Reads pages of the journal for resumes. Callers that ask for the same page share one read."""
+"""Reads of the journal for resumes. Few run at once; callers that ask for the same page share one.
+
+Callers wait in the order in which they asked. Each reads one page at a time, so a short resume does
+not wait until a long one has ended.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from shared.domain.position import Position
 from shared.journal.reader import Journal, JournalGap, JournalPage, NoNewEvents
+from shared.journal.topic_reader import TopicReader
 
 Page = JournalPage | NoNewEvents | JournalGap
+
+_PARALLEL = 2
+"""Reads at the same time: while Redis answers one, the page of the other is parsed."""
 
 
 class SingleFlightReader:
     """The running reads, by position and limit. When a read ends, it is forgotten."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, by_topic: TopicReader) -> None:
         self._journal = journal
+        self._by_topic = by_topic
+        self._slots = asyncio.Semaphore(_PARALLEL)
         self._under_way: dict[tuple[Position, int], asyncio.Task[Page]] = {}
 
     async def after(self, position: Position, limit: int) -> Page:
@@ -22,7 +33,18 @@ class SingleFlightReader:
         key = (position, limit)
         task = self._under_way.get(key)
         if task is None:
-            task = asyncio.create_task(self._journal.after(position, limit))
+            task = asyncio.create_task(self._read(position, limit))
             self._under_way[key] = task
             task.add_done_callback(lambda _: self._under_way.pop(key))
         return await asyncio.shield(task)
+
+    async def _read(self, position: Position, limit: int) -> Page:
+        async with self._slots:
+            return await self._journal.after(position, limit)
+
+    async def of_topics(
+        self, topics: Sequence[str], position: Position, until: Position, limit: int
+    ) -> Page:
+        """Like `TopicReader.after`. These reads are not shared: most callers have other topics."""
+        async with self._slots:
+            return await self._by_topic.after(topics, position, until, limit)

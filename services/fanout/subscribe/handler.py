@@ -26,6 +26,7 @@ from services.fanout.subscribe.authorization import Authorizer, Credentials
 from services.fanout.subscribe.detach import DetachedResponse, duplicate_fd
 from services.fanout.subscribe.replay import Replay
 from services.fanout.subscribe.request import SubscribeRequest, parse_subscribe_request
+from services.fanout.subscribe.turn import Turn
 from shared.auth.principal import Principal
 from shared.domain.topics import Subscription
 from shared.redis.client import REDIS_UNAVAILABLE
@@ -69,6 +70,7 @@ class SubscribeHandler:
         self._limits = components.limits
         self._expiry = components.expiry
         self._rate = TokenBucket(components.settings.handshakes_per_second)
+        self._replay_turn = Turn()
         self.draining = False
 
     async def subscribe(self, request: web.Request) -> web.StreamResponse:
@@ -237,6 +239,7 @@ class SubscribeHandler:
             self._registry,
             subscriber,
             parsed.subscription,
+            self._replay_turn,
             max_events=self._settings.replay_events,
             max_seconds=self._settings.replay_seconds,
         ).run(parsed.resume_from, first)

@@ -4,26 +4,36 @@ The replay runs in the request's coroutine and waits for slow clients. Missed ev
 chunks, from the journal and then from memory. The last step reads the recent events, writes
 the missing ones and joins the hub, without an await in between, so no event can be missed.
 
-See docs/decisions/0052-reset-for-lost-api-events.md.
+Many replays must not delay live events. So a replay works in pieces of at most a millisecond, and
+the `turn` lets one replay work in each iteration of the event loop.
+
+See docs/decisions/0052-reset-for-lost-api-events.md,
+docs/decisions/0069-reads-are-bounded-in-bytes.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from services.fanout import metrics, sse
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
+from services.fanout.feed.single_flight import Page
 from services.fanout.sse import event_frame
+from services.fanout.subscribe.turn import Turn
 from shared.domain.position import START, Position, parse_position
-from shared.domain.topics import Subscription
+from shared.domain.topics import ALL, Subscription
 from shared.domain.topics import matches as topics_match
+from shared.journal.read_size import ReadSize
 from shared.journal.reader import JournalGap, JournalPage, NoNewEvents
 from shared.journal.wire import JournalEntry
 
-_PAGE = 500
+_PIECE = 500
+"""Events in memory that are looked at in one piece of work."""
+
+_PAGE_BYTES = 1 << 18
 _LOST = "Redis lost the event with this id in a failover"
 _OUTCOMES = {name: metrics.REPLAYS.labels(name) for name in ("ring", "journal", "gap", "reset")}
 _INCOMPLETE = ("gap", "reset")
@@ -32,8 +42,9 @@ _INCOMPLETE = ("gap", "reset")
 class Replay:
     """Sends one subscriber the events after its position, then makes it live.
 
-    `max_events` limits the journal entries that are read, `max_seconds` the time. When a limit is
-    reached, the subscriber gets `gap`.
+    `max_events` limits the journal entries that are read. `max_seconds` limits the time in which
+    the replay waits for its client, not for other replays. When a limit is reached, the subscriber
+    gets `gap`. All replays of a process share one `turn`.
     """
 
     def __init__(
@@ -42,6 +53,7 @@ class Replay:
         registry: SubscriberRegistry,
         subscriber: Subscriber,
         subscription: Subscription,
+        turn: Turn,
         *,
         max_events: int,
         max_seconds: float,
@@ -52,8 +64,11 @@ class Replay:
         self._subscription = subscription
         self._max_events = max_events
         self._max_seconds = max_seconds
+        self._turn = turn
         self._chunk = registry.backlog_bytes // 2
+        self._size = ReadSize()
         self._read = 0
+        self._waited = 0.0
         self._outcome = "ring"
         self._asked = START
 
@@ -74,18 +89,24 @@ class Replay:
         metrics.REPLAY_LENGTH.observe(self._subscriber.events)
 
     async def _catch_up(self, position: Position) -> None:
-        deadline = asyncio.get_running_loop().time() + self._max_seconds
-        while not self._join(position):
-            here = self._feed.position
-            if position > here:
-                position = await self._above_journal_tip(position)
-            elif (frames := self._from_memory(position)) is not None:
-                await self._send(frames)
-                position = here
-            elif self._read >= self._max_events or asyncio.get_running_loop().time() > deadline:
-                position = self._send_gap(position)
-            else:
-                position = await self._from_journal(position)
+        while True:
+            async with self._turn:
+                if self._join(position):
+                    return
+            position = await self._step(position)
+
+    async def _step(self, position: Position) -> Position:
+        """Send the next missed events. Returns the position from which the replay continues."""
+        recent = self._feed.recent
+        if position > self._feed.position:
+            return await self._above_journal_tip(position)
+        if recent.covers(position):
+            items = recent.next_after(position, _PIECE)
+            await self._send(item.frame for item in items if self._is_wanted(item.entry))
+            return items[-1].position
+        if self._read >= self._max_events or self._waited > self._max_seconds:
+            return self._send_gap(position)
+        return await self._from_journal(position)
 
     def _join(self, position: Position, first: bytes = b"") -> bool:
         """Send the remaining events and go live, without an await.
@@ -103,8 +124,11 @@ class Replay:
         return True
 
     def _from_memory(self, position: Position) -> list[bytes] | None:
-        """The frames of the events after `position`. None if memory does not reach back so far."""
-        items = self._feed.recent.after(position, self._subscription.topics)
+        """The frames of the events after `position`. None if not in memory, or too many."""
+        recent = self._feed.recent
+        if not recent.covers(position):
+            return None
+        items = recent.after(position, self._subscription.topics, _PIECE)
         if items is None:
             return None
         return [item.frame for item in items if self._subscriber.wants(item.entry)]
@@ -113,8 +137,9 @@ class Replay:
         """Send a page of the journal. Returns the position from which the replay continues."""
         if self._outcome == "ring":
             self._outcome = "journal"
-        limit = min(_PAGE, self._max_events - self._read)
-        match await self._feed.reader.after(position, limit):
+        if (before := await self._before_lost(position)) is not None:
+            return self._reset(before, _LOST)
+        match await self._next_page(position):
             case NoNewEvents():
                 # Redis lost the entries after `position`, or they came into memory meanwhile.
                 floor = self._feed.recent.floor
@@ -124,12 +149,18 @@ class Replay:
             case JournalGap(resumes_after):
                 self._send_notice("gap", sse.gap(position, resumes_after))
                 return resumes_after
-            case JournalPage(entries) if self._skips_lost(position, entries[0]):
-                return self._reset(parse_position(entries[0].previous), _LOST)
-            case JournalPage(entries):
+            case JournalPage(entries, _, end):
                 self._read += len(entries)
-                await self._send([event_frame(e) for e in entries if self._is_wanted(e)])
-                return parse_position(entries[-1].position)
+                self._size.saw(len(entry.body) for entry in entries)
+                await self._send(event_frame(e) for e in entries if self._is_wanted(e))
+                return end
+
+    async def _next_page(self, position: Position) -> Page:
+        reader, topics = self._feed.reader, self._subscription.topics
+        limit = min(self._size.within(_PAGE_BYTES), self._max_events - self._read)
+        if ALL in topics:
+            return await reader.after(position, limit)
+        return await reader.of_topics(topics, position, self._feed.recent.floor, limit)
 
     def _is_wanted(self, entry: JournalEntry) -> bool:
         return self._subscriber.wants(entry) and topics_match(
@@ -164,12 +195,17 @@ class Replay:
             and str(position) not in recent
         )
 
-    def _skips_lost(self, position: Position, first: JournalEntry) -> bool:
-        """True if the journal shows that the API event with this position was lost.
+    async def _before_lost(self, position: Position) -> Position | None:
+        """The position before the client's, if the journal shows that the API event there was lost.
 
-        `first`, the next entry of the journal, then names another position as its previous one.
+        The next entry of the journal then names another position as its previous one.
         """
-        return position == self._asked and position.by_clock and first.previous != str(position)
+        if position != self._asked or not position.by_clock:
+            return None
+        match await self._feed.reader.after(position, 1):
+            case JournalPage([first]) if first.previous != str(position):
+                return parse_position(first.previous)
+        return None
 
     def _reset(self, position: Position, why: str) -> Position:
         """Send `reset`: the client loads its state again and continues from this position."""
@@ -190,13 +226,18 @@ class Replay:
             self._outcome = outcome
         self._write(frame)
 
-    async def _send(self, frames: list[bytes]) -> None:
+    async def _send(self, frames: Iterable[bytes]) -> None:
         """Write in chunks that the backlog can hold, as fast as the client accepts them."""
-        for chunk in _chunks(frames, self._chunk):
-            self._write(chunk)
-            await asyncio.sleep(0)
-            await self._subscriber.drained()
+        now = asyncio.get_running_loop().time
+        async with self._turn:
+            frames = [*frames]
+            chunks = [*sse.join_frames(frames, self._chunk)]
         self._count(len(frames))
+        for chunk in chunks or [b""]:
+            self._write(chunk)
+            began = now()
+            await self._subscriber.drained()
+            self._waited += now() - began
 
     def _count(self, events: int) -> None:
         self._subscriber.events += events
@@ -205,17 +246,3 @@ class Replay:
     def _write(self, data: bytes) -> None:
         if data and not self._registry.send(self._subscriber, data):
             raise ConnectionResetError("the subscriber disconnected during its replay")
-
-
-def _chunks(frames: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """Whole frames, joined into chunks of at most `size` bytes. A longer frame is one chunk."""
-    chunk: list[bytes] = []
-    length = 0
-    for frame in frames:
-        if chunk and length + len(frame) > size:
-            yield b"".join(chunk)
-            chunk, length = [], 0
-        chunk.append(frame)
-        length += len(frame)
-    if chunk:
-        yield b"".join(chunk)

@@ -119,7 +119,7 @@ class JournalRange:
                     yield each
 
     async def _last_before(self, stream_id: str) -> Position | None:
-        found = await self._topics.positions(
+        found, *_ = await self._topics.positions(
             [stream_id], 1, before=Position(self._start, 0), newest_first=True
         )
         return found[0] if found else None

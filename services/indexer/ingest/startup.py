@@ -119,7 +119,7 @@ class IngestStartup:
     async def _last_reset(self) -> Position:
         """Find the last journal.reset event, so that the same loss is not announced twice."""
         topics = TopicIndex(self._redis, self._keys)
-        places = await topics.positions([BROADCASTS], _BROADCASTS, newest_first=True)
+        places, *_ = await topics.positions([BROADCASTS], _BROADCASTS, newest_first=True)
         for position, entry in zip(places, await self._journal.at(places), strict=True):
             if entry and entry.type == EventType.JOURNAL_RESET:
                 return position

@@ -97,7 +97,6 @@ async def test_every_filter_in_both_orders(
 async def test_filters_by_type_limit_how_much_is_read(
     client: WebClient, redis: Redis, keys: Keys, lives: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "CHUNK_SIZE", 5)
     monkeypatch.setattr(history, "MAX_READ", 10)
     everything = await story(redis, keys)
     for types in ("stream.created", "stream.paused,stream.resumed", "stream.completed"):

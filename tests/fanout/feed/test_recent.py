@@ -1,4 +1,4 @@
-"""Recent events, compared with a plain list: an answer is complete, or None."""
+"""Recent events, compared with a plain list: an answer is complete, or there is none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def entry(n: int, topics: tuple[str, ...] = ("1",), size: int = 10) -> JournalEn
 
 def toids(recent: RecentEvents, after: Position, topics: list[str]) -> list[int]:
     """The TOIDs of the events for these topics after a position."""
-    items = recent.after(after, topics)
+    items = recent.after(after, topics, 1000)
     assert items is not None
     return [item.position.toid for item in items]
 
@@ -100,9 +100,18 @@ def test_recent_events_answer_like_a_plain_list(
         assert recent._bytes == plain.bytes
         assert set(recent._newest) == {t for _, item in plain.kept for t in item.topics or ("",)}
     for position in range(plain.floor - 2, plain.top + 3):
-        found = recent.after(Position(position, 0), wanted)
-        expected = plain.after(position, wanted)
-        assert (None if found is None else [i.entry.position for i in found]) == expected
+        place, expected = Position(position, 0), plain.after(position, wanted)
+        assert recent.covers(place) is (expected is not None)
+        if expected is not None:
+            for most in (len(expected), len(expected) + 1, 1000):
+                found = recent.after(place, wanted, most)
+                assert [i.entry.position for i in found or ()] == expected
+            if expected:
+                assert recent.after(place, wanted, len(expected) - 1) is None
+            after = [item.position for at, item in plain.kept if at > position]
+            for count in (1, 3, 100):
+                items = recent.next_after(place, count)
+                assert [i.entry.position for i in items] == after[:count]
         assert (f"{position}-0" in recent) is (position in {at for at, _ in plain.kept})
 
 
@@ -125,7 +134,7 @@ def test_an_event_larger_than_the_limit_is_kept_alone() -> None:
     recent.append(entry(2, size=5000))
     assert len(recent) == 1
     assert toids(recent, Position(1, 0), ["*"]) == [2]
-    assert recent.after(START, ["*"]) is None
+    assert not recent.covers(START)
 
 
 def test_a_position_between_two_events_is_covered() -> None:
@@ -137,6 +146,5 @@ def test_a_position_between_two_events_is_covered() -> None:
 
 def test_empty_recent_events_cover_only_their_own_position() -> None:
     recent = RecentEvents(Position(5, 0), events=9, size=1 << 20)
-    assert recent.after(Position(5, 0), ["1"]) == []
-    assert recent.after(Position(4, 0), ["1"]) is None
-    assert recent.after(Position(6, 0), ["1"]) is None
+    assert recent.after(Position(5, 0), ["1"], 9) == []
+    assert [recent.covers(Position(n, 0)) for n in (4, 5, 6)] == [False, True, False]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from services.fanout.feed.single_flight import Page, SingleFlightReader
 from shared.domain.position import START, Position
 from shared.journal.reader import Journal, NoNewEvents
+from shared.journal.topic_reader import TopicReader
 from tests.support.waiting import until
 
 
@@ -17,21 +18,29 @@ class SlowJournal:
     """A journal that answers when the test allows it."""
 
     def __init__(self) -> None:
-        self.reads: list[tuple[Position, int]] = []
+        self.reads: list[tuple[object, ...]] = []
+        self.running = self.most = 0
         self.may_answer = asyncio.Event()
         self.error: Exception | None = None
 
-    async def after(self, position: Position, limit: int) -> Page:
-        self.reads.append((position, limit))
+    async def after(self, *asked: Any) -> Page:
+        self.reads.append(asked[-3:])
+        self.running += 1
+        self.most = max(self.most, self.running)
         await self.may_answer.wait()
+        self.running -= 1
         if self.error:
             raise self.error
         return NoNewEvents()
 
 
+def reader_of(journal: SlowJournal) -> SingleFlightReader:
+    return SingleFlightReader(cast(Journal, journal), cast(TopicReader, journal))
+
+
 async def test_callers_that_ask_for_the_same_page_share_one_read() -> None:
     journal = SlowJournal()
-    reader = SingleFlightReader(cast(Journal, journal))
+    reader = reader_of(journal)
     same = [asyncio.create_task(reader.after(START, 500)) for _ in range(1000)]
     other = asyncio.create_task(reader.after(Position(1, 0), 500))
     await until(lambda: len(journal.reads) == 2)
@@ -45,7 +54,7 @@ async def test_callers_that_ask_for_the_same_page_share_one_read() -> None:
 async def test_no_page_is_kept_so_the_next_read_has_newer_entries() -> None:
     journal = SlowJournal()
     journal.may_answer.set()
-    reader = SingleFlightReader(cast(Journal, journal))
+    reader = reader_of(journal)
     await reader.after(START, 500)
     await reader.after(START, 500)
     assert len(journal.reads) == 2
@@ -55,7 +64,7 @@ async def test_no_page_is_kept_so_the_next_read_has_newer_entries() -> None:
 async def test_a_failed_read_fails_for_all_callers_and_is_not_kept() -> None:
     journal = SlowJournal()
     journal.error = ConnectionError("away")
-    reader = SingleFlightReader(cast(Journal, journal))
+    reader = reader_of(journal)
     waiting = [asyncio.create_task(reader.after(START, 500)) for _ in range(3)]
     await until(lambda: journal.reads)
     journal.may_answer.set()
@@ -64,3 +73,16 @@ async def test_a_failed_read_fails_for_all_callers_and_is_not_kept() -> None:
             await task
     journal.error = None
     assert await reader.after(START, 500) == NoNewEvents()
+
+
+async def test_few_reads_run_at_once_and_callers_wait_in_their_order() -> None:
+    journal = SlowJournal()
+    reader = reader_of(journal)
+    until_there, asked = Position(99, 0), [Position(n, 0) for n in range(10)]
+    waiting = [asyncio.create_task(reader.of_topics(["7"], each, until_there, 5)) for each in asked]
+    waiting.append(asyncio.create_task(reader.after(START, 5)))
+    await until(lambda: len(journal.reads) == 2)
+    journal.may_answer.set()
+    await asyncio.gather(*waiting)
+    assert journal.most == 2
+    assert journal.reads == [*((each, until_there, 5) for each in asked), (START, 5)]

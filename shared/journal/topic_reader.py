@@ -1,0 +1,89 @@
+"""Reading the events of some topics after a position, like `Journal.after` reads all events.
+
+The positions come from the topic index, the entries from the journal. So the cost depends on the
+number of these events, not on the length of the journal.
+
+See docs/decisions/0069-reads-are-bounded-in-bytes.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from redis.asyncio import Redis
+
+from shared.domain.position import START, Position, parse_position
+from shared.journal.keys import Keys
+from shared.journal.reader import (
+    Journal,
+    JournalGap,
+    JournalPage,
+    NoNewEvents,
+    parse_tip,
+    queue_tip,
+)
+from shared.journal.topic_index import BROADCASTS, TopicReading
+from shared.journal.wire import JournalEntry, entry_of
+
+
+class TopicReader:
+    """The events of topics in one namespace."""
+
+    def __init__(self, redis: Redis, keys: Keys, journal: Journal) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._journal = journal
+
+    async def after(
+        self, topics: Sequence[str], position: Position, until: Position, limit: int
+    ) -> JournalPage | NoNewEvents | JournalGap:
+        """The next events of these topics, and broadcasts, after `position` and up to `until`.
+
+        A page can have no events: then there are none up to its `end`. It ends before the first
+        entry that a topic names but the journal lacks; the next call returns a gap. Missing entries
+        of other topics are no gap. NoNewEvents: the journal ends at or below `position`.
+        """
+        pipe = self._redis.pipeline(transaction=False)
+        # The order matters. All events up to the tip are in the sets that are read after it. Events
+        # that are trimmed before the sets are read are below the oldest entry that is read last.
+        queue_tip(pipe, self._keys)
+        reading = TopicReading((*topics, BROADCASTS), limit, newest_first=False)
+        reading.queue(pipe, self._keys, position, _next(until))
+        pipe.xrange(self._keys.journal, count=1)
+        stored, newest, *members, first = await pipe.execute()
+        tip, found = parse_tip(stored, newest), reading.parse(members)
+        oldest = parse_position(entry_of(*first[0]).previous) if first else tip.top
+        if position < oldest and not (position == START and oldest == (tip.began or START)):
+            return JournalGap(oldest)
+        end = min(until, tip.top)
+        if end <= position:
+            return NoNewEvents()
+        positions = [each for each in found.positions if each <= end]
+        if not found.complete and len(positions) == len(found.positions):
+            end = positions[-1]
+        return await self._page(positions, end)
+
+    async def _page(self, positions: Sequence[Position], end: Position) -> JournalPage | JournalGap:
+        entries = await self._journal.at(positions)
+        kept = [entry for entry in takewhile(_exists, entries) if entry]
+        if len(kept) == len(entries):
+            return JournalPage(kept, True, end)
+        if kept:
+            return JournalPage(kept, True, parse_position(kept[-1].position))
+        missing = [*takewhile(lambda n: entries[n] is None, range(len(entries)))]
+        lowest, highest = positions[missing[0]], positions[missing[-1]]
+        first = await self._journal.oldest()
+        oldest = parse_position(first.previous) if first else START
+        if lowest <= oldest:  # trimmed since the sets were read
+            return JournalGap(oldest)
+        self._journal.count_missing(str(highest))
+        return JournalGap(highest)
+
+
+def _next(position: Position) -> Position:
+    return Position(position.toid, position.n + 1)
+
+
+def _exists(entry: JournalEntry | None) -> bool:
+    return entry is not None
