@@ -16,11 +16,11 @@ import structlog
 import uvloop
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.typedefs import Handler, Middleware
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from shared.runtime import tracing as traces
 from shared.runtime.tasks import run_until_first
+from shared.web.connections import Connections
 from shared.web.default_headers import RequestWithDefaults
 from shared.web.listening import BACKLOG, listen
 
@@ -28,8 +28,6 @@ log = structlog.get_logger()
 
 _LINE_BYTES = 72 << 10
 """Bytes of the longest line of a request: 64 KB from the client, and what a gateway adds."""
-_HEAD_SECONDS = 10.0
-"""Seconds. The first request of a connection must arrive within this time."""
 _IDLE_SECONDS = 150.0
 """Seconds until an idle connection is closed: longer than in gateways (Caddy 120 s, nginx 60 s).
 
@@ -74,23 +72,25 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     sock = listen(host, port)
-    head_timeout = RequestHeadTimeout()
-    app.middlewares.insert(0, head_timeout.middleware())
     runner = web.AppRunner(
         app,
-        access_log=None,
         handler_cancellation=True,
+        shutdown_timeout=1.0,  # seconds; short, because SSE connections have left aiohttp
+    )
+    await runner.setup()
+    assert runner.server
+    runner.server.request_factory = _request_factory(runner.server)
+    connections = Connections(
+        runner.server,
+        access_log=None,
         keepalive_timeout=_IDLE_SECONDS,
         tcp_keepalive=False,  # because `listen` sets it on the listening socket
-        shutdown_timeout=1.0,  # seconds; short, because SSE connections have left aiohttp
         max_line_size=_LINE_BYTES,  # a subscription may list thousands of streams in its URL
         max_field_size=_LINE_BYTES,  # a token may list thousands of topics
     )
-    await runner.setup()
-    _make_requests(runner)
-    watch = asyncio.create_task(head_timeout.run(runner))
+    watch = asyncio.create_task(connections.watch())
+    listening = await loop.create_server(connections.make, sock=sock, backlog=BACKLOG)
     try:
-        await web.SockSite(runner, sock, backlog=BACKLOG).start()
         tune_gc()
         log.info("listening", host=host, port=sock.getsockname()[1])
         await stopping.wait()
@@ -99,18 +99,18 @@ async def _serve(app: web.Application, host: str, port: int) -> int:
             await _drain(drain, second_signal)
     finally:
         watch.cancel()
+        listening.close()
         await runner.cleanup()
     return max(codes, default=0)
 
 
-def _make_requests(runner: web.AppRunner) -> None:
-    """Make requests whose answers get the default headers.
+def _request_factory(server: web.Server) -> Callable[..., web.BaseRequest]:
+    """Makes requests whose answers get the default headers.
 
     Removes an `Expect` header with an unknown value, as RFC 9110 10.1.1 allows. aiohttp would
     answer 417 before any middleware runs, or 500 if the value is not UTF-8.
     """
-    assert runner.server
-    make = runner.server.request_factory
+    make = server.request_factory
 
     def request(message: RawRequestMessage, *more: Any) -> web.BaseRequest:
         if message.headers.get("Expect", "100-continue").lower() != "100-continue":
@@ -120,42 +120,7 @@ def _make_requests(runner: web.AppRunner) -> None:
         # `make` is Application._make_request. The protocol of its type lacks the parameter.
         return make(message, *more, _cls=RequestWithDefaults)  # type: ignore[call-arg]
 
-    runner.server.request_factory = request
-
-
-class RequestHeadTimeout:
-    """Closes connections whose first request does not arrive completely in time (slowloris).
-
-    aiohttp has only one timeout for both new and idle connections. This timeout must be long,
-    because of idle connections from gateways. So this class watches new connections.
-    """
-
-    def __init__(self) -> None:
-        self._served: set[object] = set()
-
-    def middleware(self) -> Middleware:
-        """Remembers the connections that have sent a complete request."""
-
-        @web.middleware
-        async def remember(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self._served.add(request.protocol)
-            return await handler(request)
-
-        return remember
-
-    async def run(self, runner: web.AppRunner) -> None:
-        """Check all connections once a second, until cancelled."""
-        loop = asyncio.get_running_loop()
-        since: dict[object, float] = {}
-        while True:
-            await asyncio.sleep(1)
-            now = loop.time()
-            connections = runner.server.connections if runner.server else []
-            self._served.intersection_update(connections)
-            since = {c: since.get(c, now) for c in connections if c not in self._served}
-            for connection in connections:
-                if now - since.get(connection, now) > _HEAD_SECONDS:
-                    connection.force_close()
+    return request
 
 
 async def _drain(

@@ -40,9 +40,9 @@ class ProblemType:
 
 PROBLEM_TYPES: dict[Slug, ProblemType] = {
     Slug.MALFORMED: ProblemType(
-        (400,),
-        "The server cannot parse the request. For example, the body is not JSON, or a header such "
-        "as If-Match or Idempotency-Key has the wrong form.",
+        (400, 408),
+        "The server cannot parse the request. For example, the body is not JSON, it did not arrive "
+        "in time (408), or a header such as If-Match or Idempotency-Key has the wrong form.",
         "Correct the request as `detail` says. The same request will fail again.",
         "The body is not JSON: unexpected end of data: line 1 column 2 (char 1).",
     ),

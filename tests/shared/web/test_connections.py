@@ -1,0 +1,212 @@
+"""Requests that do not arrive, and answers that are not read, end in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from shared.web.connection import Deadlines
+from shared.web.connections import Connections
+from shared.web.listening import listen
+from shared.web.problems import problem_middleware
+from tests.support.pace import last
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.io
+
+LONG = Deadlines(head=60, body=60, progress=60, answer=60)
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+LARGE = 8 << 20
+
+
+async def answer(request: web.Request) -> web.Response:
+    """The size of the body, or a large answer."""
+    if request.path == "/large":
+        return web.Response(body=bytes(LARGE))
+    return web.Response(text=f"{len(await request.read())} bytes")
+
+
+@dataclass
+class Client:
+    """A client that sends bytes and reads what comes, or nothing."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, data: bytes) -> None:
+        """Send some bytes, also to a server that has closed."""
+        self.writer.write(data)
+
+    async def answered(self, text: bytes) -> None:
+        """Read until the answer has this text."""
+        await asyncio.wait_for(self.reader.readuntil(text), 5)
+
+    async def rest(self) -> bytes:
+        """Everything until the server ends the connection. b"" after a reset."""
+        try:
+            return await asyncio.wait_for(self.reader.read(), 5)
+        except ConnectionResetError:
+            return b""
+
+    async def keeps_sending(self, data: bytes) -> None:
+        """Send the data again and again until the server ends the connection."""
+        while not (self.reader.exception() or self.reader.at_eof()):
+            self.writer.write(data)
+            await last(0.01)
+
+
+@dataclass
+class Server:
+    """A server of this process."""
+
+    port: int
+    connections: Connections
+    clients: list[Client] = field(default_factory=list)
+
+    async def connect(self, sent: bytes) -> Client:
+        """A client that has sent these bytes. It reads at most 2 KB ahead."""
+        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 10))
+        client.send(sent)
+        self.clients.append(client)
+        return client
+
+    @property
+    def unsent(self) -> list[int]:
+        """The unsent bytes of each connection."""
+        return [each.unsent for each in self.connections._connections()]
+
+
+@asynccontextmanager
+async def serving(deadlines: Deadlines = LONG, **more: Any) -> AsyncIterator[Server]:
+    """A server with these deadlines, which checks its connections all the time."""
+    app = web.Application(middlewares=[problem_middleware])
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    assert runner.server
+    sock = listen("127.0.0.1", 0)
+    connections = Connections(runner.server, deadlines=deadlines, **more)
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(connections.make, sock=sock)
+    watch = asyncio.create_task(connections.watch(0.01))
+    server = Server(sock.getsockname()[1], connections)
+    try:
+        yield server
+    finally:
+        for client in server.clients:
+            client.writer.transport.abort()
+        watch.cancel()
+        listening.close()
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("half", [b"G", GET[:-2], POST[:20]])
+@pytest.mark.parametrize("together", [False, True], ids=["later", "together"])
+async def test_a_second_head_must_arrive_in_time(half: bytes, together: bool) -> None:
+    async with serving(replace(LONG, head=0.1)) as server:
+        idle = await server.connect(GET)
+        await idle.answered(b"0 bytes")
+        client = await server.connect(GET + half if together else GET)
+        await client.answered(b"0 bytes")
+        if not together:
+            client.send(half)
+        assert await client.rest() == b""
+        idle.send(GET)
+        await idle.answered(b"0 bytes")  # an idle connection stays open
+
+
+async def test_a_head_that_trickles_ends_too() -> None:
+    async with serving(replace(LONG, head=0.1)) as server:
+        client = await server.connect(GET)
+        await client.answered(b"0 bytes")
+        client.send(b"GET / HTTP/1.1\r\nX: ")
+        await asyncio.wait_for(client.keeps_sending(b"x"), 5)
+
+
+async def test_line_breaks_between_requests_are_no_head() -> None:
+    async with serving(replace(LONG, head=0.1)) as server:
+        other = await server.connect(b"G")
+        client = await server.connect(POST + b"123456789")
+        await client.answered(b"9 bytes")
+        client.send(b"\r\n")
+        assert await other.rest() == b""
+        client.send(POST + b"12345")
+        client.send(b"6789")
+        await client.answered(b"9 bytes")
+
+
+@pytest.mark.parametrize("request_", [POST + b"1", CHUNKED + b"5\r\n123"], ids=["length", "chunks"])
+async def test_a_body_must_arrive_in_time(request_: bytes) -> None:
+    async with serving(replace(LONG, body=0.1)) as server:
+        client = await server.connect(request_)
+        text = await client.rest()
+        assert text.startswith(b"HTTP/1.1 408 ")
+        assert b"\r\nConnection: close\r\n" in text
+        assert b"did not arrive within 0.1 s" in text
+
+
+async def test_a_body_that_trickles_ends_too() -> None:
+    async with serving(replace(LONG, body=0.1)) as server:
+        client = await server.connect(CHUNKED)
+        sending = asyncio.create_task(client.keeps_sending(b"1\r\nx\r\n"))
+        await client.answered(b"408 ")
+        await client.rest()
+        sending.cancel()
+
+
+@pytest.mark.parametrize("deadline", ["progress", "answer"])
+async def test_an_answer_must_be_read_in_time(deadline: str) -> None:
+    """With `answer`, the client reads all the time, but too slowly."""
+    async with serving(replace(LONG, **{deadline: 0.2})) as server:
+        client = await server.connect(GET.replace(b"/ ", b"/large "))
+        await client.answered(b"\r\n\r\n")
+        got = 0
+        while deadline == "answer" and await _piece(client):
+            got += 1
+        await until(lambda: server.unsent == [])
+        assert got * 1024 + len(await client.rest()) < LARGE
+
+
+async def _piece(client: Client) -> bytes:
+    """1 KB of the answer; b"" after a reset."""
+    await last(0.002)
+    try:
+        return await client.reader.read(1024)
+    except ConnectionResetError:
+        return b""
+
+
+async def test_a_client_that_reads_gets_a_large_answer() -> None:
+    async with serving(Deadlines(head=5, body=5, progress=5, answer=5)) as server:
+        client = await server.connect(GET.replace(b"/ ", b"/large "))
+        await client.answered(b"\r\n\r\n")
+        assert len(await asyncio.wait_for(client.reader.readexactly(LARGE), 5)) == LARGE
+
+
+async def test_the_unsent_answers_of_all_clients_are_bounded() -> None:
+    """Each answer leaves more than 7 MB unsent, so two of them fit."""
+    async with serving(unsent_bytes=2 * LARGE) as server:
+        clients = []
+        with capture_logs() as lines:
+            for number in range(4):
+                clients.append(await server.connect(GET.replace(b"/ ", b"/large ")))
+                await clients[-1].answered(b"\r\n\r\n")
+                await until(_served(server, number + 1))
+        assert sum(server.unsent) <= 2 * LARGE
+        assert [len(await each.rest()) < LARGE for each in clients[:2]] == [True, True]
+        for each in clients[2:]:
+            await asyncio.wait_for(each.reader.readexactly(LARGE), 5)
+        assert {line["event"] for line in lines} == {"slow_readers_ended"}
+
+
+def _served(server: Server, count: int) -> Callable[[], bool]:
+    return lambda: len(server.unsent) == min(count, 2) and all(server.unsent)
