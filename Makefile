@@ -50,7 +50,7 @@ bench: $(VENV)/dev.done ## run the benchmarks of docs/benchmarks.md (CASES='stor
 attacks: $(VENV)/dev.done ## attack the system at its default limits (ATTACKS='storage history' for some); fails if it costs too much
 	@$(BIN)/python -m tests.attacks
 
-chaos: $(VENV)/dev.done ## run the whole system with random faults, and check it (SEED=7 DURATION=60 REDIS=sentinel); fails on a violation
+chaos: $(VENV)/dev.done ## run the whole system with random faults, and check it (SEED=7 DURATION=60 REDIS=sentinel FLOOD=1); fails on a violation
 	@$(BIN)/python -m tests.chaos
 
 soak: $(VENV)/dev.done ## run the system under constant load for an hour (DURATION=3600 FLOOD=1); fails if a service grows or events come late

@@ -3,7 +3,7 @@
 SEED and DURATION are read from the environment.
 
 REDIS is the kind of Redis. START is where the indexers begin: by default `earliest` with an odd
-seed and `latest` with an even one.
+seed and `latest` with an even one. With FLOOD=1, one account floods the system all the time.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ def main() -> int:
     console = Console(width=110)
     kind = os.environ.get("REDIS") or "single"
     start = os.environ.get("START") or ("latest", "earliest")[seed % 2]
-    more = f" REDIS={kind} START={start}"
+    flood = os.environ.get("FLOOD") == "1"
+    more = f" REDIS={kind} START={start}{' FLOOD=1' if flood else ''}"
     console.print(f"make chaos SEED={seed} DURATION={seconds:g}{more}")
     with tempfile.TemporaryDirectory() as folder:
         report = asyncio.run(
-            run(Path(folder), seed=seed, seconds=seconds, **of_kind(kind), START=start)
+            run(Path(folder), seed=seed, seconds=seconds, flood=flood, **of_kind(kind), START=start)
         )
     report.more = more
     show(report, console)

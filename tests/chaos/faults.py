@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from tests.chaos.clocks import Clock, ClockFaults
 from tests.chaos.deletions import EMPTY, FLUSHED, DeletionFaults
 from tests.chaos.external import ExternalFaults
+from tests.chaos.flood import FloodFault
 from tests.chaos.history import SourceFaults
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.storage import RedisFaults
@@ -68,6 +69,7 @@ class Faults:
             "source lags": self.external.lag,
             "tokens revoked": self.external.revoke,
             "flood of slow readers": self.external.flood,
+            "flood by one account": FloodFault(self._world, self._rng).flood,
             "rolling restart": self.roll,
         }
 

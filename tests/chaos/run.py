@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from deploy.simulator.chain import accounts
 from shared.domain.position import START, Position, parse_position
 from shared.runtime.tasks import cancel
+from tests.attacks.helpers import flooding
 from tests.chaos.api_callers import ApiCallers
 from tests.chaos.checker import Kind, ReceivedFrame, SubscriberView, Violation
 from tests.chaos.clients import Client
@@ -22,6 +23,7 @@ from tests.chaos.clocks import ClockFaults
 from tests.chaos.external import ExternalFaults
 from tests.chaos.failovers import faults_of, shuffled
 from tests.chaos.faults import ALONE, Faults
+from tests.chaos.flood import behind_proxies
 from tests.chaos.judge import FinalCheck, ReadJournal
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.report import InjectedFault, Report
@@ -40,13 +42,14 @@ async def run(
     seconds: float,
     only: Collection[str] = (),
     settle: float = 30.0,
+    flood: bool = False,
     redis: MakeRedis = RedisSingle,
     **environment: str,
 ) -> Report:
     """Run with this seed. `only`: names of faults, each of which happens at least once.
 
-    `settle` is the time in seconds for clients to catch up at the end. `environment` is for the
-    services.
+    `settle` is the time in seconds for clients to catch up at the end. With `flood`, one account
+    floods the system during all faults. `environment` is for the services.
     """
     rng = random.Random(seed)
     report = Report(seed, seconds)
@@ -56,7 +59,8 @@ async def run(
         async with run_.connected_clients():
             external = ExternalFaults(world_, run_.draws(), run_.clients, run_.api_callers)
             faults = Faults(world_, run_.draws(), external, seconds)
-            await run_.inject(faults, seconds, only)
+            async with flooding(behind_proxies(world_)) if flood else nullcontext():
+                await run_.inject(faults, seconds, only)
             await run_.judge(settle)
     return report
 

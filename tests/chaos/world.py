@@ -51,13 +51,14 @@ _COMMON = {
     "SOURCE_WAIT_SECONDS": "1",
     "RPC_POLL_SECONDS": "0.2",
     "RATE_LIMIT_IP": "0",
-    "RATE_LIMIT_SUBJECT": "0",
     "DRAIN_SECONDS": "0.5",
     "SYNC_SECONDS": "1",
     "RETRY_MS": "500",
     "RING_EVENTS": "300",
 }
-"""Short waits, and few recent events, so that resumes read the journal too. Default leases."""
+"""Short waits, and few recent events, so that resumes read the journal too. Default leases.
+
+There is no limit by address, because all clients have the same one."""
 
 
 MakeRedis = Callable[[Path, tuple[str, ...]], RedisParts]

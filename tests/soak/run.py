@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.simulator.chain import accounts
 from shared.runtime.tasks import cancel
-from tests.attacks.flood import FloodPlan, FloodResult
+from tests.attacks.flood import FloodResult
 from tests.attacks.helpers import flooding, measuring
 from tests.attacks.live import LivePlan, LiveResult
+from tests.chaos.flood import flood_plan
 from tests.chaos.redis_single import RedisDirect
 from tests.chaos.report import Report
 from tests.chaos.run import Run
-from tests.chaos.world import APIS, FANOUTS, KEYS, SECRET, SERVICES, World, token, world
+from tests.chaos.world import APIS, FANOUTS, KEYS, SERVICES, World, token, world
 from tests.soak.gauges import ProcessSamples, count_keys, raise_failures, watch
 from tests.soak.recorder import JournalRecorder
 from tests.soak.slope import line, without_warm_up
@@ -39,9 +39,6 @@ A leak of 1 KB for each event would be twenty times as much in an hour."""
 
 MOST_MILLISECONDS = 10.0
 """The goal for 99 % of all live deliveries, from the commit to an ordinary client."""
-
-_LIMITS = {"RATE_LIMIT_SUBJECT": "1200"}
-"""The limit by address stays off, because all clients of a soak have the same address."""
 
 
 @dataclass(slots=True)
@@ -89,7 +86,7 @@ async def soak(
     rng = random.Random(seed)
     result = SoakResult(Report(seed, seconds))
     settings: dict[str, Any] = {"SOURCE": "auto", "JOURNAL_MAX_LENGTH": str(JOURNAL)}
-    settings |= (_LIMITS if flood else {}) | environment
+    settings |= environment
     async with world(folder, seed, RedisDirect, **settings) as system:
         chaos_run = Run(system, rng, result.report)
         async with chaos_run.connected_clients():
@@ -118,9 +115,7 @@ async def _helpers(
 ) -> AsyncIterator[None]:
     """Measure live deliveries and, if wanted, flood. Both connect to the services directly."""
     apis, fanouts = ([system.running[name].port for name in names] for names in (APIS, FANOUTS))
-    plan = FloodPlan(
-        apis, fanouts, secret=SECRET, victim=accounts.address("alice"), token=accounts.TOKEN
-    )
+    plan = flood_plan(apis, fanouts)
     bearer = token("measure", scope="events:all", seconds=seconds + 600, at=time.time(), name="m")
     live = LivePlan(fanouts, "all=true", bearer, without=plan.account)
     async with AsyncExitStack() as stack:
