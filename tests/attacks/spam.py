@@ -20,6 +20,12 @@ async def attack(folder: Path) -> list[Figure]:
         assert await stranger.create(victim.account, 1) == 201
         status, summary = await victim.request("GET", f"users/{victim.account}/summary")
         assert status == 200
-        amounts = [int(n) for token in summary["tokens"] for n in token["received"].values()]
-        measured = "largest amount of the token in the victim's sums"
-        return [Figure(_NAME, measured, max(amounts, default=0), "units", 0)]
+        origins = (summary["chain"], summary["api"])
+        sums = [token["received"] for each in origins for token in each["tokens"]]
+        most = max((int(amount) for each in sums for amount in each.values()), default=0)
+        status, own = await victim.request("GET", f"streams?user={victim.account}")
+        assert status == 200
+        return [
+            Figure(_NAME, "largest amount of the token in the victim's sums", most, "units", 0),
+            Figure(_NAME, "streams of the stranger in the victim's list", len(own["items"]), "", 0),
+        ]
