@@ -35,6 +35,7 @@ from services.api.settings import SETTINGS, ApiSettings
 from services.api.streams import losses
 from services.api.streams.clock import StreamClock
 from services.api.streams.listing import StreamListing
+from services.api.streams.memory import RedisMemory
 from services.api.streams.notices import StreamNotices
 from services.api.streams.routes import STREAMS, add_routes
 from services.api.streams.service import StreamService
@@ -63,6 +64,7 @@ log = structlog.get_logger()
 
 REDIS = web.AppKey("redis", Redis)
 REPLICAS = web.AppKey("replicas", Replicas)
+REDIS_MEMORY = web.AppKey("redis_memory", RedisMemory)
 STREAM_NOTICES = web.AppKey("notices", StreamNotices)
 DATA_LOSS = web.AppKey("data_loss", DataLossDetector)
 
@@ -108,7 +110,14 @@ def build_app(
     # The API writes nothing if Redis could lose writes ("store"), or if the namespace belongs to
     # another contract or network ("namespace").
     unsafe_reason = partial(readiness.first_reason, "store", "namespace")
-    app[STREAMS] = StreamService(committer, journal, listing, clock or redis_clock, unsafe_reason)
+    app[REDIS_MEMORY] = memory = RedisMemory(redis)
+    app[STREAMS] = StreamService(
+        committer,
+        journal,
+        listing,
+        clock or redis_clock,
+        lambda: unsafe_reason() or memory.full_reason(),
+    )
     app[STREAM_NOTICES] = StreamNotices(
         redis,
         committer,
@@ -200,6 +209,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
         # The names of the tasks are label values of a metric, so do not rename the tasks.
         tasks.append(supervise("fitness", store))
         tasks.append(supervise("namespace", namespace.run, max_wait=1.0))
+        tasks.append(supervise("memory", app[REDIS_MEMORY].run, max_wait=1.0))
         yield
         await cancel(*tasks)
 

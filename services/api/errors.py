@@ -63,6 +63,21 @@ class IdempotencyKeyReusedError(ApiError):
     """The same Idempotency-Key was sent before with another body."""
 
 
+class ChangeLostError(ApiError):
+    """A request with the same Idempotency-Key was carried out, but Redis lost what it wrote."""
+
+
+class StreamQuotaError(ApiError):
+    """The account has as many API streams as it may have."""
+
+    def __init__(self, account: str, most: int) -> None:
+        super().__init__(
+            f"{account} has made {most} streams with this API, and may make no more "
+            "(STREAMS_PER_ACCOUNT). Streams that have ended count too."
+        )
+        self.most = most
+
+
 class WritesSuspendedError(ApiError):
     """Nothing may be changed now, because Redis or its data cannot be trusted."""
 

@@ -42,7 +42,25 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
         description="`on`: clients may make streams of the API, which move no money on the chain; "
         "`off`: POST /v1/streams answers 404, and existing streams of the API can still be ended",
     )
+    streams_per_account: int = Field(
+        1000,
+        ge=0,
+        description="API streams that one account may make, however they ended; 0 = no limit; "
+        "in AUTH_MODE=open there is no limit unless you set this",
+    )
+    bytes_per_account: int = Field(
+        16_777_216,
+        ge=0,
+        description="bytes of Redis' memory that one account may fill in a day with changes of "
+        "streams; 0 = no limit; in AUTH_MODE=open there is no limit unless you set this, and it "
+        "counts for an IP address",
+    )
     max_body_bytes: int = Field(65536, ge=1, description="largest request body, in bytes")
+
+    def account_limit(self, name: str) -> int:
+        """A limit for one account; 0 = no limit. In AUTH_MODE=open the default is no limit."""
+        applies = self.auth_mode == "required" or name in self.model_fields_set
+        return int(getattr(self, name)) if applies else 0
 
 
 SETTINGS = web.AppKey("settings", ApiSettings)

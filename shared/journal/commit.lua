@@ -11,6 +11,7 @@
 --   docs/decisions/0032-commit-checks-every-set-first.md
 --   docs/decisions/0036-api-waits-after-a-failover.md
 --   docs/decisions/0061-lua-scripts-are-files.md
+--   docs/decisions/0066-journal-is-bounded-in-bytes.md
 --
 -- KEYS: 1 journal, 2 progress. Then, in any order, the fence, the dead letters, the stored responses,
 -- the streams and the indexes that this commit uses. ARGV names a key by its number in KEYS. A
@@ -20,22 +21,23 @@
 -- moves this slot to another node, a command on a set that was already moved raises an error. So the
 -- script reads every set before the first write.
 -- ARGV: 1 namespace, 2 channel, 3 fencing token ('' = none required), 4 fence (0 = none), 5 floor
--- (the highest position that the committer has seen), 6 maximum length of the journal, 7 maximum age
--- of an entry in microseconds (0 = any age), 8 prefix of the sets of topics, 9 the cursor that the
--- source was read from ('' = not checked), 10 '1' if the indexer has read the source up to its end
--- after a failover of Redis.
+-- (the highest position that the committer has seen), 6 maximum length of the journal, 7 maximum
+-- bytes of the journal, 8 maximum age of an entry in microseconds (0 = any age), 9 prefix of the sets
+-- of topics, 10 the cursor that the source was read from ('' = not checked), 11 '1' if the indexer has
+-- read the source up to its end after a failover of Redis.
 -- Then sections, each preceded by the number of its rows:
---   responses: response key, digest of the request's body, seconds to keep the response
+--   responses: response key, text before the position of the last event, seconds to keep the response
+--   limits:    index key, number of members from which the commit is refused
 --   expected:  stream key, version (0 = the stream must not exist)
 --   events:    position ('' = assigned here), header, body, stream key (0 = none), document
 --   indexes:   '+' or '-', index key, score, member
 --   progress:  field, value
 --   dead:      key of the dead letters, JSON of one dead letter
 -- Returns {'committed', position…}. If nothing was written, it returns one of {'fenced', token},
--- {'answered', stored response}, {'conflict', stream key, version}, {'seen', position…},
--- {'disorder', position}, {'behind', floor}, {'unsettled'}, {'moved', cursor}.
+-- {'answered', stored response}, {'quota', limit}, {'conflict', stream key, version},
+-- {'seen', position…}, {'disorder', position}, {'behind', floor}, {'unsettled'}, {'moved', cursor}.
 
-local at = 10
+local at = 11
 local function take()
   at = at + 1
   return ARGV[at]
@@ -76,19 +78,14 @@ local cursor = stored and string.match(stored, '^0*(%d+)') or nil
 -- may be trimmed or deleted, but Redis accepts only ids above the last id that the journal ever had.
 -- The first entry of a journal follows the start of the journal. But if only the journal's key was
 -- deleted, everything up to the cursor is missing. Then the first entry follows the cursor.
-local is_first
+local info = journal_info()
+local is_first = not info
 local function journal_top()
-  local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
-  if info.err then
-    local began = redis.call('HGET', KEYS[2], 'began') or '0-0'
-    local read = string.format('%s-%.0f', cursor or '0', now)
-    local deleted = redis.call('HGET', KEYS[2], 'first') and less(began, read)
-    is_first = true
-    return deleted and read or began
-  end
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then return info[i + 1] end
-  end
+  if info then return info['last-generated-id'] end
+  local began = redis.call('HGET', KEYS[2], 'began') or '0-0'
+  local read = string.format('%s-%.0f', cursor or '0', now)
+  local deleted = redis.call('HGET', KEYS[2], 'first') and less(began, read)
+  return deleted and read or began
 end
 
 local function version_of(key)
@@ -97,10 +94,10 @@ local function version_of(key)
 end
 
 local namespace, channel, token, fence, floor = unpack(ARGV, 1, 5)
-local max_length, max_age, topic_prefix = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
-local from, caught_up = ARGV[9], ARGV[10]
-local responses, expected, events, indexes = rows(3), rows(2), rows(5), rows(4)
-local progress, dead = rows(2), rows(2)
+local max_length, max_bytes, max_age = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local topic_prefix, from, caught_up = unpack(ARGV, 9, 11)
+local responses, limits, expected, events = rows(3), rows(2), rows(2), rows(5)
+local indexes, progress, dead = rows(4), rows(2), rows(2)
 
 -- ── Checks: everything that can refuse the commit comes before the first write. ──
 
@@ -112,6 +109,11 @@ end
 for _, response in ipairs(responses) do
   local stored = redis.call('GET', KEYS[tonumber(response[1])])
   if stored then return {'answered', stored} end
+end
+
+for _, limit in ipairs(limits) do
+  local members = redis.call('ZCARD', KEYS[tonumber(limit[1])])
+  if members >= tonumber(limit[2]) then return {'quota', limit[2]} end
 end
 
 local top = journal_top()
@@ -172,19 +174,8 @@ local function topics_of(header)
   return #found > 0 and found or {topic_prefix}
 end
 
--- The entries to trim, from the oldest on. If at least 100 entries are above the maximum length, they
--- are trimmed. Entries above the maximum age are trimmed too. The last entry stays until a newer entry
--- is added, because readers start from the last entry. One commit trims at most 1,000 entries.
-local to_trim = {}
-local surplus = redis.call('XLEN', KEYS[1]) + #events - max_length
-if surplus < 100 then surplus = 0 end
-local most = math.min(math.max(surplus, max_age > 0 and #events + 2 or 0), 1000)
-for n, entry in ipairs(most > 0 and redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', most) or {}) do
-  local published = tonumber(string.match(entry[2][6], '"publishedAt":(%d+)'))
-  local expired = max_age > 0 and now - published > max_age
-  if (entry[1] == top and #events == 0) or not (n <= surplus or expired) then break end
-  to_trim[n] = entry
-end
+local total, size = sums(info)
+local to_trim = entries_to_trim(info, size, top, #events, now, max_length, max_bytes, max_age)
 
 for _, event in ipairs(events) do redis.call('EXISTS', unpack(topics_of(event[2]))) end
 for _, entry in ipairs(to_trim) do redis.call('EXISTS', unpack(topics_of(entry[2][4]))) end
@@ -204,7 +195,6 @@ local function padded(position)
   return string.rep('0', 20 - #a) .. a .. '-' .. string.rep('0', 20 - #b) .. b
 end
 
-local last = ''
 local committed = {'committed'}
 if is_first and #events > 0 then redis.call('HSET', KEYS[2], 'first', top) end
 for _, event in ipairs(events) do
@@ -214,9 +204,10 @@ for _, event in ipairs(events) do
     local document = string.sub(event[5], 1, -2) .. ',"position":"' .. position .. '"}'
     redis.call('SET', KEYS[tonumber(event[4])], document)
     body = string.sub(body, 1, -2) .. ',"stream":' .. document .. '}'
-    last = document
   end
-  redis.call('XADD', KEYS[1], position, 'p', top, 'h', event[2], 'b', body)
+  total = total + cost_of(event[2], body)
+  redis.call('XADD', KEYS[1], position, 'p', top, 'h', event[2], 'b', body,
+    's', string.format('%.0f', total))
   for _, topic in ipairs(topics_of(event[2])) do redis.call('ZADD', topic, 0, padded(position)) end
   redis.call('PUBLISH', channel, table.concat({namespace, top, position, event[2]}, ' ') .. '\n' .. body)
   top = position
@@ -243,7 +234,7 @@ for _, row in ipairs(dead) do
 end
 
 for _, row in ipairs(responses) do
-  redis.call('SET', KEYS[tonumber(row[1])], row[2] .. '\n' .. last, 'EX', row[3])
+  redis.call('SET', KEYS[tonumber(row[1])], row[2] .. top, 'EX', row[3])
 end
 
 local ids = {}

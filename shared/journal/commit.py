@@ -24,6 +24,7 @@ from shared.journal.commit_errors import ContentionError, refusal_of
 from shared.journal.keys import Keys
 from shared.journal.plan import (
     CommitRequest,
+    IndexLimit,
     PlannedWrite,
     Retention,
     SourceProgress,
@@ -37,7 +38,7 @@ from shared.redis.scripts import load_script
 from shared.runtime import tracing as traces
 from shared.runtime.metrics import COMMITS
 
-_SCRIPT = load_script(__package__, "commit")
+_SCRIPT = load_script(__package__, "retention") + load_script(__package__, "commit")
 _ATTEMPTS = 50
 _NO_PROGRESS = SourceProgress()
 
@@ -101,15 +102,16 @@ class Committer:
         response: StoredResponse | None = None,
         *,
         fresh: bool = False,
+        limit: IndexLimit | None = None,
     ) -> CommitResult:
         """Commit the events that `decide` returns for the stored states of these streams.
 
         The commit also stores `response`. If a response is already stored under
         `response.key`, the commit writes nothing. `fresh` says that the stream ids are new, so the
         streams are not read before the first attempt. Raises ContentionError, JournalBehindError,
-        and whatever `decide` raises.
+        QuotaExceededError above `limit`, and whatever `decide` raises.
         """
-        return await self._commit(stream_ids, decide, response=response, fresh=fresh)
+        return await self._commit(stream_ids, decide, response=response, fresh=fresh, limit=limit)
 
     async def record(
         self,
@@ -142,6 +144,7 @@ class Committer:
         progress: SourceProgress = _NO_PROGRESS,
         dead: Sequence[bytes] = (),
         response: StoredResponse | None = None,
+        limit: IndexLimit | None = None,
         fresh: bool = False,
         new: Collection[str] = (),
     ) -> CommitResult:
@@ -170,6 +173,7 @@ class Committer:
                 progress=progress,
                 dead=dead,
                 response=response,
+                limit=limit,
             )
             outcome, *rest = await self._call(request)
             COMMITS.labels(outcome.decode()).inc()

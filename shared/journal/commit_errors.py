@@ -28,6 +28,14 @@ class CursorMovedError(CommitError):
     """The stored cursor is not `after`: Redis lost writes. Read again from the stored cursor."""
 
 
+class QuotaExceededError(CommitError):
+    """The index of an IndexLimit is full. `most` is the number of members that it may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the index has {most} members, and may have no more")
+        self.most = most
+
+
 class ContentionError(CommitError):
     """Other commits changed the same streams at each attempt. Try again later."""
 
@@ -51,6 +59,8 @@ def refusal_of(outcome: bytes, rest: Sequence[bytes], progress: SourceProgress) 
             return JournalBehindError(
                 "Redis was restarted or failed over, and the indexer has not caught up since then"
             )
+        case b"quota":
+            return QuotaExceededError(int(detail))
         case b"moved":
             return CursorMovedError(
                 f"the stored cursor is {detail or 'missing'}, not {progress.after}: Redis lost "

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from shared.domain.commands import next_notice
 from shared.domain.events import Origin
 from shared.domain.stream import Acceptance, Stream
+from shared.domain.strkeys import account_of_login
 
 EVERYTHING = "all"
 
@@ -39,6 +40,14 @@ class IndexChange(NamedTuple):
 def indexes_of(stream: Stream) -> frozenset[str]:
     """The names of the stream's indexes, only of the indexes in the order of creation."""
     return frozenset(_by_creation(stream))
+
+
+def made_by(account: str) -> str:
+    """The index of the API streams that an account has made, also with its muxed addresses.
+
+    Streams from before this index existed are not in it.
+    """
+    return f"made-by:{account_of_login(account)}"
 
 
 def _by_creation(stream: Stream) -> tuple[str, ...]:
@@ -97,6 +106,8 @@ def entries_of(stream: Stream) -> dict[tuple[str, str], int]:
     created, changed = member_of(stream), changed_member_of(stream)
     entries = {(name, created): 0 for name in names}
     entries |= {(name, changed): 0 for each in names if (name := by_change(each))}
+    if stream.origin is Origin.API:
+        entries[made_by(stream.sender), created] = 0
     if (due := next_notice(stream)) is not None:
         entries[notice_schedule(stream.origin), stream.id] = min(due, _FAR)
     return entries

@@ -40,10 +40,15 @@ class PlannedWrite:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How much of the journal is kept: a number of entries, and an age in seconds (0 = any age)."""
+    """How much of the journal is kept: a number of entries, of bytes, and an age in seconds.
+
+    `max_bytes` counts about the memory that the entries and their topic index need in Redis
+    (retention.lua). A `max_age` of 0 means any age.
+    """
 
     max_length: int = 1_000_000
     max_age: int = 0
+    max_bytes: int = 1_500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +67,23 @@ class SourceProgress:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """The response to a request, kept for repeated requests. The commit stores it under `key`.
+    """A reference to the response of a request, for repeated requests, stored under `key`.
 
-    The script stores `body_digest`, a newline, and the document of the stream of the last event.
+    The script stores `prefix` and the position of the last event. The response is the document of
+    the stream in this event.
     """
 
     key: str
-    body_digest: bytes
+    prefix: bytes
     seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexLimit:
+    """Refuse a commit if the index `name` (shared.journal.indexes) has `most` members or more."""
+
+    name: str
+    most: int
 
 
 def plan_writes(events: Sequence[Event], streams: StreamStates) -> list[PlannedWrite]:
@@ -126,15 +140,18 @@ class CommitRequest:
         progress: SourceProgress,
         dead: Sequence[bytes],
         response: StoredResponse | None,
+        limit: IndexLimit | None,
     ) -> None:
         """Fill in a whole commit. `rebuilt` are the ids of streams whose document Redis lacks."""
         age = retention.max_age * 1_000_000
         fence = self._number(self._keys.fence) if token else 0
         self.args += [self._keys.namespace, CHANNEL, token, fence, str(floor)]
-        self.args += [retention.max_length, age, self._keys.topic("")]
+        self.args += [retention.max_length, retention.max_bytes, age, self._keys.topic("")]
         self.args += ["" if progress.after is None else progress.after, int(progress.caught_up)]
         responses = [response] if response else []
-        self._section((self._number(r.key), r.body_digest, r.seconds) for r in responses)
+        limits = [limit] if limit else []
+        self._section((self._number(r.key), r.prefix, r.seconds) for r in responses)
+        self._section((self._number(self._keys.index(each.name)), each.most) for each in limits)
         self._section(
             (
                 self._number(self._keys.stream(stream_id)),

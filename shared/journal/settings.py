@@ -74,6 +74,12 @@ class JournalSettings(CommonSettings):
     journal_max_length: int = Field(
         1_000_000, ge=1, description="about how many events the journal keeps"
     )
+    journal_max_bytes: int = Field(
+        1_500_000_000,
+        ge=1,
+        description="about how many bytes of Redis' memory the journal may use; set about half of "
+        "Redis' maxmemory",
+    )
     journal_max_age: int = Field(
         0, ge=0, description="seconds that the journal keeps an event; 0 = no limit"
     )
@@ -81,4 +87,4 @@ class JournalSettings(CommonSettings):
     @property
     def retention(self) -> Retention:
         """How much of the journal is kept."""
-        return Retention(self.journal_max_length, self.journal_max_age)
+        return Retention(self.journal_max_length, self.journal_max_age, self.journal_max_bytes)

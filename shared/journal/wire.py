@@ -7,7 +7,8 @@ All code that encodes or decodes an event is here, so that there is one format:
   `publishedAt` at the start, `stream` with its `position` at the end.
 * **header**: `<type> <topic> <topic> …`. It tells a fanout where to send the event, so that the
   fanout need not parse the body.
-* **entry** of the journal: the fields `p` (position of the entry before), `h` (header), `b` (body).
+* **entry** of the journal: the fields `p` (position of the entry before), `h` (header), `b` (body),
+  `s` (bytes of the journal up to here; only retention.lua reads it, and older entries lack it).
 * **message** on the channel: `<namespace> <previous> <position> <header>\n<body>`.
 
 A fanout makes the SSE frame from an entry (services/fanout/sse.py). See

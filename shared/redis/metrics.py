@@ -23,6 +23,8 @@ class RedisProblem(StrEnum):
 
 UP = Gauge("headrace_redis_up", "1 while Redis answers this service")
 MEMORY = Gauge("headrace_redis_memory_ratio", "Memory that Redis uses, as a fraction of maxmemory")
+USED = Gauge("headrace_redis_memory_used_bytes", "Memory that Redis uses")
+MAX = Gauge("headrace_redis_memory_max_bytes", "maxmemory of Redis; 0 = no limit")
 PROBLEM = at_zero(
     Gauge("headrace_redis_problem", "1 when Redis can lose data, by reason", ["problem"]),
     RedisProblem,
@@ -32,8 +34,10 @@ PROBLEM = at_zero(
 def observe(info: Mapping[str, Any], replicas: int = 0) -> None:
     """Set the metrics from an answer of INFO. A write waits for `replicas` replicas."""
     UP.set(1)
-    limit = info.get("maxmemory", 0)
-    MEMORY.set(info.get("used_memory", 0) / limit if limit else 0.0)
+    used, limit = info.get("used_memory", 0), info.get("maxmemory", 0)
+    USED.set(used)
+    MAX.set(limit)
+    MEMORY.set(used / limit if limit else 0.0)
     for problem, is_there in problems(info, replicas).items():
         PROBLEM.labels(problem).set(is_there)
 

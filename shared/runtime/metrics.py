@@ -32,6 +32,7 @@ class CommitOutcome(StrEnum):
 
     COMMITTED = "committed"
     ANSWERED = "answered"
+    QUOTA = "quota"
     SEEN = "seen"
     CONFLICT = "conflict"
     CONTENDED = "contended"

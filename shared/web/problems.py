@@ -42,6 +42,8 @@ class Slug(StrEnum):
     REFUSED = "refused"
     STALE_VERSION = "stale-version"
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
+    CHANGE_LOST = "change-lost"
+    STREAM_QUOTA = "stream-quota"
     CONTENDED = "contended"
     UNAVAILABLE = "unavailable"
     OVERLOADED = "overloaded"

@@ -23,6 +23,7 @@ _SIMPLE: dict[type[Exception], tuple[int, Slug]] = {
     errors.FeatureDisabledError: (404, Slug.NOT_FOUND),
     errors.ClientDomainRejectedError: (400, Slug.MALFORMED),
     errors.IdempotencyKeyReusedError: (409, Slug.IDEMPOTENCY_KEY_REUSED),
+    errors.ChangeLostError: (409, Slug.CHANGE_LOST),
     CommandRefusedError: (409, Slug.REFUSED),
 }
 """Errors whose problem consists of a status, a slug and the error's own message."""
@@ -52,6 +53,8 @@ def problem_of(error: Exception) -> Problem | None:
         case errors.StaleVersionError():
             headers, version = {"ETag": etag(error.version)}, error.version
             return Problem(412, Slug.STALE_VERSION, message, headers=headers, version=version)
+        case errors.StreamQuotaError():
+            return Problem(403, Slug.STREAM_QUOTA, message, limit=error.most)
         case errors.PermissionDeniedError():
             return forbidden(message, error.errors)
         case errors.ChallengeRejectedError() | errors.LoginRejectedError():

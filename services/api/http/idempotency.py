@@ -1,9 +1,11 @@
 """Idempotency-Key: a client can repeat a request, and the API carries it out once (IETF draft).
 
-The commit that carries out a request also stores its response. So either both happen, or neither.
+The commit that carries out a request also stores a reference to its response: the stream, and the
+position of the event that contains the response. So either both happen, or neither.
 The response to a refused request is not stored, so the client may use the same key again.
 
-See docs/decisions/0017-stored-answers-in-the-commit.md.
+See docs/decisions/0017-stored-answers-in-the-commit.md,
+docs/decisions/0067-stored-answers-are-references.md.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import orjson
 from aiohttp import web
@@ -19,15 +22,23 @@ from pydantic import BaseModel
 from services.api.errors import IdempotencyKeyReusedError
 from services.api.http.request_keys import CALLER
 from shared.auth.principal import ANYONE
+from shared.domain.position import Position, parse_position
 from shared.journal.keys import Keys
 from shared.journal.plan import StoredResponse
 from shared.web.problems import Problem, Slug
 
 HEADER = "Idempotency-Key"
 SECONDS = 24 * 3600
-"""Seconds for which a response is stored."""
+"""Seconds for which a reference is stored."""
 
 _KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?", re.ASCII)
+
+
+class Reference(NamedTuple):
+    """The event of a request that was carried out. It contains the response."""
+
+    stream_id: str
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +51,26 @@ class IdempotencyKey:
     digest: str
     body_digest: str
 
-    def to_store(self, keys: Keys) -> StoredResponse:
-        """Where the commit stores the response, and for how long."""
-        return StoredResponse(keys.stored_response(self.digest), self.body_digest.encode(), SECONDS)
+    def to_store(self, keys: Keys, stream_id: str) -> StoredResponse:
+        """Where the commit stores the reference, and for how long."""
+        prefix = f"{self.body_digest}\n{stream_id}\n".encode()
+        return StoredResponse(keys.stored_response(self.digest), prefix, SECONDS)
 
-    def document(self, stored: bytes) -> dict[str, object]:
-        """The stored response. Raises IdempotencyKeyReusedError if the request had another body."""
-        body_digest, _, raw = stored.partition(b"\n")
+    def reference(self, stored: bytes) -> Reference | dict[str, Any]:
+        """The stored reference. Raises IdempotencyKeyReusedError if the request had another body.
+
+        The version before stored whole documents. They are returned as they are, until they expire.
+        """
+        body_digest, _, rest = stored.partition(b"\n")
         if body_digest.decode() != self.body_digest:
             raise IdempotencyKeyReusedError(
                 f"This {HEADER} was used before with another body. Use a new key for a new request."
             )
-        document: dict[str, object] = orjson.loads(raw)
-        return document
+        if rest.startswith(b"{"):
+            document: dict[str, Any] = orjson.loads(rest)
+            return document
+        stream_id, _, position = rest.decode().partition("\n")
+        return Reference(stream_id, parse_position(position))
 
 
 def idempotency_key_of(

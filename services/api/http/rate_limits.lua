@@ -1,7 +1,8 @@
 -- Rate limits by the generic cell rate algorithm (ITU-T I.371). Each key holds the time at which its
 -- quota is full again, in microseconds of Redis' clock. A request counts in all its quotas, or in
 -- none if one of them is used up.
--- KEYS: one for each quota.  ARGV: window in seconds, quota and cost for each key.
+-- KEYS: one for each quota.  ARGV: window in seconds, quota and cost for each key. A negative cost
+-- gives back what was counted before.
 -- Returns for each key {remaining requests, microseconds until the quota is full, microseconds to
 -- wait (0 = the request is allowed)}.
 local time = redis.call('TIME')
@@ -13,7 +14,7 @@ for i, key in ipairs(KEYS) do
   local window = ARGV[3 * i - 2] * 1000000
   local step = window / ARGV[3 * i - 1]
   local full_at = math.max(tonumber(redis.call('GET', key) or now), now)
-  local after = full_at + step * ARGV[3 * i]
+  local after = math.max(full_at + step * ARGV[3 * i], now)
   local wait = after - now - window
   if wait > 0.5 then refused = true else wait = 0 end
   states[i] = {key = key, window = window, step = step, full_at = full_at, after = after, wait = wait}

@@ -50,16 +50,19 @@ class RateLimits:
         self._keys = keys
         self._script = redis.register_script(_SCRIPT)
 
-    async def take(self, quotas: Sequence[tuple[RateLimitPolicy, str]]) -> list[RateLimitState]:
+    async def take(
+        self, quotas: Sequence[tuple[RateLimitPolicy, str]], cost: int = 1
+    ) -> list[RateLimitState]:
         """Count a request in all quotas, or in none of them if one is used up.
 
-        A quota is a policy and the client that it limits.
+        A quota is a policy and the client that it limits. `cost` is what the request counts; a
+        negative cost gives back what an earlier request has counted.
         """
         quotas = [(policy, client) for policy, client in quotas if policy.quota]
         if not quotas:
             return []
         names = [self._keys.rate(policy.name, client) for policy, client in quotas]
-        args = [value for policy, _ in quotas for value in (policy.window, policy.quota, 1)]
+        args = [value for policy, _ in quotas for value in (policy.window, policy.quota, cost)]
         rows = await self._script(keys=names, args=args)
         return [
             RateLimitState(policy, remaining, reset / 1e6, wait / 1e6)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 
 from shared.web.problems import Problem, Slug
 
@@ -142,6 +141,24 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
         "the same request.",
         "This Idempotency-Key was used before with another body. Use a new key for a new request.",
     ),
+    Slug.CHANGE_LOST: ProblemType(
+        (409,),
+        "A request with the same Idempotency-Key was carried out within the last 24 hours, but "
+        "Redis has lost what it wrote. This request changed nothing.",
+        "Read the stream. If you still want the change, repeat the request with a new key.",
+        "A request with this Idempotency-Key was carried out, but Redis has lost its change of "
+        "stream api-…. To make the change again, use a new key.",
+    ),
+    Slug.STREAM_QUOTA: ProblemType(
+        (403,),
+        "The sender has made as many streams with this API as one account may make. Streams that "
+        "have ended count too. `limit` is the number.",
+        "Use another account, or ask the operator to raise STREAMS_PER_ACCOUNT. Streams on the "
+        "chain do not count.",
+        "G… has made 1000 streams with this API, and may make no more (STREAMS_PER_ACCOUNT). "
+        "Streams that have ended count too.",
+        extra={"limit": 1000},
+    ),
     Slug.CONTENDED: ProblemType(
         (503,),
         "The server tried this request many times. Each time, another request changed the same "
@@ -167,8 +184,9 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     Slug.RATE_LIMITED: ProblemType(
         (429,),
-        "The client has sent more requests in a minute than it may. The headers `RateLimit` and "
-        "`RateLimit-Policy` show the limits.",
+        "The client has sent more requests in a minute than it may, or its changes of a day need "
+        "more memory than it may use (`bytes`). The headers `RateLimit` and `RateLimit-Policy` "
+        "show the limits of requests.",
         "Retry after the seconds in `Retry-After`, and send requests more slowly. Follow the "
         "events instead of polling.",
         "Too many requests (limit: ip). Retry in 2 s.",
@@ -188,61 +206,3 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
         "Unknown Expect: 200-ok",
     ),
 }
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} – Headrace API</title>
-<link rel="stylesheet" href="/docs/style.css">
-</head>
-<body>
-<nav aria-label="Types of problems">
-<h2>Problems</h2>
-{links}
-</nav>
-<main>
-{main}
-</main>
-</body>
-</html>
-"""
-
-
-def problem_types() -> list[dict[str, object]]:
-    """All types as JSON objects."""
-    return [problem_type.document(slug) for slug, problem_type in PROBLEM_TYPES.items()]
-
-
-def index_page() -> str:
-    """The list of all types, as HTML."""
-    rows = [
-        f'<tr><td><a href="{escape(str(each["type"]))}">{escape(str(each["title"]))}</a></td>'
-        f"<td>{escape(str(each['meaning']))}</td></tr>"
-        for each in problem_types()
-    ]
-    about = "<p>The errors of the API (RFC 9457). <code>type</code> links to a page below.</p>"
-    return _page("Problems", f"{about}\n<table>\n{chr(10).join(rows)}\n</table>")
-
-
-def type_page(slug: Slug, example: str) -> str:
-    """The page of one type, as HTML. `example` is the JSON of its example."""
-    document = PROBLEM_TYPES[slug].document(slug)
-    statuses = ", ".join(map(str, PROBLEM_TYPES[slug].statuses))
-    sections = [
-        f'<p class="quiet">Status {statuses}</p>',
-        f"<h2>What happened</h2>\n<p>{escape(str(document['meaning']))}</p>",
-        f"<h2>What to do</h2>\n<p>{escape(str(document['remedy']))}</p>",
-        f"<h2>Example</h2>\n<pre>{escape(example)}</pre>",
-    ]
-    return _page(str(document["title"]), "\n".join(sections))
-
-
-def _page(title: str, content: str) -> str:
-    links = "\n".join(
-        f'<a href="{escape(str(each["type"]))}">{escape(str(each["title"]))}</a>'
-        for each in problem_types()
-    )
-    main = f"<h1>{escape(title)}</h1>\n{content}"
-    return _PAGE.format(title=escape(title), links=links, main=main)

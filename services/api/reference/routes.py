@@ -14,12 +14,8 @@ from aiohttp import web
 from services.api.http.requests import json_response
 from services.api.reference.asyncapi import asyncapi
 from services.api.reference.openapi import openapi
-from services.api.reference.problems import (
-    PROBLEM_TYPES,
-    index_page,
-    problem_types,
-    type_page,
-)
+from services.api.reference.problem_pages import index_page, problem_types, type_page
+from services.api.reference.problems import PROBLEM_TYPES
 from shared.web.problems import Problem, Slug
 
 _FOLDER = Path(__file__).parent

@@ -32,6 +32,7 @@ from services.api.streams.actions import (
     top_up,
     update,
 )
+from services.api.streams.quotas import charged, stream_limit
 from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, TopUp
 from services.api.streams.service import Document, StreamService
 from shared.runtime.urls import append_path
@@ -67,7 +68,9 @@ async def create(request: web.Request) -> web.Response:
         )
     body = await read_body(request, CreateStream)
     require_sender(caller(request), body.sender)
-    document = await request.app[STREAMS].create(body, idempotency_key_of(request, body))
+    key, limit = idempotency_key_of(request, body), stream_limit(request, body.sender)
+    async with charged(request, body.metadata):
+        document = await request.app[STREAMS].create(body, key, limit)
     response = _response(document, 201)
     response.headers["Location"] = f"{request.path}/{document['id']}"
     return response
@@ -100,7 +103,8 @@ async def patch(request: web.Request) -> web.Response:
     body = await read_body(request, PatchStream)
     stream_id, key = request.match_info["id"], idempotency_key_of(request, body)
     action, by = update(body.metadata.facts()), caller(request)
-    return _response(await request.app[STREAMS].act(stream_id, action, versions, key, by))
+    async with charged(request, body.metadata):
+        return _response(await request.app[STREAMS].act(stream_id, action, versions, key, by))
 
 
 async def add_money(request: web.Request) -> web.Response:
@@ -109,7 +113,8 @@ async def add_money(request: web.Request) -> web.Response:
     body = await read_body(request, TopUp)
     stream_id, key = request.match_info["id"], idempotency_key_of(request, body)
     action, by = top_up(body.amount), caller(request)
-    return _response(await request.app[STREAMS].act(stream_id, action, versions, key, by))
+    async with charged(request):
+        return _response(await request.app[STREAMS].act(stream_id, action, versions, key, by))
 
 
 def action_handler(action: StreamAction) -> Handler:
@@ -120,7 +125,8 @@ def action_handler(action: StreamAction) -> Handler:
         await read_no_body(request)
         stream_id, key = request.match_info["id"], idempotency_key_of(request)
         by = caller(request)
-        return _response(await request.app[STREAMS].act(stream_id, action, versions, key, by))
+        async with charged(request):
+            return _response(await request.app[STREAMS].act(stream_id, action, versions, key, by))
 
     return handle
 

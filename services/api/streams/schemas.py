@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+import orjson
+from pydantic import Field, model_validator
 
 from services.api.http.fields import (
     Account,
@@ -23,12 +24,19 @@ from shared.domain.events import Origin
 from shared.domain.stream import Acceptance, StreamStatus
 from shared.journal.indexes import EVERYTHING, received
 
+MAX_METADATA_BYTES = 2048
+"""The largest metadata of a stream: bytes of its JSON in UTF-8, as it is stored. Each event of the
+stream contains it, so a limit of characters would not bound the journal."""
+
 _ALL = frozenset({EVERYTHING})
 _FILTERS = ("sender", "recipient", "user", "status", "token", "origin")
 
 
 class Metadata(RequestBody):
-    """Notes of the parties about a stream. They do not change its money."""
+    """Notes of the parties about a stream. They do not change its money.
+
+    As JSON in UTF-8 they may have at most 2048 bytes together.
+    """
 
     label: Annotated[str, Field(max_length=200)] | None = None
     tags: Annotated[list[Tag], Field(max_length=20)] | None = None
@@ -37,6 +45,18 @@ class Metadata(RequestBody):
     def facts(self) -> Mapping[str, object]:
         """The fields that were given, ready for JSON."""
         return self.model_dump(exclude_none=True)
+
+    def size(self) -> int:
+        """The bytes of its JSON, as it is stored."""
+        return len(orjson.dumps(self.facts()))
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Metadata:
+        if (size := self.size()) > MAX_METADATA_BYTES:
+            raise ValueError(
+                f"has {size} bytes of JSON (UTF-8); at most {MAX_METADATA_BYTES} are allowed"
+            )
+        return self
 
 
 class CreateStream(RequestBody):

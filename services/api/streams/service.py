@@ -20,6 +20,7 @@ from services.api.errors import (
     PermissionDeniedError,
     StaleVersionError,
     StreamNotFoundError,
+    StreamQuotaError,
     WritesSuspendedError,
 )
 from services.api.http.idempotency import IdempotencyKey
@@ -29,13 +30,15 @@ from services.api.streams.clock import StreamClock
 from services.api.streams.ids import new_stream_id
 from services.api.streams.listing import StreamListing
 from services.api.streams.schemas import CreateStream, ListQuery
+from services.api.streams.stored_responses import StoredResponses
 from shared.auth.principal import ANYONE, Principal
 from shared.domain import commands
 from shared.domain.events import Event, Origin
 from shared.domain.stream import Stream
 from shared.domain.topics import is_stream_id
 from shared.journal.commit import CommitResult, Committer, Decide
-from shared.journal.commit_errors import ContentionError
+from shared.journal.commit_errors import ContentionError, QuotaExceededError
+from shared.journal.plan import IndexLimit
 from shared.journal.reader import Journal, JournalTip
 from shared.journal.stream_document import stream_document, with_claimable
 from shared.journal.streams import StoredStream
@@ -65,11 +68,18 @@ class StreamService:
         self._listing = listing
         self._clock = clock
         self._stream_clock = StreamClock(clock)
+        self._responses = StoredResponses(journal, committer.streams)
 
-    async def create(self, request: CreateStream, key: IdempotencyKey | None = None) -> Document:
+    async def create(
+        self,
+        request: CreateStream,
+        key: IdempotencyKey | None = None,
+        limit: IndexLimit | None = None,
+    ) -> Document:
         """Create a stream of the API. Returns the same document as GET.
 
-        Raises CommandRefusedError, and the errors of `act` for a change that is impossible now.
+        Raises CommandRefusedError, StreamQuotaError above `limit`, and the errors of `act` for a
+        change that is impossible now.
         """
         now = self._clock()
         stream_id = new_stream_id(now)
@@ -86,7 +96,10 @@ class StreamService:
             metadata=request.metadata.facts(),
             ask=True,
         )
-        return await self._commit(stream_id, lambda _: events, key, fresh=True)
+        try:
+            return await self._commit(stream_id, lambda _: events, key, limit, fresh=True)
+        except QuotaExceededError as full:
+            raise StreamQuotaError(request.sender, full.most) from full
 
     async def get(self, stream_id: str, by: Principal = ANYONE) -> tuple[StoredStream, str]:
         """One stream, and the top of the journal just before the stream was read.
@@ -158,26 +171,34 @@ class StreamService:
             return stream_document(done.stream, int(self._clock()))
 
     async def _commit(
-        self, stream_id: str, decide: Decide, key: IdempotencyKey | None, *, fresh: bool = False
+        self,
+        stream_id: str,
+        decide: Decide,
+        key: IdempotencyKey | None,
+        limit: IndexLimit | None = None,
+        *,
+        fresh: bool = False,
     ) -> Document:
         if reason := self._unsafe_reason():
             raise WritesSuspendedError(f"{reason}; nothing was changed")
-        to_store = key.to_store(self._committer.keys) if key else None
+        to_store = key.to_store(self._committer.keys, stream_id) if key else None
         try:
-            committed = await self._committer.change([stream_id], decide, to_store, fresh=fresh)
+            committed = await self._committer.change(
+                [stream_id], decide, to_store, fresh=fresh, limit=limit
+            )
         except PermissionDeniedError:
             raise
         except (commands.CommandRefusedError, ApiError):
             # A repeated request is often refused: a stream cannot be cancelled twice. If the first
             # request was carried out, return its stored response.
             if key and to_store and (raw := await self._committer.stored_response(to_store.key)):
-                return key.document(raw)
+                return await self._responses.response(key, raw)
             raise
         except ContentionError:
             COMMITS.labels(CommitOutcome.CONTENDED).inc()
             raise
         if key and committed.stored_response:
-            return key.document(committed.stored_response)
+            return await self._responses.response(key, committed.stored_response)
         return _after(committed)
 
     def _current(self, stored: StoredStream, tip: JournalTip) -> bytes:

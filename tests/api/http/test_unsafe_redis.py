@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from services.api.app import REDIS_MEMORY
+from services.api.streams.memory import RedisMemory, full_reason
 from shared.journal.keys import Keys
 from shared.redis.client import connect
-from tests.api.samples import order
+from tests.api.samples import made, on_chain, order
 from tests.support.redis_server import redis_server
 from tests.support.waiting import free_port, until
 from tests.support.web_client import StartApi, WebClient
@@ -60,3 +62,66 @@ async def test_a_redis_replica_is_reported(
     await redis_of.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
     assert (await client.post("/v1/streams", json=order())).status == 503  # read-only
     assert "not the primary" in await unready(client, "redis")
+
+
+async def test_from_80_percent_of_maxmemory_on_the_api_changes_no_stream(
+    start: StartApi, own_redis: str, redis_of: Redis, keys: Keys
+) -> None:
+    client = await start(redis_url=own_redis)
+    stream, memory = await made(client), client.app[REDIS_MEMORY]
+    await redis_of.setrange("ballast", 30_000_000, "x")  # so that a tenth of it is room enough
+
+    async def filled(fraction: float) -> None:
+        used = (await redis_of.info("memory"))["used_memory"]
+        await redis_of.config_set("maxmemory", int(used / fraction))
+
+    async def post() -> int:
+        await memory.check()  # which it does once a second by itself
+        return (await client.post("/v1/streams", json=order())).status
+
+    await filled(0.9)
+    await until(memory.full_reason, what="the API notices")
+    url = f"/v1/streams/{stream['id']}"
+    for answer in (
+        await client.post(f"{url}/pause"),
+        await client.patch(url, json={"metadata": {}}),
+        await client.delete(url, headers={"Idempotency-Key": "x"}),
+    ):
+        problem = await answer.json(content_type="application/problem+json")
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+        assert "from 80% on the API changes no streams" in problem["detail"]
+    assert (await client.get(url)).status == 200
+    ticket = await client.post("/v1/events/ticket")
+    assert ticket.status == 201, await ticket.text()
+    assert (await client.get("/readyz")).status == 200, "the API still does its other work"
+    await on_chain(redis_of, keys, 7)
+    await filled(0.6)
+    assert await post() == 201
+    await filled(0.9)
+    assert await post() == 503
+    await redis_of.config_set("maxmemory", 0)  # no limit
+    assert await post() == 201
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "full"),
+    [(79, 100, False), (80, 100, True), (120, 100, True), (10**12, 0, False), (0, 0, False)],
+)
+def test_what_counts_as_full(used: int, limit: int, full: bool) -> None:
+    assert (full_reason(used, limit) is not None) == full
+
+
+@pytest.mark.io
+async def test_without_the_right_to_call_info_redis_never_counts_as_full(
+    own_redis: str, redis_of: Redis
+) -> None:
+    await redis_of.config_set("maxmemory", 1)
+    await redis_of.execute_command("ACL SETUSER blind on nopass ~* &* +@all -info")
+    place = own_redis.removeprefix("redis://")
+    async with connect(f"redis://blind:any@{place}") as blind:
+        memory = RedisMemory(blind)
+        await memory.check()
+        assert memory.full_reason() is None
+    seeing = RedisMemory(redis_of)
+    await seeing.check()
+    assert seeing.full_reason()

@@ -42,6 +42,7 @@ def test_problems_that_info_shows(info: dict[str, Any], replicas: int, found: se
 def test_memory_is_a_fraction_of_maxmemory() -> None:
     observe({"used_memory": 300, "maxmemory": 400})
     assert value("memory_ratio") == 0.75
+    assert (value("memory_used_bytes"), value("memory_max_bytes")) == (300, 400)
     observe({"used_memory": 300, "maxmemory": 0})
     assert value("memory_ratio") == 0
 

@@ -1,0 +1,86 @@
+"""What one account may write: the number of its streams, and the bytes of its changes in a day.
+
+In AUTH_MODE=required both limits count for the caller, and admins have none. In AUTH_MODE=open they
+apply only if they are set: the first to the sender, the second to the client's address.
+
+See docs/decisions/0068-accounts-have-quotas.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from services.api.auth.guard import RATE_LIMITS, address_of, subject_of
+from services.api.errors import ApiError
+from services.api.http.idempotency import HEADER
+from services.api.http.rate_limits import RateLimitPolicy, raise_if_exceeded
+from services.api.http.request_keys import caller
+from services.api.settings import SETTINGS
+from services.api.streams.schemas import Metadata
+from shared.auth.principal import Scope
+from shared.domain.commands import CommandRefusedError
+from shared.domain.strkeys import account_of_login
+from shared.journal.commit_errors import CommitError
+from shared.journal.indexes import made_by
+from shared.journal.plan import IndexLimit
+from shared.web.client_ip import limit_key_of
+
+CHANGE_BYTES = 6_000
+"""At most this much memory of Redis does a change need, apart from metadata in its request."""
+
+METADATA_COPIES = 4
+"""The event has metadata twice and the document once; Redis needs a quarter more."""
+
+KEY_BYTES = 500
+"""At most this much memory does a remembered Idempotency-Key need."""
+
+_DAY = 86_400
+
+
+def stream_limit(request: web.Request, sender: str) -> IndexLimit | None:
+    """How many API streams the sender may make; None without a limit."""
+    most = request.app[SETTINGS].account_limit("streams_per_account")
+    return IndexLimit(made_by(sender), most) if most and not _is_exempt(request) else None
+
+
+def cost_of(request: web.Request, metadata: Metadata | None = None) -> int:
+    """About the bytes of Redis' memory that this change needs."""
+    copies = METADATA_COPIES * metadata.size() if metadata else 0
+    return CHANGE_BYTES + copies + (KEY_BYTES if HEADER in request.headers else 0)
+
+
+@asynccontextmanager
+async def charged(request: web.Request, metadata: Metadata | None = None) -> AsyncIterator[None]:
+    """Count a change of a stream against BYTES_PER_ACCOUNT, before the change is made.
+
+    A refused change is not counted. Raises Problem 429 if the quota is used up.
+    """
+    quota = request.app[SETTINGS].account_limit("bytes_per_account")
+    if not quota or _is_exempt(request):
+        yield
+        return
+    limits, cost = request.app[RATE_LIMITS], cost_of(request, metadata)
+    quotas = [(RateLimitPolicy("bytes", quota, _DAY), _payer(request))]
+    raise_if_exceeded(await limits.take(quotas, cost))
+    try:
+        yield
+    except (CommandRefusedError, CommitError, ApiError):
+        await limits.take(quotas, -cost)
+        raise
+
+
+def _is_open(request: web.Request) -> bool:
+    return request.app[SETTINGS].auth_mode == "open"
+
+
+def _is_exempt(request: web.Request) -> bool:
+    return not _is_open(request) and Scope.ADMIN in caller(request).scopes
+
+
+def _payer(request: web.Request) -> str:
+    if _is_open(request):
+        return limit_key_of(address_of(request, request.app[SETTINGS]))
+    return account_of_login(subject_of(caller(request)))
