@@ -26,7 +26,6 @@ from tests.shared.samples import (
 )
 
 PENDING, ACCEPTED, HIDDEN = Acceptance.PENDING, Acceptance.ACCEPTED, Acceptance.HIDDEN
-WITHDRAWAL = {"recipient": R, "amount": "5", "timestamp": 101}
 
 
 def offered(recipient: str = R) -> Stream:
@@ -74,7 +73,7 @@ def test_a_withdrawal_accepts_a_stream_of_the_api_only(before: Acceptance) -> No
     stream = replace(offered(), acceptance=before)
     assert after(stream, *commands.withdraw(stream, 110)).acceptance is ACCEPTED
     held = replace(stream, origin=Origin.CHAIN)
-    paid = chain(EventType.STREAM_WITHDRAWN, "7", at(8), **WITHDRAWAL)
+    paid = chain(EventType.STREAM_WITHDRAWN, "7", at(8), amount="5", timestamp=101)
     assert after(held, paid).acceptance is before
 
 
