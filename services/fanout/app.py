@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from services.fanout import metrics, sse
 from services.fanout.connections.broadcaster import Broadcaster
-from services.fanout.connections.connection_log import ConnectionLog
+from services.fanout.connections.connection_log import log_end
 from services.fanout.connections.drain import drain
 from services.fanout.connections.expiry import ConnectionExpiry
 from services.fanout.connections.heartbeat import Heartbeat, lag_seconds
@@ -126,13 +126,12 @@ def _assemble(
         per_ip=settings.connections_per_ip,
         seconds=settings.connection_lease_seconds,
     )
-    connection_log = ConnectionLog()
 
     def on_disconnect(subscriber: Subscriber, topics: int, reason: str) -> None:
         expiry.forget(subscriber)
         if subscriber.lease:
             limits.release(subscriber.lease)
-        connection_log.log(subscriber, topics, reason)
+        log_end(subscriber, topics, reason)
 
     registry = SubscriberRegistry(
         backlog_bytes=settings.backlog_bytes,

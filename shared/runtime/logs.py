@@ -9,6 +9,8 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from shared.runtime.log_limit import LineLimitFilter, limit_events
+
 
 def configure(service: str, level: str = "info") -> None:
     """Set up structlog for the process. Every line has the name of the service."""
@@ -16,6 +18,7 @@ def configure(service: str, level: str = "info") -> None:
     renderer = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
+            limit_events,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -28,7 +31,9 @@ def configure(service: str, level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(LineLimitFilter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     _filter_parse_errors()
 
 

@@ -19,7 +19,7 @@ from services.fanout.connections.limits import ConnectionLease, ConnectionLimits
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
-from services.fanout.jitter import TokenBucket, jittered
+from services.fanout.jitter import jittered
 from services.fanout.reasons import EndReason, RefusalReason
 from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.authorization import Authorizer, Credentials
@@ -31,6 +31,7 @@ from shared.auth.principal import Principal
 from shared.domain.topics import Subscription
 from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.clock import RedisClock
+from shared.runtime.token_bucket import TokenBucket
 from shared.web.client_ip import UNKNOWN, client_address, limit_key_of
 from shared.web.cors import Cors
 from shared.web.problems import Problem, Slug

@@ -11,9 +11,6 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from services.fanout.connections.connection_log import ConnectionLog
-from services.fanout.connections.subscriber import Subscriber
-from shared.auth.principal import Principal
 from shared.auth.revocations import Revocation, RevocationStore
 from shared.auth.tickets import Tickets
 from shared.journal.keys import Keys
@@ -94,27 +91,9 @@ async def test_the_end_of_a_connection_is_one_log_line(
         "topics": 2,
         "events": 4,  # one of the four events comes from the replay
         "reason": "gone",
-        "not_logged_before": 0,
     }
     assert (second["subject"], second["reason"], second["events"]) == (ALICE, "token_expired", 0)
     assert 0.8 < second["seconds"] < 5
-
-
-def test_when_many_connections_end_at_once_only_a_sample_is_logged(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = [100.0]
-    monkeypatch.setattr("services.fanout.connections.connection_log.time.monotonic", lambda: now[0])
-    connection_log = ConnectionLog()
-    subscriber = Subscriber(-1, frozenset(), Principal("GA", frozenset()))
-    with capture_logs() as lines:
-        for _ in range(5000):
-            connection_log.log(subscriber, 1, "draining")
-        assert len(lines) == 50
-        now[0] += 1
-        connection_log.log(subscriber, 1, "gone")
-    assert len(lines) == 51
-    assert lines[-1]["not_logged_before"] == 4950
 
 
 async def test_no_token_and_no_ticket_is_ever_logged(

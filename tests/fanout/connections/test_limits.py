@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from services.fanout.jitter import TokenBucket
 from shared.journal.keys import Keys
+from shared.runtime.token_bucket import TokenBucket
 from tests.fanout.replicas import ALICE, BOB, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
 from tests.support.sse_client import SseClient

@@ -158,3 +158,15 @@ def test_a_request_with_an_unknown_expectation_is_served(expected: bytes) -> Non
         assert answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").startswith(b"HTTP/1.1 200 ")
         started.terminate()
         assert "Traceback" not in errors(started).read()
+
+
+def test_malformed_requests_write_few_log_lines() -> None:
+    with process() as started:
+        port = port_of(started)
+        for _ in range(60):
+            with socket.create_connection(("127.0.0.1", port)) as sock:
+                sock.sendall(b"GET / HTTP/9.9\r\n\r\n")
+                assert b"400 Bad Request" in sock.recv(4096)
+        started.terminate()
+        lines = errors(started).read().splitlines()
+        assert 10 <= len([line for line in lines if "Error handling request" in line]) < 40
