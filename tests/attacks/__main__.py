@@ -17,12 +17,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import history, logs, slow_requests, spam, storage
+from tests.attacks import history, logs, replays, slow_requests, spam, storage
 from tests.attacks.figure import Figure
 
 ATTACKS: Mapping[str, Callable[[Path], Coroutine[Any, Any, list[Figure]]]] = {
     "storage": storage.attack,
     "history": history.attack,
+    "replays": replays.attack,
     "spam": spam.attack,
     "requests": slow_requests.attack,
     "logs": logs.attack,

@@ -33,7 +33,7 @@ async def attack(folder: Path, seconds: float = 21.0) -> list[Figure]:
         added = (await system.used_memory() - before) / _MEGABYTE
         made = counts[201]
         return [
-            Figure(_NAME, f"added to Redis by one wallet in {seconds:g} s", added, "MB", 8),
+            Figure(_NAME, f"added to Redis by one wallet in {seconds:g} s", added, "MB", 16),
             Figure(_NAME, "for each POST", added * 1024 / max(1, made), "KB", 16),
             *await _full(system, session, emoji),
         ]
@@ -76,7 +76,7 @@ async def _full(system: Target, session: aiohttp.ClientSession, emoji: int) -> l
     refused = any(status >= 500 for status in counts)
     return [
         failed(_NAME, "the API refuses writes", refused),
-        Figure(_NAME, "memory of Redis when it does", used * 100, "% of maxmemory", 85),
+        Figure(_NAME, "memory of Redis when it does", used * 100, "% of maxmemory", 90),
         failed(_NAME, "the indexer commits then", await _commits(system)),
         failed(_NAME, f"a login then: {status}", status == 200),
         failed(_NAME, f"a revocation then: {revoked}", revoked in (200, 204)),
