@@ -101,9 +101,13 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
         {'headrace_redis_problem{instance="a1",problem="evicts"}': "1x200"},
         {"HeadraceRedisUnsafe"},
     ),
-    "Redis is nearly full": (
-        {'headrace_redis_memory_ratio{instance="a1"}': "0.85x200"},
+    "the memory of Redis fills": (
+        {'headrace_redis_memory_ratio{instance="a1"}': "0.65x200"},
         {"HeadraceRedisMemory"},
+    ),
+    "the memory of Redis is so full that the API refuses": (
+        {'headrace_redis_memory_ratio{instance="a1"}': "0.8x200"},
+        {"HeadraceWritesRefused"},
     ),
     "a replica was stopped and its name has left DNS": (
         {'up{job="headrace-fanout",instance="f2"}': "1x100 stale"},

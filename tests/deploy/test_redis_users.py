@@ -29,12 +29,14 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Guarded]:
 OTHERS = {
     "operator": (("GET", KEYS.journal), ("SET", KEYS.fence, "x"), ("PUBLISH", CHANNEL, "x")),
     "indexer": (
+        ("CONFIG", "SET", "maxmemory", "1gb"),
         ("SET", KEYS.revoked_token("x"), "1"),
         ("GET", KEYS.ticket("x")),
         ("HGET", KEYS.api_keys, "x"),
         ("SUBSCRIBE", CHANNEL),
     ),
     "api": (
+        ("CONFIG", "GET", "*"),
         ("SET", KEYS.fence, "x"),
         ("HSET", KEYS.namespace_owner, "contract", "x"),
         ("SET", KEYS.lease, "x"),
@@ -42,6 +44,7 @@ OTHERS = {
         ("SUBSCRIBE", CHANNEL),
     ),
     "fanout": (
+        ("CONFIG", "GET", "*"),
         ("XADD", KEYS.journal, "*", "a", "b"),
         ("PUBLISH", CHANNEL, "x"),
         ("SET", KEYS.stream("1"), "x"),
@@ -55,7 +58,7 @@ LASTING |= {"revocations", "api-keys", "epoch", "made-for"}
 """Streams and their indexes stay. The rest is bounded by JOURNAL_MAX_LENGTH, MAXLEN or admins."""
 
 NOBODY = (
-    ("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("ACL", "LIST"),
+    ("FLUSHALL",), ("CONFIG", "REWRITE"), ("KEYS", "*"), ("ACL", "LIST"),
     ("EVAL", "return 1", "0"), ("GET", "other"), ("PUBLISH", "other", "x"), ("SHUTDOWN",),
 )  # fmt: skip
 
