@@ -62,6 +62,7 @@ PURE = (
     "shared.domain.transitions",
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "stream_document", "wire")),
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
+    "shared.auth.signing_keys",
     "services.api.auth.public_addresses",
     "services.fanout.connections.hub",
     "services.fanout.feed.recent",

@@ -14,7 +14,15 @@ from services.api.auth.api_keys import ApiKeys
 from services.api.auth.authentication import Authenticator
 from services.api.auth.client_domains import FetchToml, fetch_toml
 from services.api.auth.guard import AUTHENTICATOR, RATE_LIMITS, Guard
-from services.api.auth.routes import API_KEYS, CLOCK, LOGIN, SESSIONS, TICKETS, add_login_routes
+from services.api.auth.routes import (
+    API_KEYS,
+    CLOCK,
+    LOGIN,
+    PUBLIC_KEYS,
+    SESSIONS,
+    TICKETS,
+    add_login_routes,
+)
 from services.api.auth.service import LoginService
 from services.api.auth.signers import AccountSigners
 from services.api.console.routes import add_console_routes
@@ -41,6 +49,7 @@ from services.api.streams.routes import STREAMS, add_routes
 from services.api.streams.service import StreamService
 from services.api.streams.summary import AccountSummaries
 from services.api.system.routes import add_system_routes
+from shared.auth.public_keys import PublicKeys, watch_keys
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
@@ -105,7 +114,8 @@ def build_app(
     journal = Journal(redis, settings.keys)
     app[CLOCK] = redis_clock = RedisClock()
     stream_clock = StreamClock(clock or redis_clock)
-    parts = ("redis", "store", "clock", "namespace", *part_names(settings.ready_urls))
+    keys_part = ("keys",) if settings.reads_keys else ()
+    parts = ("redis", "store", "clock", "namespace", *keys_part, *part_names(settings.ready_urls))
     readiness = Readiness(*parts, namespace=settings.keys.namespace)
     # The API writes nothing if Redis could lose writes ("store"), or if the namespace belongs to
     # another contract or network ("namespace").
@@ -174,7 +184,9 @@ async def _login(app: web.Application, *, fetch: FetchToml) -> AsyncIterator[Non
     settings, redis = app[SETTINGS], app[REDIS]
     async with http.session() as session:
         clock, replicas = app[CLOCK], app[REPLICAS]
-        verifier = Verifier(settings, session, clock)
+        own = [key.document for key in settings.signing_keys]
+        app[PUBLIC_KEYS] = public_keys = PublicKeys(settings.jwks_url, session, own)
+        verifier = Verifier(settings, public_keys, clock)
         sessions = RevocationStore(redis, settings.keys, replicas)
         keys = ApiKeys(redis, settings.keys, replicas)
         required = settings.auth_mode == "required"
@@ -208,6 +220,8 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
         store = partial(watch_store, readiness, app[REDIS], settings.keys, settings.wait_replicas)
         # The names of the tasks are label values of a metric, so do not rename the tasks.
         tasks.append(supervise("fitness", store))
+        if settings.reads_keys:
+            tasks.append(supervise("keys", partial(watch_keys, readiness, app[PUBLIC_KEYS])))
         tasks.append(supervise("namespace", namespace.run, max_wait=1.0))
         tasks.append(supervise("memory", app[REDIS_MEMORY].run, max_wait=1.0))
         yield

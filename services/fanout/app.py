@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
-import aiohttp
 import orjson
 import structlog
 from aiohttp import web
@@ -28,6 +27,7 @@ from services.fanout.settings import FanoutSettings
 from services.fanout.stats import stats
 from services.fanout.subscribe.authorization import Authorizer
 from services.fanout.subscribe.handler import Components, SubscribeHandler
+from shared.auth.public_keys import PublicKeys, watch_keys
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
 from shared.auth.verifier import Verifier
@@ -58,7 +58,7 @@ def build_app(settings: FanoutSettings) -> web.Application:
     """The whole service. Nothing runs until the app starts."""
     cors = Cors(settings.origins)
     app = web.Application(middlewares=[cors.middleware(), problem_middleware])
-    parts = ("feed", "store", "clock", "namespace")
+    parts = ("feed", "store", "clock", "namespace", *(("keys",) if settings.reads_keys else ()))
     readiness = Readiness(*parts, namespace=settings.keys.namespace)
     add_probes(app, readiness)
 
@@ -69,8 +69,9 @@ def build_app(settings: FanoutSettings) -> web.Application:
         data = NamespaceWatch(redis, settings, clock, readiness, begins=False)
         await data.check_first()
         async with session() as http:
+            public_keys = PublicKeys(settings.jwks_url, http)
             components, broadcaster = _assemble(
-                settings, redis, revocations, cors, http, clock=clock
+                settings, redis, revocations, cors, public_keys, clock=clock
             )
             app[COMPONENTS] = components
             app[HANDLER] = handler = SubscribeHandler(components)
@@ -95,6 +96,8 @@ def build_app(settings: FanoutSettings) -> web.Application:
                 supervise("fitness", lambda: watch_store(readiness, redis, settings.keys)),
                 supervise("readiness", lambda: _watch_feed(components.feed, readiness, handler)),
             ]
+            if settings.reads_keys:
+                tasks.append(supervise("keys", lambda: watch_keys(readiness, public_keys)))
             yield
             handler.draining = True
             await cancel(*tasks)
@@ -114,7 +117,7 @@ def _assemble(
     redis: Redis,
     revocations: RevocationStore,
     cors: Cors,
-    http: aiohttp.ClientSession,
+    public_keys: PublicKeys,
     *,
     clock: RedisClock,
 ) -> tuple[Components, Broadcaster]:
@@ -158,7 +161,7 @@ def _assemble(
         probe_seconds=settings.probe_seconds,
     )
     authorizer = Authorizer(
-        _verifier(settings, http, clock),
+        _verifier(settings, public_keys, clock),
         revocations,
         Tickets(redis, settings.keys),
         StoredStreams(redis, keys),
@@ -171,10 +174,10 @@ def _assemble(
 
 
 def _verifier(
-    settings: FanoutSettings, http: aiohttp.ClientSession, clock: RedisClock
+    settings: FanoutSettings, public_keys: PublicKeys, clock: RedisClock
 ) -> Verifier | None:
     if settings.auth_mode == "required":
-        return Verifier(settings, http, clock)
+        return Verifier(settings, public_keys, clock)
     log.warning("auth_mode_open", meaning="no login: every client may read all events")
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -10,7 +10,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -34,9 +33,7 @@ class AuthSettings(BaseSettings):
     jwt_secret: SecretStr = Field(
         SecretStr(""), description="secret key of HS256 tokens, at least 32 bytes"
     )
-    jwks_url: str = Field(
-        "", validate_default=True, description="URL of the public keys that check tokens (JWKS)"
-    )
+    jwks_url: str = Field("", description="URL of the public keys that check tokens (JWKS)")
     jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
         ("ES256", "EdDSA", "RS256"), description="signature algorithms accepted from the JWKS"
     )
@@ -46,6 +43,11 @@ class AuthSettings(BaseSettings):
     jwt_audience: str = Field(
         "headrace", min_length=1, description="audience that a token must name (claim `aud`)"
     )
+
+    @property
+    def reads_keys(self) -> bool:
+        """True if tokens are checked with the keys at JWKS_URL."""
+        return self.auth_mode == "required" and bool(self.jwks_url)
 
     @field_validator("jwt_algorithms", mode="before")
     @classmethod
@@ -70,11 +72,19 @@ class AuthSettings(BaseSettings):
 
     @field_validator("jwks_url")
     @classmethod
-    def _one_kind_of_key(cls, value: str, info: ValidationInfo) -> str:
-        required, secret = info.data.get("auth_mode") == "required", info.data.get("jwt_secret")
-        if required and secret is not None and bool(secret) == bool(value):
-            raise ValueError("AUTH_MODE=required needs either JWT_SECRET or JWKS_URL, not both")
+    def _http_url(cls, value: str) -> str:
         return http_url(value) if value else ""
+
+    public_key_settings: ClassVar[tuple[str, ...]] = ("jwks_url",)
+    """The settings that give public keys. A token is checked by them, or by JWT_SECRET."""
+
+    @model_validator(mode="after")
+    def _one_kind_of_key(self) -> Self:
+        public = any(getattr(self, name) for name in self.public_key_settings)
+        if self.auth_mode == "required" and bool(self.jwt_secret) == public:
+            names = " or ".join(name.upper() for name in self.public_key_settings)
+            raise ValueError(f"AUTH_MODE=required needs {names}, or else only JWT_SECRET")
+        return self
 
 
 def _origin(value: str) -> str:

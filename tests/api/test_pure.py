@@ -80,12 +80,13 @@ def test_settings_from_lists_and_their_defaults() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("auth_mode", "required", "needs either JWT_SECRET or JWKS_URL"),
+        ("auth_mode", "required", "needs JWT_PRIVATE_KEY or JWKS_URL, or else only"),
         ("auth_mode", "closed", "'open' or 'required'"),
         ("jwt_secret", "s" * 31, "shorter than 32 bytes"),
+        ("jwt_private_key", "c2VjcmV0", "openssl genpkey"),
         ("signing_seed", "SBAD", "valid secret seed"),
         pytest.param(
-            "signing_seed", Keypair.random().secret, "needs JWT_SECRET", id="seed-without-secret"
+            "signing_seed", Keypair.random().secret, "needs JWT_PRIV", id="seed-without-secret"
         ),
         ("home_domain", "https://a.example", "host name"),
         ("home_domain", "a" * 60, "at most 59"),

@@ -32,7 +32,8 @@ log = structlog.get_logger()
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 RATE_LIMITS = web.AppKey("rate_limits", RateLimits)
 
-_UNLIMITED = frozenset({"/livez", "/readyz", "/metrics"})
+# Fanouts read the public keys. They must get them also while Redis is away.
+_UNLIMITED = frozenset({"/livez", "/readyz", "/metrics", "/.well-known/jwks.json"})
 _LOGIN = frozenset({"/auth"})
 _OPEN = _UNLIMITED | _LOGIN
 _OPEN |= {"/", "/openapi.json", "/asyncapi.json", "/.well-known/stellar.toml", "/events/subscribe"}

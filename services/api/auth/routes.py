@@ -13,6 +13,7 @@ from services.api.auth.guard import subject_of
 from services.api.auth.schemas import ChallengeQuery, CreateApiKey, RevokeTokens, SignedChallenge
 from services.api.auth.service import LoginService
 from services.api.auth.tokens import MAX_TOKEN_SECONDS
+from services.api.errors import FeatureDisabledError
 from services.api.http.error_responses import problem_of
 from services.api.http.request_keys import caller
 from services.api.http.requests import (
@@ -23,18 +24,21 @@ from services.api.http.requests import (
     read_query,
     validated,
 )
+from services.api.settings import SETTINGS
 from shared.auth.credentials import unauthorized
 from shared.auth.principal import ANYONE
+from shared.auth.public_keys import PublicKeys
 from shared.auth.revocations import Revocation, RevocationStore
 from shared.auth.tickets import TICKET_SECONDS, Tickets
 from shared.redis.clock import RedisClock
-from shared.web.problems import Problem, Slug
+from shared.web.problems import Problem, Slug, unavailable
 
 LOGIN = web.AppKey("login", LoginService)
 SESSIONS = web.AppKey("sessions", RevocationStore)
 TICKETS = web.AppKey("tickets", Tickets)
 API_KEYS = web.AppKey("api_keys", ApiKeys)
 CLOCK = web.AppKey("clock", RedisClock)
+PUBLIC_KEYS = web.AppKey("public_keys", PublicKeys)
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -45,6 +49,7 @@ _NOT_STORED = {"Cache-Control": "no-store"}  # required for responses with a tok
 def add_login_routes(app: web.Application) -> None:
     """Add all routes of this module."""
     app.router.add_get("/.well-known/stellar.toml", toml)
+    app.router.add_get("/.well-known/jwks.json", jwks)
     for prefix in ("/v1", ""):
         app.router.add_get(f"{prefix}/auth", challenge)
         app.router.add_post(f"{prefix}/auth", token)
@@ -192,6 +197,18 @@ async def revoke(request: web.Request) -> web.Response:
     )
     await request.app[SESSIONS].revoke(revocation, seconds=MAX_TOKEN_SECONDS)
     return web.Response(status=204)
+
+
+async def jwks(request: web.Request) -> web.Response:
+    """/.well-known/jwks.json: all public keys that check tokens, also those from JWKS_URL."""
+    keys = request.app[PUBLIC_KEYS].documents()
+    if not keys and request.app[SETTINGS].jwks_url:
+        raise unavailable("The public keys at JWKS_URL cannot be read at the moment.")
+    if not keys:
+        raise FeatureDisabledError(
+            "This API has no public keys, because JWT_PRIVATE_KEY and JWKS_URL are not set."
+        )
+    return json_response({"keys": keys}, headers={"Cache-Control": "public, max-age=60"})
 
 
 async def toml(request: web.Request) -> web.Response:

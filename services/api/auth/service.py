@@ -170,7 +170,8 @@ class LoginService:
         await self._sessions.check(principal)
         login_time, now = claims.get("auth_time"), int(self._clock())
         left = 0
-        if isinstance(login_time, int):
+        # Tokens of another issuer can have `auth_time` too (OpenID Connect). It refreshes them.
+        if isinstance(login_time, int) and self._verifier.is_own(token):
             left = login_time + self._settings.session_seconds - now
         if left <= 0:
             raise LoginRejectedError(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic import field_validator as check
 from pydantic_settings import NoDecode
 
 from shared.auth.settings import AuthSettings
+from shared.auth.signing_keys import SigningKey, parse_signing_keys
 from shared.domain.strkeys import is_secret_seed
 from shared.runtime.config import http_url, split_list
 from shared.web.client_ip import Networks
@@ -38,6 +39,12 @@ Domains = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 class LoginSettings(AuthSettings):
     """Settings of logins and rate limits. The base class has the settings that check tokens."""
 
+    public_key_settings: ClassVar = ("jwt_private_key", "jwks_url")
+    jwt_private_key: SecretStr = Field(
+        SecretStr(""),
+        description="private keys (Ed25519) that sign tokens, comma-separated; the first one "
+        "signs, all are published at /.well-known/jwks.json",
+    )
     signing_seed: SecretStr = Field(
         SecretStr(""),
         description="secret seed (S…) of the key that signs logins (SEP-10); empty = no login",
@@ -85,6 +92,12 @@ class LoginSettings(AuthSettings):
         description="networks (CIDR) of proxies whose X-Forwarded-For is trusted, comma-separated",
     )
 
+    @check("jwt_private_key")
+    @classmethod
+    def _keys(cls, value: SecretStr) -> SecretStr:
+        parse_signing_keys(value.get_secret_value())
+        return value
+
     @check("signing_seed")
     @classmethod
     def _seed(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -92,9 +105,14 @@ class LoginSettings(AuthSettings):
             return value
         if not is_secret_seed(value.get_secret_value()):  # do not put the seed into the error
             raise ValueError("expected a valid secret seed: S… with a correct checksum")
-        if not info.data.get("jwt_secret", "wrong"):
-            raise ValueError("needs JWT_SECRET, which signs the login tokens")
+        if not any(info.data.get(name, "wrong") for name in ("jwt_private_key", "jwt_secret")):
+            raise ValueError("needs JWT_PRIVATE_KEY or JWT_SECRET, which signs the login tokens")
         return value
+
+    @property
+    def signing_keys(self) -> tuple[SigningKey, ...]:
+        """The keys of JWT_PRIVATE_KEY. The first one signs."""
+        return parse_signing_keys(self.jwt_private_key.get_secret_value())
 
     @property
     def login_host(self) -> str:

@@ -1,9 +1,10 @@
 """Tokens that the API signs: for logins, for API keys, and on the command line.
 
-The API signs with HS256 and JWT_SECRET (RFC 7519, RFC 7518 3.2). If JWKS_URL is set, another issuer
-signs the tokens, and the API signs none.
+The API signs with EdDSA and the first key of JWT_PRIVATE_KEY (RFC 8037), or else with HS256 and
+JWT_SECRET (RFC 7518 3.2). Without both, only the issuer at JWKS_URL signs tokens.
 
-See docs/decisions/0077-revocations-cover-clocks-ahead.md.
+See docs/decisions/0075-fanouts-have-no-secret-that-signs.md,
+docs/decisions/0077-revocations-cover-clocks-ahead.md.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from collections.abc import Collection, Mapping
 
 import jwt
 
+from services.api.auth.settings import LoginSettings
 from services.api.errors import FeatureDisabledError
-from shared.auth.settings import AuthSettings
+from shared.auth.signing_keys import ALGORITHM
 from shared.redis.clock import Clock
 
 MAX_TOKEN_SECONDS = 366 * 86_400
@@ -30,8 +32,9 @@ class TokenIssuer:
     data that began in the same second, and would be refused.
     """
 
-    def __init__(self, settings: AuthSettings, clock: Clock = time.time) -> None:
+    def __init__(self, settings: LoginSettings, clock: Clock = time.time) -> None:
         self._settings = settings
+        self._keys = settings.signing_keys
         self._clock = clock
 
     def issue(
@@ -47,13 +50,8 @@ class TokenIssuer:
         """A token and its `exp` in Unix seconds. Its `iat` is now, but not before `earliest`.
 
         After a revocation, `earliest` is up to MAX_ISSUED_AHEAD seconds in the future. Raises
-        FeatureDisabledError without JWT_SECRET.
+        FeatureDisabledError without JWT_PRIVATE_KEY and JWT_SECRET.
         """
-        secret = self._settings.jwt_secret.get_secret_value()
-        if not secret:
-            raise FeatureDisabledError(
-                "This API issues no tokens. Get a token from the issuer whose keys are at JWKS_URL."
-            )
         now = math.floor(self._clock() * 1000) / 1000
         expires = int(now) + seconds
         standard_claims: dict[str, object] = {
@@ -66,4 +64,14 @@ class TokenIssuer:
             "jti": token_id or secrets.token_hex(16),
         }
         payload = {**(claims or {}), **standard_claims}
-        return jwt.encode(payload, secret, algorithm="HS256"), expires
+        return self._sign(payload), expires
+
+    def _sign(self, payload: dict[str, object]) -> str:
+        if self._keys:
+            key = self._keys[0]
+            return jwt.encode(payload, key.private, ALGORITHM, headers={"kid": key.key_id})
+        if secret := self._settings.jwt_secret.get_secret_value():
+            return jwt.encode(payload, secret, "HS256")
+        raise FeatureDisabledError(
+            "This API issues no tokens. Get a token from the issuer whose keys are at JWKS_URL."
+        )

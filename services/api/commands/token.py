@@ -18,7 +18,8 @@ from shared.runtime.config import load
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=f"{invoked_as('services.api')} token",
-        description="Print a token signed with JWT_SECRET, for example for the first admin.",
+        description="Print a token signed with JWT_PRIVATE_KEY or JWT_SECRET, for example for the "
+        "first admin.",
     )
     parser.add_argument("--account", required=True, help="account of the token: G…, C… or M…")
     parser.add_argument(
@@ -44,7 +45,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         token, _ = issuer.issue(given.account, given.scope, seconds=int(given.hours * 3600) or 1)
     except FeatureDisabledError:
-        print("JWT_SECRET is not set, so no token can be signed.", file=sys.stderr)
+        message = "JWT_PRIVATE_KEY and JWT_SECRET are not set, so no token can be signed."
+        print(message, file=sys.stderr)
         return 2
     print(token)
     return 0

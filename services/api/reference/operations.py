@@ -177,6 +177,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
     ("DELETE", "/keys/{id}"): ApiOperation(
         "Delete an API key and end its tokens", ADMIN, status=204, problems=(404,)
     ),
+    ("GET", "/.well-known/jwks.json"): _service("The public keys that check tokens (RFC 7517)"),
     ("GET", "/.well-known/stellar.toml"): _service("The stellar.toml for wallets (SEP-1)", _TEXT),
     ("GET", "/system"): ApiOperation(
         "Read the metrics of all services", ADMIN, answer=SystemDocument

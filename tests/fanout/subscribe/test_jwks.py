@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 from pytest_aiohttp import AiohttpServer
 
-from shared.auth import verifier as auth
+from shared.auth import public_keys as auth
 from tests.fanout.replicas import BOB, Chain, Replica, StartReplica
 from tests.fanout.tokens import ask, bearer, claims, status
 from tests.support.sse_client import SseClient
@@ -47,11 +47,17 @@ async def issuer(monkeypatch: pytest.MonkeyPatch) -> Issuer:
 
 
 @pytest.fixture
-async def replica(issuer: Issuer, aiohttp_server: AiohttpServer, start: StartReplica) -> Replica:
+async def settings(issuer: Issuer, aiohttp_server: AiohttpServer) -> dict[str, str]:
+    """The settings of a fanout that reads the keys of the issuer."""
     app = web.Application()
     app.router.add_get("/keys", issuer.answer)
     server = await aiohttp_server(app)
-    return await start(auth_mode="required", jwks_url=str(server.make_url("/keys")))
+    return {"auth_mode": "required", "jwks_url": str(server.make_url("/keys"))}
+
+
+@pytest.fixture
+async def replica(settings: dict[str, str], start: StartReplica) -> Replica:
+    return await start(**settings)
 
 
 QUERY = f"users={BOB}"
@@ -74,10 +80,15 @@ async def test_a_key_rotation_does_not_end_live_connections(
     await clients[0].wait_id(live)
 
 
-async def test_while_the_keys_are_unavailable_a_client_gets_overload(
-    replica: Replica, issuer: Issuer
+async def test_before_the_keys_were_read_a_client_gets_overload(
+    settings: dict[str, str], start: StartReplica, issuer: Issuer
 ) -> None:
+    """A fanout may start before the API, which publishes the keys."""
     issuer.broken = True
+    replica = await start(**settings)
+    code, answer = await replica.get("/readyz")
+    assert code == 503
+    assert "no public keys" in str(answer)
     client = await ask(replica, QUERY, headers=sign(OLD, "old"))
     await until(client.closed.is_set)
     assert (client.status, [event.name for event in client.events]) == (200, ["overload"])
@@ -90,3 +101,19 @@ async def test_while_the_keys_are_unavailable_a_client_gets_overload(
         return await status(replica, QUERY, headers=sign(OLD, "old")) == 200
 
     await until(back, seconds=5)
+    await until(replica.ready, seconds=5)
+
+
+async def test_while_the_issuer_is_away_the_known_keys_stay_in_use(
+    replica: Replica, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await status(replica, QUERY, headers=sign(OLD, "old")) == 200
+    issuer.broken = True
+    monkeypatch.setattr(auth, "_JWKS_SECONDS", 0.0)
+
+    async def noted() -> bool:
+        return "the public keys that are known stay in use" in str(await replica.get("/readyz"))
+
+    await until(noted, seconds=5)
+    assert await replica.ready()
+    assert await status(replica, QUERY, headers=sign(OLD, "old")) == 200

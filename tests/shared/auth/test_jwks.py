@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
+import warnings
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,8 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from pytest_aiohttp import AiohttpServer
+from structlog.testing import capture_logs
 
-from shared.auth import verifier as auth
+from shared.auth import public_keys as auth
+from shared.auth.public_keys import PublicKeys
 from shared.auth.settings import AuthSettings
 from shared.auth.verifier import Verifier
 from shared.web.problems import Problem
@@ -76,13 +79,17 @@ async def jwks() -> Keys:
 
 
 @pytest.fixture
-async def verifier(jwks: Keys, aiohttp_server: AiohttpServer) -> AsyncIterator[Verifier]:
+async def keys(jwks: Keys, aiohttp_server: AiohttpServer) -> AsyncIterator[PublicKeys]:
     app = web.Application()
     app.router.add_get("/keys", jwks.answer)
     server = await aiohttp_server(app)
-    settings = AuthSettings(auth_mode="required", jwks_url=str(server.make_url("/keys")))
     async with aiohttp.ClientSession() as session:
-        yield Verifier(settings, session)
+        yield PublicKeys(str(server.make_url("/keys")), session)
+
+
+@pytest.fixture
+async def verifier(keys: PublicKeys) -> Verifier:
+    return Verifier(AuthSettings(auth_mode="required", jwks_url="http://keys.example"), keys)
 
 
 async def status(verifier: Verifier, token: str) -> int:
@@ -163,6 +170,70 @@ async def test_a_symmetric_key_in_the_jwks_is_ignored(verifier: Verifier, jwks: 
     key = b"secret" * 8
     assert await status(verifier, sign("HS256", "s", key=key)) == 401
     assert await status(verifier, sign("ES256", "a")) == 200
+
+
+WEAK = rsa.generate_private_key(65537, 1024)
+REFUSED: dict[str, dict[str, Any]] = {
+    "for encryption": {"use": "enc"},
+    "for signing only": {"key_ops": ["sign"]},
+    "of 1,024 bits": RSAAlgorithm.to_jwk(WEAK.public_key(), as_dict=True),
+    "with the private key": RSAAlgorithm.to_jwk(RSA, as_dict=True),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+async def test_a_key_that_must_not_check_tokens_is_refused_and_logged_once(
+    verifier: Verifier, jwks: Keys, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    jwks.put("bad", "RS256")
+    jwks.keys[0] |= REFUSED[kind]
+    jwks.put("good", "ES256")
+    monkeypatch.setattr(auth, "_RETRY_SECONDS", 0.0)
+    with capture_logs() as logs:
+        for _ in range(3):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
+                token = sign("RS256", "bad", WEAK if "1,024" in kind else None)
+            assert await status(verifier, token) == 401
+    assert jwks.asked == 3
+    (line,) = [entry for entry in logs if entry["event"] == "jwks_key_refused"]
+    assert line["kid"] == "bad"
+    assert line["reason"]
+    assert await status(verifier, sign("ES256", "good")) == 200
+
+
+async def test_the_readiness_tells_whether_there_are_keys(
+    keys: PublicKeys, jwks: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "_RETRY_SECONDS_EMPTY", 0.0)
+    monkeypatch.setattr(auth, "_RETRY_SECONDS", 0.0)
+    jwks.broken = (500, "")
+    reason = await keys.check()
+    assert reason is not None
+    assert "ClientResponseError" in reason
+    jwks.put("a", "RS256")
+    jwks.keys[0]["use"], jwks.broken = "enc", None
+    assert "no key that may check tokens" in str(await keys.check())
+    jwks.put("b", "ES256")
+    assert await keys.check() is None
+    assert keys.note() is None
+    jwks.broken = (500, "")
+    monkeypatch.setattr(auth, "_JWKS_SECONDS", 0.0)
+    assert await keys.check() is None, "the keys that are known stay in use"
+    assert "stay in use" in str(keys.note())
+    jwks.broken = None
+    assert await keys.check() is keys.note() is None
+
+
+async def test_a_token_has_no_other_characters_than_base64url(
+    verifier: Verifier, jwks: Keys
+) -> None:
+    """PyJWT skips them in the signature. They could add attributes to a cookie."""
+    jwks.put("a", "ES256")
+    token = sign("ES256", "a")
+    for odd in (f"{token};Domain=x", f"{token}\r\n", f"{token}=", f"{token[:-4]};{token[-4:]}"):
+        assert await status(verifier, odd) == 401
+    assert await status(verifier, token) == 200
 
 
 @pytest.mark.parametrize(

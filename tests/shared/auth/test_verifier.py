@@ -197,8 +197,8 @@ def test_which_events_a_principal_may_see() -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"auth_mode": "required"}, "JWT_SECRET or JWKS_URL"),
-        ({"auth_mode": "required", "jwt_secret": SECRET, "jwks_url": "https://a"}, "needs either"),
+        ({"auth_mode": "required"}, "needs JWKS_URL"),
+        ({"auth_mode": "required", "jwt_secret": SECRET, "jwks_url": "https://a"}, "only JWT_S"),
         ({"jwt_secret": "short"}, "32 bytes"),
         ({"jwks_url": "ftp://a"}, "expected http"),
         ({"jwt_algorithms": "HS256"}, "expected RS"),
