@@ -143,15 +143,21 @@ def parts(ports: Ports, chain: ChainSettings, folder: Path) -> Sequence[Part]:
     fanouts = [f"http://127.0.0.1:{port}" for port in ports.fanouts]
     ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]
     domain = f"localhost:{ports.gateway}"
+    # Only the API has the key that signs tokens. The fanouts read its public key.
+    if os.environ.get("JWT_PRIVATE_KEY"):
+        jwks = f"http://127.0.0.1:{ports.api}/.well-known/jwks.json"
+        without_key = {**common, "JWT_PRIVATE_KEY": "", "JWKS_URL": jwks}
+    else:
+        without_key = common
     api = {**common, "READY_URLS": ",".join(ready), "WEB_AUTH_DOMAIN": domain}
     # Not restarted: a new process would begin another chain, which does not match the journal.
     network = [
         replace(_service("network", "deploy.simulator", common, ports.network), restart=False)
     ]
     services = [
-        _service("indexer", "services.indexer", common, ports.indexer),
+        _service("indexer", "services.indexer", without_key, ports.indexer),
         *(
-            _service(f"fanout-{n}", "services.fanout", common, port)
+            _service(f"fanout-{n}", "services.fanout", without_key, port)
             for n, port in enumerate(ports.fanouts, 1)
         ),
         _service("api", "services.api", api, ports.api),

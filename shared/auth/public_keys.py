@@ -61,7 +61,8 @@ def parse_key(document: Mapping[str, Any]) -> PublicKey:
         raise RefusedKeyError("it is secret, and a JWKS may have only public keys")
     if document.get("use", "sig") != "sig":
         raise RefusedKeyError("its `use` is not sig")
-    if "verify" not in document.get("key_ops", ("verify",)):
+    operations = document.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
         raise RefusedKeyError("its `key_ops` lack verify")
     if isinstance(parsed.key, RSAPublicKey) and parsed.key.key_size < _MIN_RSA_BITS:
         raise RefusedKeyError(f"RSA needs at least {_MIN_RSA_BITS} bits")

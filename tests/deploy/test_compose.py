@@ -22,10 +22,11 @@ OURS: dict[str, type[CommonSettings]] = {
     "fanout": FanoutSettings,
     "indexer": IndexerSettings,
 }
+KEY = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"  # RFC 8037 A.1
 SECRETS = {
     "CONTRACTS": f"{accounts.STREAMS}:stream",
     **{f"{name.upper()}_REDIS_PASSWORD": f"{name}'s" for name in (*OURS, "operator")},
-    "JWT_SECRET": "0" * 32,
+    "JWT_PRIVATE_KEY": KEY,
 }
 
 
@@ -115,6 +116,17 @@ def test_services_use_the_passphrase_of_the_simulated_network(simulated: dict[st
     environment = simulated["services"]["indexer"]["environment"]
     assert environment["NETWORK_PASSPHRASE"] == NetworkSettings().network_passphrase
     assert environment["CONTRACTS"] == f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"
+
+
+def test_only_the_api_has_a_secret_that_signs(testnet: dict[str, Any]) -> None:
+    services = testnet["services"]
+    assert services["api"]["environment"]["JWT_PRIVATE_KEY"] == KEY
+    environment = services["fanout"]["environment"]
+    assert environment["JWKS_URL"] == "http://api:8080/.well-known/jwks.json"
+    for name in services.keys() - {"api"}:
+        given = services[name].get("environment", {})
+        assert not {"JWT_PRIVATE_KEY", "JWT_SECRET"} & given.keys(), name
+        assert KEY not in str(services[name]), name
 
 
 def test_testnet_requires_tokens(simulated: dict[str, Any], testnet: dict[str, Any]) -> None:

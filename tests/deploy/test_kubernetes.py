@@ -25,6 +25,8 @@ from tests.support.programs import needed
 
 pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
 
+KEY = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"  # RFC 8037 A.1
+
 # Kinds that Kubernetes itself does not know. What they refer to is checked below.
 FOREIGN = {"HTTPRoute", "PrometheusRule", "ScaledObject", "ServiceMonitor"}
 
@@ -124,7 +126,8 @@ def test_each_service_can_read_its_settings(
 ) -> None:
     seen = environment(overlay, service)
     seen["REDIS_URL"] = "redis://headrace@redis:6379/0"
-    seen["JWT_SECRET"] = "0" * 32
+    if service == "api":
+        seen["JWT_PRIVATE_KEY"] = KEY
     for name, value in seen.items():
         monkeypatch.setenv(name, value)
     SERVICES[service]()
@@ -138,8 +141,32 @@ def test_secrets_are_only_referenced(overlay: str) -> None:
     for service in SERVICES:
         assert environment(overlay, service)["REDIS_URL"] == f"secret:{service.upper()}_REDIS_URL"
     (settings,) = of_kind(overlay, "ConfigMap").values()
-    assert not {"JWT_SECRET", "SIGNING_SEED", "REDIS_URL"} & set(settings["data"])
+    secrets = {"JWT_SECRET", "JWT_PRIVATE_KEY", "SIGNING_SEED", "REDIS_URL"}
+    assert not secrets & set(settings["data"])
     assert settings["data"]["AUTH_MODE"] == "required"
+
+
+@each_overlay
+def test_only_the_api_has_a_secret_that_signs(overlay: str) -> None:
+    for service in SERVICES:
+        spec = container(deployments(overlay)[service])
+        names = {variable["name"] for variable in spec["env"]}
+        assert ("JWT_PRIVATE_KEY" in names) is (service == "api")
+        assert "JWT_SECRET" not in names
+    url = environment(overlay, "fanout")["JWKS_URL"]
+    assert url == "http://headrace-api:8080/.well-known/jwks.json"
+    assert "headrace-api" in of_kind(overlay, "Service")
+    policies = of_kind(overlay, "NetworkPolicy")
+    api, fanout = (
+        {"app.kubernetes.io/name": "headrace", "app.kubernetes.io/component": name}
+        for name in ("api", "fanout")
+    )
+    (served,) = policies["headrace-keys-served"]["spec"]["ingress"]
+    assert policies["headrace-keys-served"]["spec"]["podSelector"]["matchLabels"] == api
+    assert served["from"] == [{"podSelector": {"matchLabels": fanout}}]
+    (read,) = policies["headrace-keys-read"]["spec"]["egress"]
+    assert policies["headrace-keys-read"]["spec"]["podSelector"]["matchLabels"] == fanout
+    assert read["to"] == [{"podSelector": {"matchLabels": api}}]
 
 
 @each_overlay

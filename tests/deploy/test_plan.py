@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.local.plan import Ports, read_chain
+from deploy.local.plan import Ports, parts, read_chain
 from deploy.simulator.chain import accounts
 
 LUMENS = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
@@ -25,3 +26,16 @@ NAMED = f"{accounts.STREAMS}:stream,{accounts.TOKEN}:token"
 )
 def test_contracts_default_to_a_busy_one(environment: dict[str, Any], contracts: str) -> None:
     assert read_chain(environment, Ports()).environment["CONTRACTS"] == contracts
+
+
+def test_only_the_api_gets_the_key_that_signs_tokens(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("JWT_PRIVATE_KEY", "a key")
+    monkeypatch.setenv("GATEWAY", "api")
+    started = {part.name: part for part in parts(Ports(), read_chain({}, Ports()), tmp_path)}
+    for name in ("indexer", "fanout-1", "fanout-2"):
+        assert started[name].environment["JWT_PRIVATE_KEY"] == "", "removed from the environment"
+    assert "JWT_PRIVATE_KEY" not in started["api"].environment, "taken from the environment"
+    url = f"http://127.0.0.1:{Ports().api}/.well-known/jwks.json"
+    assert started["fanout-1"].environment["JWKS_URL"] == url
