@@ -64,7 +64,7 @@ async def test_tokens_of_another_issuer_work_and_can_be_revoked(
 async def test_with_another_issuer_the_api_issues_no_tokens(elsewhere: WebClient) -> None:
     assert (await elsewhere.get(f"/v1/auth?account={RECIPIENT}")).status == 404
     headers = bearer(theirs(auth_time=int(time.time())))
-    assert (await elsewhere.post("/v1/auth/refresh", headers=headers)).status == 404
+    assert (await elsewhere.post("/v1/auth/refresh", headers=headers)).status == 401
     admin = bearer(theirs(scope="admin"))
     body = {"name": "x", "scopes": ["events:all"]}
     key = (await (await elsewhere.post("/v1/keys", json=body, headers=admin)).json())["key"]
