@@ -32,9 +32,8 @@ from services.api.http.error_responses import error_middleware
 from services.api.http.rate_limits import RateLimits
 from services.api.http.readiness import (
     part_names,
-    ready_check,
     redis_check,
-    same_namespace_check,
+    service_checks,
 )
 from services.api.http.response_headers import EXPOSED, response_headers
 from services.api.metrics import measure
@@ -62,12 +61,11 @@ from shared.redis.client import connect, connect_multiplexed
 from shared.redis.clock import Clock, RedisClock
 from shared.redis.replication import Replicas
 from shared.runtime.tasks import cancel, supervise
-from shared.runtime.urls import append_path
 from shared.web import client as http
 from shared.web.cors import Cors
 from shared.web.probes import READINESS, Readiness, add_probes
 from shared.web.problems import problem_middleware
-from shared.web.readiness_watch import Check, watch_part, watch_store
+from shared.web.readiness_watch import watch_part, watch_store
 
 log = structlog.get_logger()
 
@@ -211,7 +209,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
     namespace = NamespaceWatch(app[REDIS], settings, app[CLOCK], app[READINESS], begins=True)
     await namespace.check_first()
     async with http.session(timeout=_PROBE_TIMEOUT) as session:
-        checks = {"redis": redis_check(app[REDIS])} | _checks(settings, session)
+        checks = {"redis": redis_check(app[REDIS])} | service_checks(settings, session)
         readiness = app[READINESS]
         tasks = [
             supervise(f"watch {part}", partial(watch_part, readiness, part, check))
@@ -226,18 +224,6 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
         tasks.append(supervise("memory", app[REDIS_MEMORY].run, max_wait=1.0))
         yield
         await cancel(*tasks)
-
-
-def _checks(settings: ApiSettings, session: aiohttp.ClientSession) -> dict[str, Check]:
-    """A check of each URL in READY_URLS, and of the namespace of each other fanout."""
-    namespace, ready = settings.keys.namespace, settings.ready_urls
-    fanouts = sorted({append_path(url, "/readyz") for url in settings.fanout_urls} - set(ready))
-    names = part_names([*ready, *fanouts])
-    checks = {
-        name: ready_check(session, url, namespace) for name, url in zip(names, ready, strict=False)
-    }
-    others = zip(names[len(ready) :], fanouts, strict=True)
-    return checks | {name: same_namespace_check(session, url, namespace) for name, url in others}
 
 
 async def _losses(app: web.Application, *, committer: Committer) -> AsyncIterator[None]:

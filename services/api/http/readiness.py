@@ -8,9 +8,10 @@ import aiohttp
 import orjson
 from redis.asyncio import Redis
 
+from services.api.settings import ApiSettings
 from shared.redis.client import RedisError
 from shared.runtime.tasks import describe
-from shared.runtime.urls import redacted
+from shared.runtime.urls import append_path, redacted
 from shared.web.readiness_watch import Check
 
 
@@ -62,6 +63,18 @@ def same_namespace_check(session: aiohttp.ClientSession, url: str, namespace: st
             return None
 
     return check
+
+
+def service_checks(settings: ApiSettings, session: aiohttp.ClientSession) -> dict[str, Check]:
+    """A check of each URL in READY_URLS, and of the namespace of each other fanout."""
+    namespace, ready = settings.keys.namespace, settings.ready_urls
+    fanouts = sorted({append_path(url, "/readyz") for url in settings.fanout_urls} - set(ready))
+    names = part_names([*ready, *fanouts])
+    checks = {
+        name: ready_check(session, url, namespace) for name, url in zip(names, ready, strict=False)
+    }
+    others = zip(names[len(ready) :], fanouts, strict=True)
+    return checks | {name: same_namespace_check(session, url, namespace) for name, url in others}
 
 
 def other_namespace(answer: bytes, namespace: str) -> str | None:
