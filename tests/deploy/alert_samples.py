@@ -93,10 +93,7 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
         {'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "0x116 9x84"},
         set(),
     ),
-    "one service alone does not reach Redis": (
-        {'headrace_redis_up{instance="f1"}': "0x200"},
-        set(),
-    ),
+    "one service does not reach Redis": ({'headrace_redis_up{instance="f1"}': "0x200"}, set()),
     "Redis evicts": (
         {'headrace_redis_problem{instance="a1",problem="evicts"}': "1x200"},
         {"HeadraceRedisUnsafe"},
