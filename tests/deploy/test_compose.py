@@ -14,6 +14,7 @@ from services.fanout.settings import FanoutSettings
 from services.indexer.settings import IndexerSettings
 from shared.journal.settings import CommonSettings
 from tests.deploy.composed import read_compose
+from tests.deploy.dockerfile import PINNED
 
 pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
 
@@ -56,7 +57,7 @@ def test_every_service_has_limits_a_health_check_and_hardening(simulated: dict[s
         assert service["logging"]["options"]["max-size"], name
         assert "build" in service or "healthcheck" in service, name
         if "build" not in service:
-            assert re.search(r":v?\d+\.\d+[\w.-]*$", service["image"]), "a version, never latest"
+            assert re.search(PINNED, service["image"]), "a version and a digest"
 
 
 def test_there_are_two_of_each_service(simulated: dict[str, Any]) -> None:

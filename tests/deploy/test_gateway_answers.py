@@ -119,6 +119,7 @@ async def test_an_allowed_page_can_read_a_503_and_its_retry_after(
         assert response.status == 503
         assert response.content_type == "application/problem+json"
         assert (await response.json())["type"] == "/problems/unavailable"
+        assert response.headers.getall("X-Content-Type-Options") == ["nosniff"]
         assert 4 <= int(response.headers["Retry-After"]) <= 7
         assert cors(response) == {
             "Access-Control-Allow-Origin": PAGE,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.dockerfile import ROOT, Image
+from tests.deploy.dockerfile import PINNED, ROOT, Image
 from tests.deploy.manifests import (
     OVERLAYS,
     PRODUCTION,
@@ -77,8 +78,8 @@ def test_every_container_is_hardened_and_has_limits(overlay: str) -> None:
         assert {"cpu", "memory"} <= set(one["resources"]["requests"]), name
         limit = quantity(one["resources"]["limits"]["memory"])
         assert limit >= quantity(one["resources"]["requests"]["memory"]), name
-        assert ":" in one["image"], "a version"
-        assert not one["image"].endswith(":latest")
+        ours = re.fullmatch(r"headrace-[a-z]+:(\d[\w.-]*|dev)", one["image"])
+        assert ours or re.search(PINNED, one["image"]), "a version, and a digest if it is not ours"
 
 
 @each_service

@@ -65,8 +65,8 @@ def test_the_adapter_serves_the_metric_of_the_autoscaler() -> None:
 def entrance(overlay: str) -> dict[tuple[str, str], str]:
     """The service for each kind of match and path."""
     found = {}
-    for route in of_kind(overlay, "HTTPRoute").values():
-        for rule in route["spec"]["rules"]:
+    for name, route in of_kind(overlay, "HTTPRoute").items():
+        for rule in route["spec"]["rules"] if name == "headrace" else ():
             (backend,) = rule["backendRefs"]
             assert len(rule["matches"]) <= 8, "the Gateway API allows no more in a rule"
             for match in rule["matches"]:
@@ -104,11 +104,25 @@ def test_the_entrance_routes_each_path_to_its_service(overlay: str) -> None:
 
 
 def test_the_gateway_api_does_not_time_out_subscriptions() -> None:
-    (route,) = of_kind("production", "HTTPRoute").values()
+    route = of_kind("production", "HTTPRoute")["headrace"]
     (rule,) = (
         r for r in route["spec"]["rules"] if r["backendRefs"][0]["name"] == "headrace-fanout"
     )
     assert rule["timeouts"] == {"request": "0s", "backendRequest": "0s"}
+
+
+def test_each_entrance_makes_browsers_use_tls() -> None:
+    routes = of_kind("production", "HTTPRoute")
+    for rule in routes["headrace"]["spec"]["rules"]:
+        (header,) = rule["filters"][0]["responseHeaderModifier"]["set"]
+        assert header == {"name": "Strict-Transport-Security", "value": "max-age=31536000"}
+    redirect = routes["headrace-redirect"]["spec"]
+    assert redirect["rules"][0]["filters"][0]["requestRedirect"]["scheme"] == "https"
+    assert redirect["parentRefs"][0]["sectionName"] == "http"
+    assert routes["headrace"]["spec"]["parentRefs"][0]["sectionName"] == "https"
+    (ingress,) = of_kind("production-ingress", "Ingress").values()
+    assert ingress["metadata"]["annotations"]["nginx.org/hsts"] == "True"
+    assert ingress["spec"]["tls"], "so the controller redirects plain HTTP"
 
 
 def test_the_ingress_keeps_a_fanout_after_one_failure() -> None:

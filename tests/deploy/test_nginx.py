@@ -31,7 +31,7 @@ async def running(
 ) -> AsyncIterator[Gateway]:
     folder = tmp_path_factory.mktemp("nginx")
     certificate(folder)
-    async with gateway(folder, names, HANDSHAKES_PER_IP="1000r/s") as front:
+    async with gateway(folder, names, HANDSHAKES_PER_IP="1000r/s", TLS_REDIRECT="off") as front:
         yield front
 
 

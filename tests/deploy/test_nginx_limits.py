@@ -82,6 +82,9 @@ async def test_the_limit_counts_clients_not_the_proxy_before_us(
         assert not await turned_away(front, "203.0.113.5")
         assert not await turned_away(front, "203.0.113.6, 10.1.2.3")
         assert await turned_away(front, "198.51.100.1, 203.0.113.6"), "what it says itself is not"
+        assert not await turned_away(front, "2001:db8:1:2::1")
+        assert not await turned_away(front, "2001:db8:1:3::1")
+        assert await turned_away(front, "2001:db8:1:2::2"), "a client of IPv6 is a /64 network"
 
 
 async def test_x_forwarded_for_is_ignored_without_trusted_proxies(
