@@ -98,6 +98,7 @@ async def test_a_process_does_not_log_its_secrets(redis: Redis, redis_url: str, 
 
 BAD = {
     "JWT_SECRET": "hunter2",
+    "JWT_PRIVATE_KEY": "hunter2",
     "SIGNING_SEED": SERVER.secret[:-1] + "A",
     "REDIS_URL": "reddis://:hunter2@redis/0",
 }

@@ -7,11 +7,15 @@ import os
 import sys
 from typing import Any
 
+import jwt
 import pytest
 
+from shared.auth.signing_keys import parse_signing_keys
 from tests.api.auth.samples import ALICE, REQUIRED, SECRET, bearer, claims_of
 from tests.api.samples import TOKEN
 from tests.support.web_client import StartApi
+
+KEY = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"  # RFC 8037 A.1
 
 
 async def command(*argv: str, **env: Any) -> tuple[int | None, str, str]:
@@ -38,6 +42,18 @@ async def test_it_prints_a_valid_token(start: StartApi) -> None:
 
 
 @pytest.mark.io
+async def test_it_signs_with_the_private_key() -> None:
+    code, output, errors = await command("--account", ALICE.public_key, JWT_PRIVATE_KEY=KEY)
+    assert (code, errors) == (0, "")
+    (key,) = parse_signing_keys(KEY)
+    assert jwt.get_unverified_header(output.strip())["kid"] == key.key_id
+    claims = jwt.decode(
+        output.strip(), key.private.public_key(), algorithms=["EdDSA"], audience="headrace"
+    )
+    assert claims["sub"] == ALICE.public_key
+
+
+@pytest.mark.io
 @pytest.mark.parametrize(
     ("argv", "env", "word"),
     [
@@ -46,7 +62,8 @@ async def test_it_prints_a_valid_token(start: StartApi) -> None:
         (["--account", ALICE.public_key, "--scope", "root"], {"JWT_SECRET": SECRET}, "root"),
         (["--account", ALICE.public_key, "--hours", "0"], {"JWT_SECRET": SECRET}, "--hours"),
         (["--account", ALICE.public_key, "--hours", "nan"], {"JWT_SECRET": SECRET}, "--hours"),
-        (["--account", ALICE.public_key], {}, "JWT_SECRET"),
+        (["--account", ALICE.public_key], {}, "JWT_PRIVATE_KEY"),
+        (["--account", ALICE.public_key], {"JWT_PRIVATE_KEY": "x"}, "openssl genpkey"),
         (["--account", ALICE.public_key], {"JWT_SECRET": "short"}, "JWT_SECRET"),
     ],
 )
