@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 from stellar_sdk import Keypair
 
 from tests.console.browser import User, user
@@ -137,6 +137,22 @@ async def test_a_stream_of_a_stranger_waits_apart_until_it_is_accepted_or_hidden
     await page.get_by_role("link", name="Hidden streams: 1").click()
     await expect(page.locator(".stream")).to_have_attribute("data-id", spam)
     assert someone.noise == []
+
+
+async def test_without_api_streams_the_page_offers_none(whole: Installation, someone: User) -> None:
+    async def answer(route: Route) -> None:
+        if "text/html" in (route.request.headers.get("accept") or ""):
+            await route.continue_()
+        else:
+            response = await route.fetch()
+            document = await response.json() | {"apiStreams": False}
+            await route.fulfill(response=response, json=document)
+
+    page = await someone.context.new_page()
+    await page.route(f"{someone.address}/", answer)
+    await page.goto(f"{someone.address}/#/streams")
+    await page.wait_for_selector(".stream")
+    await expect(page.get_by_role("button", name="New stream")).to_have_count(0)
 
 
 async def test_an_unknown_stream_is_reported(someone: User) -> None:

@@ -15,8 +15,8 @@ export function answers(stream) {
     said.textContent = "";
     await post(streamPath(stream().id, name)).catch((error) => { said.textContent = error.message; });
   };
-  const button = (name, words, kind) => h("button", { type: "button", class: kind, click: act(name) }, words);
-  const [accept, hide] = [button("accept", "Accept", "main"), button("hide", "Hide", "")];
+  const button = (name, words) => h("button", { type: "button", click: act(name) }, words);
+  const [accept, hide] = [button("accept", "Accept"), button("hide", "Hide")];
   const node = h("div", { class: "answers", role: "group", "aria-label": "Answer" }, accept, hide, said);
   function update() {
     const { acceptance } = stream();
