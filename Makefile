@@ -63,8 +63,8 @@ screenshots: $(VENV)/dev.done ## make docs/screenshots/: each view of the consol
 	$(BIN)/python -m tests.console.screenshots
 
 deploy-check: $(VENV)/dev.done ## test deploy/ offline: images, compose, nginx, Kubernetes, dashboard, alerts
-	$(BIN)/pytest $(patsubst %,tests/deploy/test_%.py,images compose topology nginx \
-	  nginx_limits gateway_answers gateway_browsers kubernetes kubernetes_traffic dashboard alerts)
+	$(BIN)/pytest $(patsubst %,tests/deploy/test_%.py,images compose topology memory nginx \
+	  nginx_limits nginx_slow nginx_tls gateway_answers gateway_browsers kubernetes kubernetes_traffic dashboard alerts)
 
 lint: $(VENV)/dev.done ## correct the style where ruff can correct it
 	$(BIN)/ruff check --fix .

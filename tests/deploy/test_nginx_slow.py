@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from services.api.settings import ApiSettings
 from tests.clients.raw_client import RawClient, get
 from tests.deploy.gateways import Gateway, gateway
 from tests.deploy.standin import LARGE, StandIn, stand_in
@@ -88,6 +89,15 @@ async def test_bodies_and_answers_are_never_written_to_files(
             received += len(data)
     assert received > LARGE, "the whole answer and its head"
     assert "temporary file" not in (folder / "nginx.log").read_text()
+
+
+async def test_a_body_above_the_limit_of_the_api_is_refused(front: tuple[Gateway, Path]) -> None:
+    most = ApiSettings.model_fields["max_body_bytes"].default
+    length = f"Content-Length: {most + 1}".encode()
+    client = await RawClient.connect(front[0].port, get("/long", length, CLOSE, method="POST"))
+    await client.wait_closed()
+    assert client.status == 413
+    assert f"its body {most}".encode() in client.received
 
 
 async def test_silent_connections_are_counted_from_the_start(tmp_path: Path) -> None:
