@@ -24,7 +24,7 @@ import aiohttp
 from deploy.local.redis import find_server
 from tests.deploy.dockerfile import ROOT, Image
 from tests.support.name_server import NameServer
-from tests.support.programs import loopback, needed
+from tests.support.programs import loopback, needed, nginx_with_stream
 from tests.support.redis_servers import redis_tools
 from tests.support.waiting import until
 
@@ -205,7 +205,7 @@ class Composed:
 
     def _environment(self, replica: Running) -> dict[str, str]:
         """The environment of a container: its own variables, and PATH."""
-        path = f"{Path(needed('nginx')).parent}:{os.environ['PATH']}"
+        path = f"{Path(nginx_with_stream()).parent}:{os.environ['PATH']}"
         tools = redis_tools(self.server, replica.workdir) if replica.image is None else {}
         return {"PATH": path, **tools, **replica.environment}
 

@@ -16,7 +16,7 @@ from deploy.local.gateway import find_gateway, proxy
 from deploy.local.processes import Part
 from tests.fanout.replicas import SUBSCRIBE
 from tests.support.name_server import NameServer
-from tests.support.programs import needed
+from tests.support.programs import needed, nginx_with_stream
 from tests.support.sse_client import SseClient
 from tests.support.waiting import free_port, until
 
@@ -51,7 +51,7 @@ async def gateway(folder: Path, names: NameServer, **settings: object) -> AsyncI
         "PORT": port,
         "TLS_PORT": tls_port,
         "RESOLVER": f"127.0.0.1:{names.port}",
-        "PATH": f"{Path(needed('nginx')).parent}:{os.environ['PATH']}",
+        "PATH": f"{Path(nginx_with_stream()).parent}:{os.environ['PATH']}",
     } | settings
     needed("envsubst")
     part = Part("nginx", ["sh", str(NGINX / "start.sh")], {k: str(v) for k, v in given.items()})

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,9 +18,25 @@ _PLACES = (str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/s
 
 def needed(program: str) -> str:
     """The path of a program: beside this Python, on PATH or in /usr/sbin."""
-    if path := shutil.which(program, path=os.pathsep.join(_PLACES)):
-        return path
-    message = f"{program} is missing: .ci/run tells which package has it"
+    path = shutil.which(program, path=os.pathsep.join(_PLACES))
+    if path is None:
+        _missing(program)
+    return path
+
+
+@cache
+def nginx_with_stream() -> str:
+    """The path of an nginx that has the module `stream`, in itself or in a file (Debian)."""
+    nginx = needed("nginx")
+    built = subprocess.run([nginx, "-V"], capture_output=True, text=True, check=True).stderr
+    dynamic = re.search(r"--modules-path=(\S+).*--with-stream=dynamic", built)
+    if dynamic and not Path(dynamic[1], "ngx_stream_module.so").exists():
+        _missing("the module stream of nginx")
+    return nginx
+
+
+def _missing(what: str) -> NoReturn:
+    message = f"{what} is missing: .ci/run tells which package has it"
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
