@@ -37,7 +37,8 @@ has_certificate() {
 }
 # `listen … http2` is deprecated since nginx 1.25.1, which has `http2 on` instead.
 has_http2_directive() {
-  [ "$(printf '%s\n' 1.25.1 "$(nginx -v 2>&1 | sed 's/.*nginx\///; s/ .*//')" | sort -V | head -n 1)" = 1.25.1 ]
+  nginx -v 2>&1 | sed 's/.*nginx\/\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*/\1 \2 \3/' |
+    { read -r major minor patch && [ $((major * 1000000 + minor * 1000 + patch)) -ge 1025001 ]; }
 }
 # In the official image, nginx contains the module `stream`. In Debian, it is a file of its own.
 LOAD_STREAM=$(nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*--with-stream=dynamic.*/load_module \1\/ngx_stream_module.so;/p')
