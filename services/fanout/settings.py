@@ -97,7 +97,8 @@ class FanoutSettings(CommonSettings, CorsSettings):
     replay_seconds: float = Field(
         60.0,
         gt=0,
-        description="seconds that one resume may take; after that the client gets a `gap`",
+        description="seconds that one resume may wait for its client to accept data; after that "
+        "the client gets a `gap`",
     )
     probe_seconds: float = Field(
         1.0, gt=0, description="seconds between two checks of the end of the journal"

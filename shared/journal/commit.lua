@@ -11,6 +11,7 @@
 --   docs/decisions/0032-commit-checks-every-set-first.md
 --   docs/decisions/0036-api-waits-after-a-failover.md
 --   docs/decisions/0061-lua-scripts-are-files.md
+--   docs/decisions/0069-reads-are-bounded-in-bytes.md
 --   docs/decisions/0066-journal-is-bounded-in-bytes.md
 --
 -- KEYS: 1 journal, 2 progress. Then, in any order, the fence, the dead letters, the stored responses,
@@ -33,7 +34,7 @@
 --   indexes:   '+' or '-', index key, score, member
 --   progress:  field, value
 --   dead:      key of the dead letters, JSON of one dead letter
--- Returns {'committed', position…}. If nothing was written, it returns one of {'fenced', token},
+-- Returns {'committed', damaged sets of topics separated by spaces, position…}. If nothing was written, it returns one of {'fenced', token},
 -- {'answered', stored response}, {'quota', limit}, {'conflict', stream key, version},
 -- {'seen', position…}, {'disorder', position}, {'behind', floor}, {'unsettled'}, {'moved', cursor}.
 
@@ -177,7 +178,23 @@ end
 local total, size = sums(info)
 local to_trim = entries_to_trim(info, size, top, #events, now, max_length, max_bytes, max_age)
 
-for _, event in ipairs(events) do redis.call('EXISTS', unpack(topics_of(event[2]))) end
+-- The sets of topics that lack a member: somebody deleted it, or the whole set. Then histories and
+-- resumes are incomplete.
+local damaged = {}
+local first = info and info['first-entry'] and info['first-entry'][1]
+
+-- Notice that a stream has no set although the journal still has the last event of its document.
+local function check_set_of_stream(topic, key)
+  if not first or redis.call('EXISTS', topic) == 1 then return end
+  local last = string.match(redis.call('GET', key) or '', '"position":"(%d+%-%d+)"}$')
+  if last and not less(last, first) then damaged[topic] = true end
+end
+
+for _, event in ipairs(events) do
+  local topics = topics_of(event[2])
+  redis.call('EXISTS', unpack(topics))
+  if event[4] ~= '0' then check_set_of_stream(topics[1], KEYS[tonumber(event[4])]) end
+end
 for _, entry in ipairs(to_trim) do redis.call('EXISTS', unpack(topics_of(entry[2][4]))) end
 
 -- ── Writes. ──
@@ -195,7 +212,7 @@ local function padded(position)
   return string.rep('0', 20 - #a) .. a .. '-' .. string.rep('0', 20 - #b) .. b
 end
 
-local committed = {'committed'}
+local committed = {'committed', ''}
 if is_first and #events > 0 then redis.call('HSET', KEYS[2], 'first', top) end
 for _, event in ipairs(events) do
   local position = event[1] ~= '' and event[1] or next_position()
@@ -239,8 +256,13 @@ end
 
 local ids = {}
 for n, entry in ipairs(to_trim) do
-  for _, topic in ipairs(topics_of(entry[2][4])) do redis.call('ZREM', topic, padded(entry[1])) end
+  for _, topic in ipairs(topics_of(entry[2][4])) do
+    if redis.call('ZREM', topic, padded(entry[1])) == 0 then damaged[topic] = true end
+  end
   ids[n] = entry[1]
 end
 if #ids > 0 then redis.call('XDEL', KEYS[1], unpack(ids)) end
+local names = {}
+for topic in pairs(damaged) do names[#names + 1] = topic end
+committed[2] = table.concat(names, ' ')
 return committed

@@ -33,6 +33,7 @@ from shared.journal.plan import (
     plan_writes,
 )
 from shared.journal.streams import StoredStreams
+from shared.journal.topic_index import report_damaged
 from shared.redis.replication import NotReplicatedError, Replicas
 from shared.redis.scripts import load_script
 from shared.runtime import tracing as traces
@@ -211,8 +212,10 @@ class Committer:
             raise
         return reply
 
-    def _assigned(self, texts: Sequence[bytes]) -> list[Position]:
+    def _assigned(self, reply: Sequence[bytes]) -> list[Position]:
         """Parse the positions that the script assigned, and raise the floor to them."""
+        damaged, *texts = reply
+        report_damaged(damaged.decode().split())
         positions = [parse_position(text.decode()) for text in texts]
         self._floor = max(self._floor, *positions, START)
         return positions

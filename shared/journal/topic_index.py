@@ -12,11 +12,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from shared.domain.position import END, START, Position, parse_position
 from shared.journal.keys import Keys
+from shared.runtime.metrics import LOST_TOPIC
+
+log = structlog.get_logger()
+
+_REMEMBERED = 10_000
+_reported: set[str] = set()
+"""The keys of damaged sets that were counted, so that each is counted only once."""
 
 BROADCASTS = ""
 """The topic of the events that go to everyone."""
@@ -102,3 +110,15 @@ class TopicReading:
             members = [m for m in members if m <= min(cut)]
         positions = [parse_position(m.decode()) for m in members[: self._count]]
         return TopicPositions(positions, not cut and len(members) <= self._count, read)
+
+
+def report_damaged(keys: Collection[str]) -> None:
+    """Log and count, each once, sets that lack a member which a commit expected there."""
+    new = sorted(set(keys) - _reported)
+    if not new:
+        return
+    if len(_reported) >= _REMEMBERED:
+        _reported.clear()
+    _reported.update(new)
+    LOST_TOPIC.inc(len(new))
+    log.error("topics_damaged", count=len(new), keys=new[:10])

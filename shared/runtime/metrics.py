@@ -60,8 +60,9 @@ COMMITS = at_zero(
     CommitOutcome,
 )
 
-LOST_EVERYTHING, LOST_PROGRESS, LOST_ENTRY, LOST_DOCUMENT, LOST_EVENT = (
-    LOSSES.labels(what) for what in ("everything", "progress", "entry", "document", "event")
+LOST_EVERYTHING, LOST_PROGRESS, LOST_ENTRY, LOST_DOCUMENT, LOST_EVENT, LOST_TOPIC = (
+    LOSSES.labels(what)
+    for what in ("everything", "progress", "entry", "document", "event", "topic")
 )
 """Each series exists at 0 from the start, so that an alert sees the first loss."""
 

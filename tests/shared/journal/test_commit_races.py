@@ -216,7 +216,7 @@ async def swallowing(redis_url: str) -> AsyncIterator[tuple[str, asyncio.Event]]
 
         task = asyncio.create_task(upwards())
         while data := await up_reader.read(65536):
-            if armed.is_set() and data.startswith(b"*2\r\n$9\r\ncommitted"):
+            if armed.is_set() and data.startswith(b"*3\r\n$9\r\ncommitted"):
                 break
             writer.write(data)
         task.cancel()

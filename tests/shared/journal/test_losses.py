@@ -122,5 +122,5 @@ async def test_the_loss_counters_exist_before_any_loss() -> None:
     response = await metrics(make_mocked_request("GET", "/metrics"))
     assert isinstance(response.body, bytes)
     text = response.body.decode()
-    for what in ("everything", "progress", "entry", "document", "event"):
+    for what in ("everything", "progress", "entry", "document", "event", "topic"):
         assert f'headrace_losses_total{{what="{what}"}}' in text
