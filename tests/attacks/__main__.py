@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import history, logs, replays, slow_requests, spam, storage
+from tests.attacks import history, logs, replays, slow_readers, slow_requests, spam, storage
 from tests.attacks.figure import Figure
 
 ATTACKS: Mapping[str, Callable[[Path], Coroutine[Any, Any, list[Figure]]]] = {
@@ -26,6 +26,7 @@ ATTACKS: Mapping[str, Callable[[Path], Coroutine[Any, Any, list[Figure]]]] = {
     "replays": replays.attack,
     "spam": spam.attack,
     "requests": slow_requests.attack,
+    "subscribers": slow_readers.attack,
     "logs": logs.attack,
 }
 

@@ -32,8 +32,9 @@ from shared.journal.wire import JournalEntry
 
 _PIECE = 500
 """Events in memory that are looked at in one piece of work."""
-
 _PAGE_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 16
+"""Bytes of one write: about as many as the kernel accepts from a client that reads."""
 _LOST = "Redis lost the event with this id in a failover"
 _OUTCOMES = {name: metrics.REPLAYS.labels(name) for name in ("ring", "journal", "gap", "reset")}
 _INCOMPLETE = ("gap", "reset")
@@ -65,7 +66,7 @@ class Replay:
         self._max_events = max_events
         self._max_seconds = max_seconds
         self._turn = turn
-        self._chunk = registry.backlog_bytes // 2
+        self._chunk = min(registry.backlog_bytes // 2, _CHUNK_BYTES)
         self._size = ReadSize()
         self._read = 0
         self._waited = 0.0
@@ -227,14 +228,14 @@ class Replay:
         self._write(frame)
 
     async def _send(self, frames: Iterable[bytes]) -> None:
-        """Write in chunks that the backlog can hold, as fast as the client accepts them."""
-        now = asyncio.get_running_loop().time
-        async with self._turn:
-            frames = [*frames]
-            chunks = [*sse.join_frames(frames, self._chunk)]
-        self._count(len(frames))
-        for chunk in chunks or [b""]:
+        """Write in chunks. To save memory, each is made after the one before was accepted."""
+        chunks, now = sse.join_frames(frames, self._chunk), asyncio.get_running_loop().time
+        chunk = None
+        while chunk != b"":
+            async with self._turn:
+                chunk = next(chunks, b"")
             self._write(chunk)
+            self._count(sse.events_in(chunk))
             began = now()
             await self._subscriber.drained()
             self._waited += now() - began

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -220,3 +221,22 @@ async def test_clients_above_max_connections_get_overload(
         return client.events[0].name == "message"
 
     await until(connected)
+
+
+async def test_a_client_that_stalls_during_its_replay_needs_little_memory(
+    start: StartReplica, chain: Chain, clients: list[SseClient]
+) -> None:
+    """The 12 MB that it missed are in memory once, with the recent events, and not once more."""
+    replica = await start(ring_events=500)
+    positions = await chain.commit_many(400, padding=30_000)
+    await replica.at(positions[-1])
+    tracemalloc.start()
+    try:
+        stalled = await replica.subscribe(
+            "all=true", since="0-0", receive_buffer=TINY, stalled=True
+        )
+        clients.append(stalled)
+        await until(lambda: replica.components.registry.slow.backlog_now)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
