@@ -90,7 +90,7 @@ async def test_a_process_does_not_log_its_secrets(redis: Redis, redis_url: str, 
         paths = {line.get("path", "") for line in service.log_lines("request")}
         assert service.log_lines("auth_mode_required")
         assert service.log_lines("audit")[0]["request_id"]
-        assert len(paths) > 5
+        assert len(paths) > 2, "at most ten lines a second of each kind are logged"
         assert "Error handling request" in output
         for line in (x for x in output.splitlines() if "/v1/streams/" not in x):
             assert not [c for c in (*CANARIES, key) if c in line], line

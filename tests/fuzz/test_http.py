@@ -51,7 +51,8 @@ MODES: dict[str, dict[str, object]] = {
     | {"RATE_LIMIT_SUBJECT": 0, "RATE_LIMIT_LOGIN": 0},
 }
 NOT_HTTP = re.compile(
-    r"ERROR:aiohttp\.server:(Error handling request from \S+|Unhandled exception): \w+\n"
+    r"ERROR:aiohttp\.server:(Error handling request from \S+|Unhandled exception): \w+"
+    r"( \(\d+ lines of aiohttp\.server not logged before\))?\n"
 )
 
 
