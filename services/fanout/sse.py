@@ -82,11 +82,6 @@ def join_frames(frames: Iterable[bytes], size: int) -> Iterator[bytes]:
         yield b"".join(chunk)
 
 
-def events_in(frames: bytes) -> int:
-    """The number of events in joined frames of events. Each frame has one id."""
-    return frames.count(b"\nid: ")
-
-
 def event_frame(entry: JournalEntry) -> bytes:
     """The frame of a committed event: the same bytes for every subscriber.
 

@@ -229,13 +229,12 @@ class Replay:
 
     async def _send(self, frames: Iterable[bytes]) -> None:
         """Write in chunks. To save memory, each is made after the one before was accepted."""
-        chunks, now = sse.join_frames(frames, self._chunk), asyncio.get_running_loop().time
-        chunk = None
-        while chunk != b"":
-            async with self._turn:
-                chunk = next(chunks, b"")
+        now = asyncio.get_running_loop().time
+        async with self._turn:
+            frames = [*frames]
+        self._count(len(frames))
+        for chunk in sse.join_frames(frames or [b""], self._chunk):
             self._write(chunk)
-            self._count(sse.events_in(chunk))
             began = now()
             await self._subscriber.drained()
             self._waited += now() - began
