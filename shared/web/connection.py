@@ -87,14 +87,33 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse a piece of a request, and note whether a head is incomplete after it."""
-        is_body, count = not self._body.is_eof(), self._request_count
+        body, count, received = self._body, self._request_count, self._body.total_bytes
+        in_body = not body.is_eof()
         super().data_received(data)
-        if self._request_count > count and self._messages:
+        heads = self._request_count - count
+        if heads and self._messages:
             _, self._body = self._messages[-1]
-            self._body_from = now = self._loop.time()
-            whole = self._body is not EMPTY_PAYLOAD or data.endswith(_HEAD_ENDS)
-            self._head_from = None if whole else now
-        elif not is_body and self._head_from is None and data.strip(b"\r\n"):
+            self._body_from = self._loop.time()
+        if not self._body.is_eof():
+            self._head_from = None
+        elif in_body:
+            is_exact = body.total_bytes - received == len(data)
+            self._note_head(whole=not heads and (is_exact or data.endswith(_HEAD_ENDS)))
+        elif heads:
+            self._note_head(whole=data.endswith(_HEAD_ENDS) or self._is_whole(data, heads))
+        elif data.strip(b"\r\n"):
+            self._note_head(whole=False)
+
+    def _is_whole(self, data: bytes, heads: int) -> bool:
+        """True if these bytes end one head, and contain its body and nothing after it."""
+        head = data.find(_HEAD_ENDS[0]) + len(_HEAD_ENDS[0])
+        return heads == 1 and head + self._body.total_bytes == len(data)
+
+    def _note_head(self, *, whole: bool) -> None:
+        """Begin to wait for the rest of a head, or note that none is incomplete."""
+        if whole:
+            self._head_from = None
+        elif self._head_from is None:
             self._head_from = self._loop.time()
 
     def pause_writing(self) -> None:

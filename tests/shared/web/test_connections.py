@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from shared.web.connection import Deadlines
+from shared.web.connection import Connection, Deadlines
 from shared.web.connections import Connections
 from shared.web.listening import listen
 from shared.web.problems import problem_middleware
@@ -122,6 +122,29 @@ async def test_a_second_head_must_arrive_in_time(half: bytes, together: bool) ->
         assert await client.rest() == b""
         idle.send(GET)
         await idle.answered(b"0 bytes")  # an idle connection stays open
+
+
+@pytest.mark.parametrize("head", [POST, CHUNKED], ids=["length", "chunks"])
+@pytest.mark.parametrize("together", [False, True], ids=["later", "together"])
+async def test_a_half_head_right_after_a_body_ends_too(head: bytes, together: bool) -> None:
+    """The body contains what looks like the end of a head."""
+    body = b"\r\n\r\n12345" if head == POST else b"4\r\n\r\n\r\n\r\n0\r\n\r\n"
+    async with serving(replace(LONG, head=0.1)) as server:
+        clients = [await server.connect(b"") for _ in range(2)]
+        for client, half in zip(clients, (b"", GET[:14]), strict=True):
+            client.send(head + body + half if together else head)
+            if not together:
+                await until(lambda: any(not c._body.is_eof() for c in _open(server)))
+                client.send(body + half)
+            await client.answered(b" bytes")
+        idle, attacker = clients
+        assert await attacker.rest() == b""
+        idle.send(GET)
+        await idle.answered(b"0 bytes")
+
+
+def _open(server: Server) -> list[Connection]:
+    return server.connections._connections()
 
 
 async def test_a_head_that_trickles_ends_too() -> None:
