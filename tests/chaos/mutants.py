@@ -55,8 +55,8 @@ def replay_off_by_one() -> None:
     """A resume leaves out the first missed event."""
     after = recent.RecentEvents.after
 
-    def skip_first(self: Any, position: Any, topics: Iterable[str]) -> Any:
-        events = after(self, position, topics)
+    def skip_first(self: Any, position: Any, topics: Iterable[str], most: int) -> Any:
+        events = after(self, position, topics, most)
         return events and events[1:]
 
     recent.RecentEvents.after = skip_first  # type: ignore[method-assign]
