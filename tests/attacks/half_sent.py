@@ -65,13 +65,13 @@ class HalfSent(asyncio.Protocol):
             self._transport.abort()
 
 
-async def open_after(seconds: float, connections: list[HalfSent], *, silent: bool = False) -> int:
-    """How many are still open after this time. Unless `silent`, each sends a byte now and then."""
+async def open_after(seconds: float, connections: list[HalfSent]) -> int:
+    """How many are still open after this time, although each sends a byte now and then."""
 
     async def drip() -> None:
         while True:
             await last(_DRIP_SECONDS)
-            for each in () if silent else connections:
+            for each in connections:
                 each.send(b"x")
 
     dripping = asyncio.create_task(drip())

@@ -1,7 +1,6 @@
 """Requests that never end: bodies, first heads, and second heads of a connection.
 
-Each sends a byte now and then, except for bodies at nginx: nginx limits only the time between two
-parts of a body. There the number of connections of an address bounds the others (decision 78).
+Each sends a byte now and then.
 """
 
 from __future__ import annotations
@@ -47,9 +46,6 @@ async def _all(
         for kind, data in _KINDS.items()
     }
     left = await asyncio.gather(
-        *(
-            open_after(seconds, connections, silent=(name, kind) == ("nginx", "bodies"))
-            for (name, kind), connections in opened.items()
-        )
+        *(open_after(seconds, connections) for connections in opened.values())
     )
     return dict(zip(opened, left, strict=True))

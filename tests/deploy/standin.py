@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from shared.web.connection import Deadlines
+from shared.web.connections import Connections
+from shared.web.listening import listen
+from shared.web.problems import Problem
+
 LARGE = 8 << 20
 """Bytes of `/large`: more than all buffers on the way to a client can hold."""
 _CHUNK = bytes(64 << 10)
@@ -28,7 +33,10 @@ class StandIn:
         return [path for path, _ in self.requests]
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        await request.read()
+        try:
+            await request.read()
+        except Problem as late:
+            return web.Response(status=late.status, headers=late.headers)
         self.requests.append((request.raw_path, dict(request.headers)))
         match request.path:
             case "/large":
@@ -50,14 +58,20 @@ class StandIn:
 
 @asynccontextmanager
 async def stand_in() -> AsyncIterator[StandIn]:
-    """A stand-in on 127.0.0.1."""
+    """A stand-in on 127.0.0.1, with the API's deadlines, but 2 s for a body."""
     standing = StandIn()
     runner = web.ServerRunner(web.Server(standing.answer))
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    standing.port = runner.addresses[0][1]
+    assert runner.server
+    connections = Connections(runner.server, deadlines=Deadlines(body=2.0))
+    sock = listen("127.0.0.1", 0)
+    standing.port = sock.getsockname()[1]
+    listening = await asyncio.get_running_loop().create_server(connections.make, sock=sock)
+    watch = asyncio.create_task(connections.watch(0.1))
     try:
         yield standing
     finally:
         standing.end.set()
+        watch.cancel()
+        listening.close()
         await runner.cleanup()

@@ -11,10 +11,12 @@ import pytest
 import pytest_asyncio
 
 from services.api.settings import ApiSettings
+from shared.runtime.tasks import cancel
 from tests.clients.raw_client import RawClient, get
 from tests.deploy.gateways import Gateway, gateway
 from tests.deploy.standin import LARGE, StandIn, stand_in
 from tests.support.name_server import name_server
+from tests.support.pace import last
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(60), pytest.mark.asyncio(loop_scope="module")]
@@ -61,6 +63,23 @@ async def test_half_a_request_ends_in_time(front: tuple[Gateway, Path], api: Sta
     await ended(nothing, head, second, body)
     assert "/first" in api.paths
     assert not [path for path in api.paths if "half" in path], "the API waited for nobody"
+
+
+async def test_a_body_that_trickles_ends_by_the_deadline_of_the_api(
+    front: tuple[Gateway, Path],
+) -> None:
+    """It is never silent for CLIENT_SECONDS. nginx has no limit for the time of a whole body."""
+    client = await RawClient.connect(front[0].port, get("/trickle", BODY, method="POST"))
+
+    async def drip() -> None:
+        while not client.closed:
+            client.send(b"x")
+            await last(0.2)
+
+    dripping = asyncio.create_task(drip())
+    await until(lambda: client.status == 408)
+    await cancel(dripping)
+    client.close()
 
 
 async def test_bodies_and_answers_are_never_written_to_files(
