@@ -6,9 +6,13 @@ Production code has no switch for this. Each mutant names the test that must fai
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -36,6 +40,23 @@ def _in_commit(old: str, new: str) -> Patch:
 
         assert old in commit._SCRIPT
         patches.setattr(commit, "_SCRIPT", commit._SCRIPT.replace(old, new))
+
+    return patch
+
+
+def _in_nginx(name: str, old: str, new: str) -> Patch:
+    """Replace a part of a file of the gateway, in a copy of its folder."""
+
+    def patch(patches: pytest.MonkeyPatch) -> None:
+        from tests.deploy import gateways  # noqa: PLC0415 - only these mutants need it
+
+        folder = Path(tempfile.mkdtemp())
+        atexit.register(shutil.rmtree, folder)
+        shutil.copytree(gateways.NGINX, folder, dirs_exist_ok=True)
+        text = (folder / name).read_text(encoding="utf-8")
+        assert old in text
+        (folder / name).write_text(text.replace(old, new), encoding="utf-8")
+        patches.setattr(gateways, "NGINX", folder)
 
     return patch
 
@@ -81,6 +102,7 @@ _BYTES = "tests/api/events/test_history_bytes.py"
 _SLOW = "tests/shared/web/test_connections.py"
 _QUOTAS = "tests/api/streams/test_quotas.py"
 _LOGINS = "tests/api/auth/test_revoked_logins.py"
+_GATEWAY = "tests/deploy/test_nginx_slow.py"
 _BY_TOPICS = "tests/fanout/subscribe/test_replay_by_topics.py"
 
 MUTANTS: Mapping[str, Mutant] = {
@@ -183,6 +205,34 @@ MUTANTS: Mapping[str, Mutant] = {
         "tests/api/auth/test_narrowed_tokens.py::"
         "test_a_stream_is_created_only_by_a_token_with_the_topic_of_the_sender",
         _set("shared.auth.principal.Principal.covers", lambda *_: True),
+    ),
+    "short keys of RSA": Mutant(
+        "tests/shared/auth/test_public_keys.py::test_another_key_is_refused_with_the_reason",
+        _set("shared.auth.public_keys._MIN_RSA_BITS", 0),
+    ),
+    "old ciphers at nginx": Mutant(
+        "tests/deploy/test_nginx_tls.py::test_only_modern_ciphers_are_accepted",
+        _in_nginx("tls.conf.template", "ssl_ciphers ECDHE", "ssl_ciphers DEFAULT:ECDHE"),
+    ),
+    "addresses that only Python calls public": Mutant(
+        "tests/api/auth/test_public_addresses.py::test_no_address_of_a_special_range_is_public",
+        _set(f"{_API}.auth.public_addresses.is_public", lambda address: address.is_global),
+    ),
+    "heads at nginx without a deadline": Mutant(
+        f"{_GATEWAY}::test_half_a_request_ends_in_time",
+        _in_nginx("nginx.conf.template", "client_header_timeout ${CLIENT_SECONDS}s;", ""),
+    ),
+    "answers of nginx in files": Mutant(
+        f"{_GATEWAY}::test_bodies_and_answers_are_never_written_to_files",
+        _in_nginx("http.conf", "proxy_max_temp_file_size 0;", ""),
+    ),
+    "silent connections at nginx": Mutant(
+        f"{_GATEWAY}::test_silent_connections_are_counted_from_the_start",
+        _in_nginx("nginx.conf.template", "limit_conn peers ${SOCKETS_PER_IP};", ""),
+    ),
+    "paths that end before a line feed": Mutant(
+        f"{_GATEWAY}::test_a_path_with_a_line_feed_is_no_subscription",
+        _in_nginx("server.conf", r"/events/subscribe\z", "/events/subscribe$"),
     ),
 }
 
