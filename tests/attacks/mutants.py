@@ -222,6 +222,10 @@ MUTANTS: Mapping[str, Mutant] = {
         f"{_GATEWAY}::test_half_a_request_ends_in_time",
         _in_nginx("nginx.conf.template", "client_header_timeout ${CLIENT_SECONDS}s;", ""),
     ),
+    "bodies through nginx without a deadline": Mutant(
+        f"{_GATEWAY}::test_a_body_that_trickles_ends_by_the_deadline_of_the_api",
+        _in_nginx("server.conf", "proxy_request_buffering off;", ""),
+    ),
     "answers of nginx in files": Mutant(
         f"{_GATEWAY}::test_bodies_and_answers_are_never_written_to_files",
         _in_nginx("http.conf", "proxy_max_temp_file_size 0;", ""),

@@ -30,7 +30,8 @@ def logged(event: str) -> dict[str, Any] | None:
 
 def test_a_flood_of_one_event_is_counted_and_other_events_are_logged(now: list[float]) -> None:
     lines = [logged("connection_ended") for _ in range(5000)]
-    assert lines == [{"event": "connection_ended"}] * 10 + [None] * 4990
+    assert lines[:10] == [{"event": "connection_ended"}] * 10
+    assert lines[10:].count(None) == 4990
     assert logged("redis_emptied") == {"event": "redis_emptied"}
     now[0] += 1
     assert logged("connection_ended") == {"event": "connection_ended", "not_logged_before": 4990}
