@@ -78,6 +78,7 @@ async def test_a_party_may_read_but_is_not_told_who_the_other_party_is(secure: W
     answer = await secure.post(path, headers=writer(BOB))
     detail = (await answer.json())["detail"]
     assert (answer.status, "sender" in detail) == (403, True)
+    assert ALICE.public_key not in detail
     creation = await secure.post("/v1/streams", json=ORDER, headers=writer(BOB))
     assert creation.status == 403
     for text in (detail, await creation.text()):
