@@ -52,7 +52,7 @@ class PermissionDeniedError(ApiError):
 
 
 class AlreadyDoneError(ApiError):
-    """The stream is already as the client wants it, so nothing is committed. It is no failure."""
+    """The stream is already as the client wants it, so nothing is committed. It is a success."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__(f"Stream {stream.id} is already as requested.")

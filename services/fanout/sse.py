@@ -49,7 +49,7 @@ def response_head(headers: Sequence[tuple[str, str]]) -> bytes:
     """The whole head of the response, with additional headers (name and value of each).
 
     This is the only function that writes a head by hand. Raises ValueError if a name or value has
-    other characters than RFC 9110 5.5 recommends: CR or LF would begin another header or the body.
+    characters outside of RFC 9110 5.5. For example, CR or LF would begin a header or the body.
     """
     for name, value in headers:
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):

@@ -54,7 +54,7 @@ class Principal:
     def is_admin(self) -> bool:
         """True if the principal may administer the installation: API keys, revocations, services.
 
-        A token that is limited to some topics may not, because it could make one without limits.
+        A token that is limited to some topics may not: it could make a token without this limit.
         """
         return Scope.ADMIN in self.scopes and self.covers()
 
@@ -84,7 +84,7 @@ class Principal:
 
 
 MAX_ISSUED_AHEAD = 60.0
-"""Seconds that the `iat` of a token may be ahead of Redis' clock, because its issuer's clock is."""
+"""Seconds that `iat` may be ahead of Redis' clock, because the issuer's clock can be ahead."""
 
 ANYONE = Principal("", frozenset(Scope))
 """The principal of every request in AUTH_MODE=open. It may do and see everything."""

@@ -29,7 +29,7 @@ _RETRY_SECONDS_EMPTY, _RETRY_SECONDS = 1.0, 10.0
 """Seconds between two reads of the JWKS because of unknown key ids.
 
 The first value is for a process that knows no key yet. An unknown key id can mean that the keys
-were rotated, so the JWKS is read again. Anybody can send made-up key ids, so there is a limit.
+were rotated, so the JWKS is read again. But anybody can send unknown key ids, so reads are limited.
 """
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 _MIN_RSA_BITS = 2048

@@ -122,8 +122,8 @@ class RevocationStore:
         """Raise Problem 401 when the token was revoked or was issued before the epoch.
 
         `stored` is True for an API key. API keys are stored in Redis and are lost together with
-        the revocations, so they are not compared with the epoch. Their time is the time of Redis'
-        clock, which is never ahead. Raises EpochUnknownError.
+        the revocations, so they are not compared with the epoch. Their time of issue comes from
+        Redis' clock, so it is never ahead. Raises EpochUnknownError.
         """
         token, epoch, *moments = await self._redis.mget(
             self._keys.revoked_token(principal.token_id),
@@ -174,7 +174,7 @@ def _latest(moments: Sequence[bytes | str | None]) -> float:
 
 
 def _could_be_issued(principal: Principal, before: float) -> bool:
-    """True if the token may have been issued up to `before`, as its issuer's clock may be ahead."""
+    """True if the token was issued up to `before`, or could have been: clocks can be ahead."""
     return principal.issued <= before + MAX_ISSUED_AHEAD
 
 

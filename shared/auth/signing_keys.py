@@ -1,6 +1,6 @@
 """Private keys that sign tokens: Ed25519, with the algorithm EdDSA (RFC 8032, RFC 8037). Pure.
 
-Only the API has a private key. Whoever checks tokens needs the public key alone.
+Only the API has a private key. To check tokens, the public key is enough.
 
 See docs/decisions/0075-fanouts-have-no-secret-that-signs.md.
 """
@@ -36,8 +36,9 @@ class SigningKey:
 def parse_signing_keys(text: str) -> tuple[SigningKey, ...]:
     """The keys in `text`, which are separated by commas.
 
-    A key is what `openssl genpkey -algorithm ed25519` prints (PEM, PKCS 8), or its base64 alone.
-    Line breaks may be missing, or be a backslash and an n. Raises ValueError, without the key.
+    A key is what `openssl genpkey -algorithm ed25519` prints (PEM, PKCS 8), or only its base64.
+    Line breaks may be missing, or be a backslash and an n. Raises ValueError, whose message
+    does not contain the key.
     """
     return tuple(_parse(part) for part in text.split(",") if part.strip())
 
@@ -56,7 +57,7 @@ def _parse(text: str) -> SigningKey:
 
 
 def thumbprint(public: Mapping[str, Any]) -> str:
-    """The id of a key: SHA-256 of the members that make it up (RFC 7638, RFC 8037 2)."""
+    """The id of a key: SHA-256 of the required members of its JWK (RFC 7638, RFC 8037 2)."""
     members = {name: public[name] for name in ("crv", "kty", "x")}
     digest = hashlib.sha256(orjson.dumps(members, option=orjson.OPT_SORT_KEYS)).digest()
     return urlsafe_b64encode(digest).decode().rstrip("=")

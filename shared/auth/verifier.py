@@ -65,7 +65,7 @@ class Verifier:
         return claims
 
     def is_own(self, token: str) -> bool:
-        """True if this installation signed a token, which must be valid."""
+        """True if this installation signed the token. The token must be valid."""
         if self._settings.jwt_secret:
             return True
         key_id = jwt.get_unverified_header(token).get("kid")

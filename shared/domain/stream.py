@@ -29,7 +29,7 @@ TERMINAL = frozenset({StreamStatus.COMPLETED, StreamStatus.CANCELLED})
 
 
 class Acceptance(StrEnum):
-    """What the recipient has said to a stream that somebody else made.
+    """The recipient's answer to a stream that somebody else made.
 
     A stream of the API begins PENDING if its sender is not its recipient. A stream of the chain is
     ACCEPTED from the start: its money is real, and nobody can refuse it. The recipient can hide

@@ -86,7 +86,7 @@ def _topped_up(stream: Stream, event: Event) -> Stream:
 
 
 def _withdrawn(stream: Stream, event: Event) -> Stream:
-    """Move the anchor to the withdrawal. Who withdraws from an API stream accepts it too."""
+    """Move the anchor to the withdrawal. A withdrawal from an API stream also accepts it."""
     total = stream.withdrawn + event.require_number("amount")
     paid = replace(stream, withdrawn=total, last_update_time=event.require_number("timestamp"))
     return paid if paid.origin is Origin.CHAIN else _accepted(paid, event)

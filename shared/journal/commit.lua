@@ -11,8 +11,8 @@
 --   docs/decisions/0032-commit-checks-every-set-first.md
 --   docs/decisions/0036-api-waits-after-a-failover.md
 --   docs/decisions/0061-lua-scripts-are-files.md
---   docs/decisions/0069-reads-are-bounded-in-bytes.md
 --   docs/decisions/0066-journal-is-bounded-in-bytes.md
+--   docs/decisions/0069-reads-are-bounded-in-bytes.md
 --
 -- KEYS: 1 journal, 2 progress. Then, in any order, the fence, the dead letters, the stored responses,
 -- the streams and the indexes that this commit uses. ARGV names a key by its number in KEYS. A
@@ -34,9 +34,10 @@
 --   indexes:   '+' or '-', index key, score, member
 --   progress:  field, value
 --   dead:      key of the dead letters, JSON of one dead letter
--- Returns {'committed', damaged sets of topics separated by spaces, position…}. If nothing was written, it returns one of {'fenced', token},
--- {'answered', stored response}, {'quota', limit}, {'conflict', stream key, version},
--- {'seen', position…}, {'disorder', position}, {'behind', floor}, {'unsettled'}, {'moved', cursor}.
+-- Returns {'committed', damaged sets of topics separated by spaces, position…}. If nothing was
+-- written, it returns one of {'fenced', token}, {'answered', stored response}, {'quota', limit},
+-- {'conflict', stream key, version}, {'seen', position…}, {'disorder', position},
+-- {'behind', floor}, {'unsettled'}, {'moved', cursor}.
 
 local at = 11
 local function take()
@@ -178,8 +179,8 @@ end
 local total, size = sums(info)
 local to_trim = entries_to_trim(info, size, top, #events, now, max_length, max_bytes, max_age)
 
--- The sets of topics that lack a member: somebody deleted it, or the whole set. Then histories and
--- resumes are incomplete.
+-- The sets of topics that lack a member, because somebody deleted the member or the whole set. Then
+-- histories and resumes are incomplete.
 local damaged = {}
 local first = info and info['first-entry'] and info['first-entry'][1]
 

@@ -66,7 +66,7 @@ def _by_creation(stream: Stream) -> tuple[str, ...]:
 def received(recipient: str, acceptance: Acceptance) -> str:
     """The index of the streams to which this recipient has given this answer.
 
-    That of accepted streams also has the streams that the account sends.
+    The index of accepted streams also has the streams that the account sends.
     """
     return f"{'user' if acceptance is Acceptance.ACCEPTED else acceptance}:{recipient}"
 

@@ -1,8 +1,8 @@
 """How many entries to ask Redis for. Redis limits a read by entries, but we must limit its bytes.
 
 Pure. An event has up to about 15 KB, most have less than 1 KB. So the first read is small. Each
-further read asks for at most twice as many entries, and assumes that they are as large as the
-largest entry of the read before.
+further read asks for at most twice as many entries. It assumes that each is as large as the
+largest entry of the previous read.
 
 See docs/decisions/0069-reads-are-bounded-in-bytes.md.
 """
@@ -16,7 +16,7 @@ READ_BYTES = 1 << 20
 
 _FIRST = 16
 _MOST = 128
-"""So many entries are parsed in less than a millisecond, in which nothing else is served."""
+"""So many entries are parsed in less than a millisecond. Meanwhile nothing else is served."""
 
 
 class ReadSize:

@@ -18,7 +18,7 @@ local function journal_info()
   return info
 end
 
--- The bytes that were ever added up to the last entry, and the bytes of the entries that are there.
+-- The sum of the costs of all entries since the journal began, and of the entries that it still has.
 -- The field `s` of an entry is the sum of the costs up to and including it. So a deleted entry or a
 -- new journal needs no correction. Entries of older versions lack `s`: then the size is estimated
 -- from one entry until the first entry of the journal has the field.

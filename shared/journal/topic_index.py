@@ -100,7 +100,7 @@ class TopicReading:
                 pipe.zrangebylex(keys.topic(topic), low, high, 0, self._of_each)
 
     def parse(self, rows: Sequence[Any]) -> TopicPositions:
-        """The positions up to which no topic has another member that was not read."""
+        """At most `count` positions. Each topic was read at least up to the last of them."""
         newest_first, read = self._newest_first, sum(map(len, rows))
         members: list[bytes] = sorted({m for row in rows for m in row}, reverse=newest_first)
         cut = [row[-1] for row in rows if len(row) == self._of_each]
@@ -113,7 +113,7 @@ class TopicReading:
 
 
 def report_damaged(keys: Collection[str]) -> None:
-    """Log and count, each once, sets that lack a member which a commit expected there."""
+    """Log and count sets that lack a member which a commit expected. Each set is counted once."""
     new = sorted(set(keys) - _reported)
     if not new:
         return

@@ -45,8 +45,8 @@ class TopicReader:
         of other topics are no gap. NoNewEvents: the journal ends at or below `position`.
         """
         pipe = self._redis.pipeline(transaction=False)
-        # The order matters. All events up to the tip are in the sets that are read after it. Events
-        # that are trimmed before the sets are read are below the oldest entry that is read last.
+        # The order matters. The sets are read after the tip, so they have all events up to the tip.
+        # The oldest entry is read last, so events that were trimmed before are below this entry.
         queue_tip(pipe, self._keys)
         reading = TopicReading((*topics, BROADCASTS), limit, newest_first=False)
         reading.queue(pipe, self._keys, position, _next(until))

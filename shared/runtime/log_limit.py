@@ -28,7 +28,7 @@ class LineLimit:
         self._left_out: dict[str, int] = {}
 
     def left_out(self, kind: str) -> int | None:
-        """How many lines of this kind were left out before this line. None: leave it out too."""
+        """How many lines of this kind were left out before this one. None: leave it out too."""
         if kind not in self._buckets:
             self._buckets[kind] = TokenBucket(_LINES_PER_SECOND)
         if self._buckets[kind].take(time.monotonic()):
@@ -41,7 +41,7 @@ _EVENTS = LineLimit()
 
 
 def limit_events(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A processor of structlog. The kind of a line is its event, which is never text of a client.
+    """A processor of structlog. The kind of a line is its event, which no client can choose.
 
     Raises DropEvent for a line above the limit.
     """

@@ -67,7 +67,7 @@ class Connection(web.RequestHandler):
         self._deadlines = deadlines
         self._on_pause = on_pause
         self._socket: asyncio.Transport | None = None  # aiohttp drops its own reference early
-        self._head_from: float | None = None  # since when an incomplete head waits for its rest
+        self._head_from: float | None = None  # since when a head is incomplete
         self._body: StreamReader = EMPTY_PAYLOAD  # the newest body
         self._body_from = 0.0
         self._unsent = 0
@@ -105,7 +105,7 @@ class Connection(web.RequestHandler):
             self._note_head(whole=False)
 
     def _is_whole(self, data: bytes, heads: int) -> bool:
-        """True if these bytes end one head, and contain its body and nothing after it."""
+        """True if these bytes end one head, and contain its whole body and nothing after it."""
         head = data.find(_HEAD_ENDS[0]) + len(_HEAD_ENDS[0])
         return heads == 1 and head + self._body.total_bytes == len(data)
 
@@ -133,7 +133,7 @@ class Connection(web.RequestHandler):
         return self._socket.get_write_buffer_size() if self._socket else 0
 
     def check(self, now: float) -> None:
-        """End the connection, or its current request, if a deadline is over."""
+        """End the connection, or its current request, if a deadline has passed."""
         if self._is_late_to_read(now):
             self.abort()
         elif self._head_from is not None and now - self._head_from > self._deadlines.head:

@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 ANY_ORIGIN = "*"
 _ORIGIN = re.compile(r"[!-~]+")
-"""Browsers send an origin in visible ASCII (RFC 6454 6.2). No header repeats another text."""
+"""Browsers send an origin in visible ASCII (RFC 6454 6.2). Other text is not sent back."""
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE, OPTIONS",

@@ -1,7 +1,7 @@
 """Headers of every answer of a process, also of those that aiohttp gives before any middleware.
 
-`nosniff`: a browser takes no answer for a script or a page (WHATWG Fetch). `no-store`: no cache
-keeps an answer, unless the handler says otherwise.
+`nosniff`: a browser does not guess that an answer is a script or a page (WHATWG Fetch).
+`no-store`: no cache keeps an answer, unless the handler says otherwise.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ log = structlog.get_logger()
 BACKLOG = 4096
 """Connections that the kernel queues until the service accepts them."""
 _UNSENT_BYTES = 64 << 10
-"""With so many unsent bytes, the kernel accepts no more. It does not slow down a fast reader."""
+"""With so many unsent bytes, the kernel accepts no more. A fast reader is not slowed down."""
 _SEND_BUFFER_BYTES = 512 << 10
-"""Twice as much is the most that the kernel holds for a connection, sent bytes included.
+"""The kernel holds at most twice as much for a connection, including bytes that it has sent.
 
-A client that acknowledges nothing would otherwise make it hold 4 MB (net.ipv4.tcp_wmem).
+Otherwise a client that acknowledges nothing could make it hold 4 MB (net.ipv4.tcp_wmem).
 """
 
 

@@ -2,8 +2,8 @@
 
 The process reads one line of JSON from stdin (`FloodPlan`). It floods until stdin ends, and then
 prints what it did as one line of JSON (`FloodResult`). It has the lowest priority, and uses at most
-its share of one CPU, so that it takes from the services only what its requests cost them. All that
-it remembers has a fixed size, so it can run for hours.
+its share of one CPU. So it slows the services down only by its requests. Its memory does not grow,
+so it can run for hours.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.support.sse_client import SseClient
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _SLOW = 25
-"""Slow subscribers, and slow bodies: the number that the flood tries to hold open."""
+"""How many slow subscribers, and how many slow bodies, the flood tries to hold open."""
 _GARBAGE = (
     b"GET / HTTP/9.9\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
@@ -184,7 +184,7 @@ class Flood:
             await self._wait(client.closed, 10)
 
     async def resume(self) -> None:
-        """Resume from the oldest id, and leave."""
+        """Resume from the oldest id, and disconnect after a second."""
         client = await self._subscribe(headers={"Last-Event-ID": self._oldest or "1-0"})
         with closing(client):
             await self._wait(client.closed, 1)

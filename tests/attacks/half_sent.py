@@ -24,7 +24,7 @@ class HalfSent(asyncio.Protocol):
         b"POST /v1/streams HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
         b'Content-Length: 5000\r\nAUTHORIZATION\r\n\r\n{"'
     )
-    """A whole head, and a body that never ends. The header with the token is put in."""
+    """A whole head, and a body that never ends. `connect` puts the headers in."""
 
     def __init__(self) -> None:
         self.closed = asyncio.Event()
@@ -66,7 +66,7 @@ class HalfSent(asyncio.Protocol):
 
 
 async def open_after(seconds: float, connections: list[HalfSent]) -> int:
-    """How many are still open after this time, although each sends a byte now and then."""
+    """How many are still open after this time. Meanwhile each sends a byte every few seconds."""
 
     async def drip() -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Processes beside the services: one floods them, one measures the delivery of live events."""
+"""Separate processes: one floods the services, one measures the delivery of live events."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def _helper(module: str, plan: dict[str, Any]) -> AsyncIterator[Helper]:
 
 @asynccontextmanager
 async def flooding(plan: FloodPlan) -> AsyncIterator[list[FloodResult]]:
-    """Flood meanwhile. The list has the result afterwards."""
+    """Flood while the block runs. The list gets the result when the block ends."""
     results: list[FloodResult] = []
     async with _helper("tests.attacks.flood", asdict(plan)) as helper:
         yield results
@@ -72,7 +72,7 @@ async def flooding(plan: FloodPlan) -> AsyncIterator[list[FloodResult]]:
 
 @asynccontextmanager
 async def measuring(plan: LivePlan) -> AsyncIterator[list[LiveResult]]:
-    """Measure live deliveries meanwhile. The list has the result afterwards."""
+    """Measure live deliveries while the block runs. The list gets the result when it ends."""
     results: list[LiveResult] = []
     async with _helper("tests.attacks.live", asdict(plan)) as helper:
         yield results

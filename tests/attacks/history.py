@@ -37,7 +37,7 @@ _PAGE = "/v1/events?{query}&limit=500"
 
 
 async def attack(folder: Path) -> list[Figure]:
-    """Read the largest pages slowly, directly and through nginx; look for what does not exist."""
+    """Read the largest pages slowly, directly and through nginx; search for what does not exist."""
     async with target(folder) as system, aiohttp.ClientSession() as session:
         await system.start("api")
         wallet, admin = Wallet(system, session), Wallet(system, session, "events:all")

@@ -1,8 +1,8 @@
 """Measures the delivery of live events: `python -m tests.attacks.live`.
 
 The process reads one line of JSON from stdin (`LivePlan`) and subscribes once to each fanout, as an
-ordinary client. When stdin ends, it prints a `LiveResult` as one line of JSON. It is a process of
-its own, so that nothing but the system delays it. Redis and this process use the same clock.
+ordinary client. When stdin ends, it prints a `LiveResult` as one line of JSON. It is a separate
+process, so that only the services delay it. Redis and this process use the same clock.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Times:
         self.steps[round(seconds / _STEP)] += 1
 
     def percentile(self, part: float) -> float:
-        """Milliseconds: the smallest time that is not below this part (0 to 1) of all."""
+        """The time in milliseconds that this part (0 to 1) of all times does not exceed."""
         wanted, seen = part * self.steps.total(), 0
         for step, count in sorted(self.steps.items()):
             seen += count

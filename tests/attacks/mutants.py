@@ -39,7 +39,7 @@ def _no_head_deadline(patches: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def _free(*_: object) -> Any:
-    """A change that is not counted."""
+    """Carry out a change without counting it."""
     yield
 
 

@@ -18,7 +18,7 @@ _TLS = "tests/deploy/test_nginx_tls.py"
 
 
 def _tell_unknown_streams(patches: pytest.MonkeyPatch) -> None:
-    """Whoever changes a stream learns whether it exists."""
+    """Anybody who tries to change a stream learns whether it exists."""
     from services.api import errors  # noqa: PLC0415 - only this mutant needs it
     from services.api.auth import permissions  # noqa: PLC0415
 
@@ -54,7 +54,7 @@ def _any_use(patches: pytest.MonkeyPatch) -> None:
 
 
 async def _ready(*_: object) -> None:
-    """Ready without keys."""
+    """A service without keys is ready."""
 
 
 RIGHTS: dict[str, Mutant] = {

@@ -24,7 +24,7 @@ _CLIENTS = 60
 _MOST = 10.0
 """Milliseconds: the goal for 99 % of the live events meanwhile."""
 NOBODY = CAROL
-"""An account without events, but for one at the end, by which a client knows that it is done."""
+"""An account with one event, the last one. When a client receives it, the resume is complete."""
 LIVE = "999"
 _RATE = 50
 _READ = 1 << 18

@@ -1,6 +1,6 @@
 """Requests that never end: bodies, first heads, and second heads of a connection.
 
-Each sends a byte now and then.
+Each connection sends one more byte every few seconds.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ _NAME = "storage"
 _MEGABYTE = 1 << 20
 _BALLAST = 160 * _MEGABYTE
 _LEFT = 60 * _MEGABYTE
-"""A small Redis has data that is not theirs, and so much room, when many accounts start to fill it.
+"""When many accounts start to fill Redis, it has data of others (_BALLAST) and this much room.
 
-The API looks once a second. A fifth of this Redis has room for what can be written in a second.
+The API checks the memory once a second. A fifth of `maxmemory` has room for what the accounts can
+write in a second.
 """
 _AT_ONCE = 8
 
@@ -48,7 +49,7 @@ async def _fill(
 ) -> Counter[int]:
     """POST as fast as possible. Ends early, `refused` seconds after the first status above 499.
 
-    After it, streams are small, so that they fill what is left.
+    After this status, streams are small, so that they also fill the last bytes.
     """
     counts: Counter[int] = Counter()
     ends = [time.monotonic() + seconds]

@@ -1,4 +1,4 @@
-"""The flood does everything that it is for, against services in this process."""
+"""The flood attacks in every way, here against services in this process."""
 
 from __future__ import annotations
 

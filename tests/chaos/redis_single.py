@@ -158,7 +158,7 @@ class RedisSingle:
 
 
 class RedisDirect(RedisSingle):
-    """The same server without proxies, for measurements: a proxy in a busy test adds a delay."""
+    """The same server without proxies. It is for measurements, because proxies add a delay."""
 
     def __init__(self, folder: Path, services: tuple[str, ...]) -> None:
         super().__init__(folder, services)

@@ -1,6 +1,6 @@
 """`make soak`: run the system under steady load for an hour, or DURATION seconds.
 
-With FLOOD=1, one account also floods it all the time.
+With FLOOD=1, one account floods the system all the time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def side_effects(result: SoakResult) -> list[str]:
-    """What the flood did, and how late live events came."""
+    """What the flood did, and the delay of live events."""
     lines = [
         f"live delivery: {each.count} events, p50 {each.p50} ms, p99 {each.p99} ms, "
         f"most {each.most} ms (goal: p99 up to {MOST_MILLISECONDS:g} ms)"

@@ -16,7 +16,7 @@ from tests.chaos.world import KEYS, World
 from tests.support.pace import last
 
 _LONG = 1500
-"""Bytes. A longer body has metadata, which only a flood makes that large."""
+"""Bytes of a body. Only the metadata of a flood makes a body longer."""
 
 
 class JournalRecorder:
@@ -65,7 +65,7 @@ class JournalRecorder:
 
 
 def shortened(body: bytes) -> bytes:
-    """A long body of an event with a hash of the body in place of its metadata.
+    """The body of an event. In a long body, a hash of the body replaces the metadata.
 
     Two bodies are equal if their short forms are.
     """

@@ -46,7 +46,7 @@ MOST_MILLISECONDS = 10.0
 class SoakResult:
     """The result: the report of the run, samples by process, and keys of Redis by kind.
 
-    `live` are the delivery times of events that have nothing to do with the flood.
+    `live` are the delivery times of all events except those of the flood.
     """
 
     report: Report
@@ -129,7 +129,7 @@ async def _helpers(
 
 @contextmanager
 def _low_priority() -> Iterator[None]:
-    """Let the clients of this process wait for the services, as if they had a machine of their own.
+    """Lower the priority of this process, so that its clients take no CPU from the services.
 
     The services were started before, and keep their priority.
     """

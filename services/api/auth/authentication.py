@@ -20,7 +20,7 @@ _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def require_admin(request: web.Request) -> Principal:
-    """Return the caller. Raises PermissionDeniedError if the caller is no admin of everything."""
+    """Return the caller. Raises PermissionDeniedError if the caller is no admin of all topics."""
     principal = caller(request)
     if not principal.is_admin():
         raise PermissionDeniedError(

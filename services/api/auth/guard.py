@@ -32,7 +32,7 @@ log = structlog.get_logger()
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 RATE_LIMITS = web.AppKey("rate_limits", RateLimits)
 
-# Fanouts read the public keys. They must get them also while Redis is away.
+# Fanouts read the public keys, and must get them even while Redis is away.
 _UNLIMITED = frozenset({"/livez", "/readyz", "/metrics", "/.well-known/jwks.json"})
 _LOGIN = frozenset({"/auth"})
 _OPEN = _UNLIMITED | _LOGIN

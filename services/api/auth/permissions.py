@@ -64,8 +64,8 @@ def _require_account(principal: Principal, account: str, rule: str) -> None:
 def require_read(principal: Principal, stream_id: str, stream: Stream | None) -> Stream:
     """The stream, if the caller may read it. `stream` is None if there is no stream with this id.
 
-    Somebody who may not read the stream must not learn whether it exists. So a caller gets
-    StreamNotFoundError only if the caller could read a stream of anybody with this id.
+    Somebody who may not read the stream must not learn whether it exists. So only a caller who
+    may read this id, whoever the parties are, gets StreamNotFoundError.
     """
     parties = (stream.sender, stream.recipient) if stream else ()
     topics = (ALL, stream_id, *map(user_topic, parties))

@@ -1,4 +1,4 @@
-"""Which IP addresses are public: a fetch whose host a client chooses may reach only these. Pure.
+"""Which IP addresses are public. If a client chooses the host, a fetch reaches only these. Pure.
 
 The lists are the IANA special-purpose registries of IPv4 and IPv6 (RFC 6890 and its updates).
 Python's `is_global` is not used: it knows the registries only as of the release of Python. A range

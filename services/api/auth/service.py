@@ -170,7 +170,7 @@ class LoginService:
         await self._sessions.check(principal)
         login_time, now = claims.get("auth_time"), int(self._clock())
         left = 0
-        # Tokens of another issuer can have `auth_time` too (OpenID Connect). It refreshes them.
+        # Tokens of another issuer can have `auth_time` too (OpenID Connect). Do not refresh these.
         if isinstance(login_time, int) and self._verifier.is_own(token):
             left = login_time + self._settings.session_seconds - now
         if left <= 0:

@@ -59,7 +59,7 @@ class IdempotencyKey:
     def reference(self, stored: bytes) -> Reference | dict[str, Any]:
         """The stored reference. Raises IdempotencyKeyReusedError if the request had another body.
 
-        The version before stored whole documents. They are returned as they are, until they expire.
+        The previous version stored whole documents. These are returned unchanged until they expire.
         """
         body_digest, _, rest = stored.partition(b"\n")
         if body_digest.decode() != self.body_digest:

@@ -55,8 +55,8 @@ class RateLimits:
     ) -> list[RateLimitState]:
         """Count a request in all quotas, or in none of them if one is used up.
 
-        A quota is a policy and the client that it limits. `cost` is what the request counts; a
-        negative cost gives back what an earlier request has counted.
+        A quota is a policy and the client that it limits. `cost` is how much the request
+        counts. A negative cost gives back what an earlier request has counted.
         """
         quotas = [(policy, client) for policy, client in quotas if policy.quota]
         if not quotas:

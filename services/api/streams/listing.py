@@ -116,7 +116,7 @@ class _Documents:
         self._size = ReadSize()
 
     async def load(self, members: Sequence[str]) -> list[tuple[str, StoredStream | None]]:
-        """The streams of the first members: of all, unless too many bytes were read."""
+        """The streams of these members, or of only the first ones if all are too large."""
         found: list[tuple[str, StoredStream | None]] = []
         while len(found) < len(members) and self._left > 0:
             part = members[len(found) :][: self._size.within(self._left)]

@@ -17,9 +17,9 @@ log = structlog.get_logger()
 REFUSE_FROM = 0.8
 """From this fraction of maxmemory on, the API changes no streams.
 
-The rest is for what cannot wait: events of the chain, logins and revocations. A fifth of 1 GB has
-room for about 100,000 events, which is more than an hour at 25 events a second. It also has room
-for what all replicas of the API can write between two checks.
+The rest is for writes that cannot wait: events of the chain, logins and revocations. A fifth of
+1 GB has room for about 100,000 events, which is more than an hour at 25 events a second. It also
+has room for what all replicas of the API can write between two checks.
 """
 
 _INTERVAL = 1.0

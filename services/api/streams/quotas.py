@@ -1,7 +1,7 @@
 """What one account may write: the number of its streams, and the bytes of its changes in a day.
 
-In AUTH_MODE=required both limits count for the caller, and admins have none. In AUTH_MODE=open they
-apply only if they are set: the first to the sender, the second to the client's address.
+In AUTH_MODE=required both limits apply to the caller; admins have no limit. In AUTH_MODE=open a
+limit applies only if it is set: the first to the sender, the second to the client's address.
 
 See docs/decisions/0068-accounts-have-quotas.md.
 """
@@ -29,13 +29,13 @@ from shared.journal.plan import IndexLimit
 from shared.web.client_ip import limit_key_of
 
 CHANGE_BYTES = 6_000
-"""At most this much memory of Redis does a change need, apart from metadata in its request."""
+"""The most bytes of Redis' memory that a change needs, without the metadata of its request."""
 
 METADATA_COPIES = 4
-"""The event has metadata twice and the document once; Redis needs a quarter more."""
+"""The event has metadata twice, and the document once. Redis needs a quarter more than that."""
 
 KEY_BYTES = 500
-"""At most this much memory does a remembered Idempotency-Key need."""
+"""The most bytes of Redis' memory that a remembered Idempotency-Key needs."""
 
 _DAY = 86_400
 

@@ -115,7 +115,7 @@ class ListQuery(QueryParameters):
         return frozenset(found) or _ALL
 
     def unindexed(self) -> Acceptance | None:
-        """The acceptance that the streams themselves must be checked for: no account is given."""
+        """The acceptance to look for in each stream. It has no index when no account is given."""
         return None if self.recipient or self.user else self.acceptance
 
 

@@ -2,7 +2,7 @@
 
 Streams of the chain and of the API have totals of their own, because anyone can make a stream of
 the API with any token and any amount. Streams that the account receives and has not accepted, or
-has hidden, are only counted: their sums would say whatever a stranger wants.
+has hidden, are only counted, because strangers choose their amounts.
 
 The claimable amount changes every second, so each call adds up the streams of the account again. A
 call reads at most `limit` streams and about 1 MB of documents, newest first, and returns a cursor

@@ -20,7 +20,7 @@ from shared.web.problems import Goodbye
 _KERNEL_BYTES = 96 << 10
 """What the kernel holds at most for a client that reads nothing. Measured: 88,000 bytes."""
 _BURST_SECONDS = 2.0
-"""A backlog that is younger is the tail of a burst, and does not count as slow yet."""
+"""A younger backlog is the end of a burst. Its client does not count as slow yet."""
 
 
 class SlowClients:

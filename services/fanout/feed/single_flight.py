@@ -1,4 +1,4 @@
-"""Reads of the journal for resumes. Few run at once; callers that ask for the same page share one.
+"""Reads of the journal for resumes. Few run at once. Callers that need the same page share a read.
 
 Callers wait in the order in which they asked. Each reads one page at a time, so a short resume does
 not wait until a long one has ended.

@@ -44,8 +44,8 @@ class Replay:
     """Sends one subscriber the events after its position, then makes it live.
 
     `max_events` limits the journal entries that are read. `max_seconds` limits the time in which
-    the replay waits for its client, not for other replays. When a limit is reached, the subscriber
-    gets `gap`. All replays of a process share one `turn`.
+    the replay waits for its client; waiting for other replays does not count. When a limit is
+    reached, the subscriber gets `gap`. All replays of a process share one `turn`.
     """
 
     def __init__(
@@ -228,7 +228,7 @@ class Replay:
         self._write(frame)
 
     async def _send(self, frames: Iterable[bytes]) -> None:
-        """Write in chunks. To save memory, each is made after the one before was accepted."""
+        """Write in chunks. To save memory, make each after the client accepted the previous one."""
         now = asyncio.get_running_loop().time
         async with self._turn:
             frames = [*frames]

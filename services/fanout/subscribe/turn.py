@@ -1,4 +1,4 @@
-"""Lets many coroutines work one after the other, with live events in between."""
+"""Lets many coroutines work one after the other. Live events are served in between."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import asyncio
 class Turn:
     """A lock for `async with`. It is kept for one more iteration of the event loop.
 
-    So the work under this lock is done for one coroutine in each iteration, also if it contains no
-    await. The others wait in the order in which they came.
+    So in each iteration only one coroutine works under this lock, even if its work contains no
+    await. The others wait in the order in which they asked.
     """
 
     def __init__(self) -> None:
