@@ -52,13 +52,18 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
         16_777_216,
         ge=0,
         description="bytes of Redis' memory that one account may fill in a day with changes of "
-        "streams; 0 = no limit; in AUTH_MODE=open there is no limit unless you set this, and it "
-        "counts for an IP address",
+        "streams; 0 = no limit; needs AUTH_MODE=required",
+    )
+    bytes_per_ip: int = Field(
+        67_108_864,
+        ge=0,
+        description="the same for all accounts of one IP address (IPv6: /64 network); 0 = no "
+        "limit; in AUTH_MODE=open there is no limit unless you set this",
     )
     max_body_bytes: int = Field(65536, ge=1, description="largest request body, in bytes")
 
-    def account_limit(self, name: str) -> int:
-        """A limit for one account; 0 = no limit. In AUTH_MODE=open the default is no limit."""
+    def write_limit(self, name: str) -> int:
+        """A limit of writes; 0 = no limit. In AUTH_MODE=open the default is no limit."""
         applies = self.auth_mode == "required" or name in self.model_fields_set
         return int(getattr(self, name)) if applies else 0
 

@@ -90,6 +90,8 @@ class Connection(web.RequestHandler):
         body, count, received = self._body, self._request_count, self._body.total_bytes
         in_body = not body.is_eof()
         super().data_received(data)
+        if not data:  # aiohttp parses again what it had kept
+            return
         heads = self._request_count - count
         if heads and self._messages:
             _, self._body = self._messages[-1]
@@ -136,10 +138,17 @@ class Connection(web.RequestHandler):
         """End the connection, or its current request, if a deadline has passed."""
         if self._is_late_to_read(now):
             self.abort()
-        elif self._head_from is not None and now - self._head_from > self._deadlines.head:
+        elif self._is_late_head(now):
             self.force_close()
         elif not self._body.is_eof() and now - self._body_from > self._deadlines.body:
             self._refuse_body()
+
+    def _is_late_head(self, now: float) -> bool:
+        return (
+            self._head_from is not None
+            and self._current_request is None
+            and now - self._head_from > self._deadlines.head
+        )
 
     def _is_late_to_read(self, now: float) -> bool:
         self._note_unsent(now)

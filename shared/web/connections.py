@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from math import inf
 from typing import Any
 
 import structlog
@@ -61,16 +60,17 @@ class Connections:
             self._loop.call_soon(self._fit)
 
     def _fit(self) -> None:
-        """End the slowest clients until all unsent answers fit.
+        """End clients until all unsent answers fit.
 
-        The slowest client is the one whose answer waits for the longest time.
+        Those with the most unsent bytes come first: they have read nothing. A slow client that
+        reads has fewer.
         """
         self._fitting = False
         waiting = [c for c in self._connections() if c.unsent]
         unsent = sum(c.unsent for c in waiting)
         if unsent <= self._unsent_bytes:
             return
-        waiting.sort(key=lambda c: c.answer_from or inf, reverse=True)
+        waiting.sort(key=lambda c: c.unsent)
         ended = 0
         while unsent > self._unsent_bytes:
             slowest = waiting.pop()

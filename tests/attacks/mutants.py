@@ -56,6 +56,7 @@ _FANOUT, _API = "services.fanout", "services.api"
 _BYTES = "tests/api/events/test_history_bytes.py"
 _SLOW = "tests/shared/web/test_connections.py"
 _QUOTAS = "tests/api/streams/test_quotas.py"
+_SHARES = "tests/fanout/connections/test_account_shares.py"
 _GATEWAY = "tests/deploy/test_nginx_slow.py"
 _BY_TOPICS = "tests/fanout/subscribe/test_replay_by_topics.py"
 
@@ -142,6 +143,29 @@ EXHAUSTION: dict[str, Mutant] = {
         "tests/fanout/connections/test_registry.py::"
         "test_the_kernel_drops_what_a_slow_subscriber_did_not_read",
         replaced(f"{_FANOUT}.connections.subscriber._RESET", bytes(8)),
+    ),
+    "slow clients by age alone": Mutant(
+        f"{_SHARES}::test_the_account_that_holds_the_most_is_closed_first",
+        replaced(
+            f"{_FANOUT}.connections.slow_clients._by_share",
+            lambda slow: sorted(slow, key=lambda s: -s.behind_since),
+        ),
+    ),
+    "connections of each login": Mutant(
+        f"{_SHARES}::test_all_logins_of_an_account_share_its_limit",
+        replaced(f"{_FANOUT}.subscribe.handler.account_of_login", lambda account: account),
+    ),
+    "requests of each login": Mutant(
+        "tests/api/http/test_rate_limits.py::test_all_logins_of_an_account_share_its_limit",
+        replaced(f"{_API}.auth.guard.account_of_login", lambda account: account),
+    ),
+    "bytes of many accounts of an address": Mutant(
+        f"{_QUOTAS}::test_many_accounts_of_one_address_share_its_bytes",
+        replaced(f"{_API}.settings.ApiSettings.write_limit", lambda *_: 0),
+    ),
+    "gaps without an end": Mutant(
+        f"{_BY_TOPICS}::test_gaps_without_an_end_become_one",
+        replaced(f"{_FANOUT}.subscribe.replay._MOST_GAPS", 1 << 40),
     ),
     "connections without a default limit": Mutant(
         "tests/fanout/connections/test_limits.py::"

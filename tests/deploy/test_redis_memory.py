@@ -101,7 +101,12 @@ async def site(
         await begun_long_ago(redis.all, KEYS)
         given = WALLETS | {"redis_url": redis.url("api"), "contracts": (TOKEN,)}
         given |= {"namespace": KEYS.namespace, "horizon_url": horizon, "rate_limit_ip": 0}
-        given |= {"rate_limit_subject": 0, "bytes_per_account": 0, "streams_per_account": 0}
+        given |= {
+            "rate_limit_subject": 0,
+            "bytes_per_account": 0,
+            "streams_per_account": 0,
+            "bytes_per_ip": 0,
+        }
         api = await aiohttp_client(build_app(ApiSettings(**given), notices=False))
         async with connect(redis.url("indexer")) as writing:
             yield Site(redis, api, Committer(writing, KEYS))

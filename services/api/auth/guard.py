@@ -22,6 +22,7 @@ from services.api.http.rate_limits import (
 )
 from services.api.http.request_keys import CALLER, LIMIT_HEADERS
 from shared.auth.principal import Principal, Scope
+from shared.domain.strkeys import account_of_login
 from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.replication import NotReplicatedError
 from shared.web.client_ip import client_address, limit_key_of
@@ -91,7 +92,7 @@ class Guard:
         if route in _LOGIN:
             quotas.append((self._login, bucket))
         if self._required and (subject := subject_of(request.get(CALLER))):
-            quotas.append((self._subject, subject))
+            quotas.append((self._subject, account_of_login(subject)))
         return await request.app[RATE_LIMITS].take(quotas)
 
     async def _audited(

@@ -1,7 +1,8 @@
 """What one account may write: the number of its streams, and the bytes of its changes in a day.
 
-In AUTH_MODE=required both limits apply to the caller; admins have no limit. In AUTH_MODE=open a
-limit applies only if it is set: the first to the sender, the second to the client's address.
+Accounts cost nothing, so the bytes are also counted for the client's address. In AUTH_MODE=required
+admins have no limit. In AUTH_MODE=open, the limits of streams and of an address apply only if they
+are set.
 
 See docs/decisions/0068-accounts-have-quotas.md.
 """
@@ -42,7 +43,7 @@ _DAY = 86_400
 
 def stream_limit(request: web.Request, sender: str) -> IndexLimit | None:
     """How many API streams the sender may make; None without a limit."""
-    most = request.app[SETTINGS].account_limit("streams_per_account")
+    most = request.app[SETTINGS].write_limit("streams_per_account")
     return IndexLimit(made_by(sender), most) if most and not _is_exempt(request) else None
 
 
@@ -54,16 +55,12 @@ def cost_of(request: web.Request, metadata: Metadata | None = None) -> int:
 
 @asynccontextmanager
 async def charged(request: web.Request, metadata: Metadata | None = None) -> AsyncIterator[None]:
-    """Count a change of a stream against BYTES_PER_ACCOUNT, before the change is made.
+    """Count a change of a stream against BYTES_PER_ACCOUNT and BYTES_PER_IP, before it is made.
 
-    A refused change is not counted. Raises Problem 429 if the quota is used up.
+    A refused change is not counted. Raises Problem 429 if a quota is used up.
     """
-    quota = request.app[SETTINGS].account_limit("bytes_per_account")
-    if not quota or _is_exempt(request):
-        yield
-        return
     limits, cost = request.app[RATE_LIMITS], cost_of(request, metadata)
-    quotas = [(RateLimitPolicy("bytes", quota, _DAY), _payer(request))]
+    quotas = [] if _is_exempt(request) else _quotas(request)
     raise_if_exceeded(await limits.take(quotas, cost))
     try:
         yield
@@ -80,7 +77,13 @@ def _is_exempt(request: web.Request) -> bool:
     return not _is_open(request) and Scope.ADMIN in caller(request).scopes
 
 
-def _payer(request: web.Request) -> str:
+def _quotas(request: web.Request) -> list[tuple[RateLimitPolicy, str]]:
+    """The quotas of bytes, each with the client that it limits."""
+    settings = request.app[SETTINGS]
+    address = limit_key_of(address_of(request, settings))
+    of_address = RateLimitPolicy("bytes-ip", settings.write_limit("bytes_per_ip"), _DAY)
     if _is_open(request):
-        return limit_key_of(address_of(request, request.app[SETTINGS]))
-    return account_of_login(subject_of(caller(request)))
+        return [(of_address, address)]
+    account = account_of_login(subject_of(caller(request)))
+    of_account = RateLimitPolicy("bytes", settings.bytes_per_account, _DAY)
+    return [(of_account, account), (of_address, address)]

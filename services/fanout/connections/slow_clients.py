@@ -1,8 +1,9 @@
 """Slow clients: subscribers with a backlog, and when they are disconnected.
 
 A client is disconnected when its backlog is larger than BACKLOG_BYTES, or when it accepts no data
-for WRITE_SECONDS. When all slow clients together need more than TOTAL_BACKLOG_BYTES, the slowest
-are disconnected. So slow clients never delay the others and never use much memory.
+for WRITE_SECONDS. When all slow clients together need more than TOTAL_BACKLOG_BYTES, those of the
+account that holds the most are disconnected. So slow clients never delay the others and never use
+much memory.
 
 See docs/decisions/0071-unsent-bytes-are-bounded.md.
 """
@@ -10,11 +11,13 @@ See docs/decisions/0071-unsent-bytes-are-bounded.md.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 
 from services.fanout import metrics
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.reasons import EndReason
+from shared.domain.strkeys import account_of_login
 from shared.web.problems import Goodbye
 
 _KERNEL_BYTES = 96 << 10
@@ -84,18 +87,18 @@ class SlowClients:
         metrics.BACKLOG.set(self.backlog_now)
 
     def _fit(self, burst: float) -> None:
-        """Disconnect the slowest clients until all of them fit into TOTAL_BACKLOG_BYTES.
+        """Disconnect slow clients until all of them fit into TOTAL_BACKLOG_BYTES.
 
-        The slowest client is the one that has had a backlog for the longest time. Clients without
-        a backlog cost nothing here.
+        The account that holds the most comes first, and of its clients the one that has had a
+        backlog for the longest time. Clients without a backlog cost nothing here.
         """
         slow = [s for s in self._members if s.behind_since < burst]
-        held = sum(s.backlog_bytes for s in slow) + len(slow) * _KERNEL_BYTES
+        held = sum(map(_held_for, slow))
         if held > self._total_backlog_bytes:
-            slow.sort(key=lambda s: s.behind_since, reverse=True)
+            slow = _by_share(slow)
         while held > self._total_backlog_bytes:
             slowest = slow.pop()
-            held -= slowest.backlog_bytes + _KERNEL_BYTES
+            held -= _held_for(slowest)
             self._disconnect(slowest, Goodbye.SLOW)
         metrics.SLOW.set(held)
 
@@ -103,3 +106,17 @@ class SlowClients:
     def backlog_now(self) -> int:
         """Bytes in the backlogs of all subscribers."""
         return sum(s.backlog_bytes for s in self._members)
+
+
+def _held_for(subscriber: Subscriber) -> int:
+    """Bytes that this process and the kernel hold for a slow client."""
+    return subscriber.backlog_bytes + _KERNEL_BYTES
+
+
+def _by_share(slow: Iterable[Subscriber]) -> list[Subscriber]:
+    """Sort slow clients: last the account that holds the most, and its oldest backlog."""
+    owners = {subscriber: account_of_login(subscriber.principal.account) for subscriber in slow}
+    shares: Counter[str] = Counter()
+    for subscriber, account in owners.items():
+        shares[account] += _held_for(subscriber)
+    return sorted(owners, key=lambda s: (shares[owners[s]], -s.behind_since))

@@ -28,6 +28,7 @@ from services.fanout.subscribe.replay import Replay
 from services.fanout.subscribe.request import SubscribeRequest, parse_subscribe_request
 from services.fanout.subscribe.turn import Turn
 from shared.auth.principal import Principal
+from shared.domain.strkeys import account_of_login
 from shared.domain.topics import Subscription
 from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.clock import RedisClock
@@ -87,7 +88,8 @@ class SubscribeHandler:
         try:
             credentials = await self._authorizer.credentials(request)
             principal = await self._authorizer.admit(credentials, parsed.subscription)
-            lease = await self._limits.take(principal.account, self._address(request))
+            account = account_of_login(principal.account)
+            lease = await self._limits.take(account, self._address(request))
         except REDIS_UNAVAILABLE:
             return self._reject(parsed, *_AUTHORIZATION_UNAVAILABLE, credentials=credentials)
         except Problem as problem:

@@ -38,6 +38,7 @@ _CHUNK_BYTES = 1 << 16
 _LOST = "Redis lost the event with this id in a failover"
 _OUTCOMES = {name: metrics.REPLAYS.labels(name) for name in ("ring", "journal", "gap", "reset")}
 _INCOMPLETE = ("gap", "reset")
+_MOST_GAPS = 10  # more become one: at the end that is trimmed, each read can find a new gap
 
 
 class Replay:
@@ -69,6 +70,7 @@ class Replay:
         self._chunk = min(registry.backlog_bytes // 2, _CHUNK_BYTES)
         self._size = ReadSize()
         self._read = 0
+        self._gaps = 0
         self._waited = 0.0
         self._outcome = "ring"
         self._asked = START
@@ -104,7 +106,7 @@ class Replay:
         if recent.covers(position):
             items = recent.next_after(position, _PIECE)
             await self._send(item.frame for item in items if self._is_wanted(item.entry))
-            return items[-1].position
+            return items[-1].position if items else position
         if self._read >= self._max_events or self._waited > self._max_seconds:
             return self._send_gap(position)
         return await self._from_journal(position)
@@ -147,7 +149,10 @@ class Replay:
                 if position == START and self._begins_at(floor):
                     return floor
                 return position if position >= floor else self._send_gap(position)
+            case JournalGap() if self._gaps == _MOST_GAPS:
+                return self._send_gap(position)
             case JournalGap(resumes_after):
+                self._gaps += 1
                 self._send_notice("gap", sse.gap(position, resumes_after))
                 return resumes_after
             case JournalPage(entries, _, end):
@@ -190,11 +195,8 @@ class Replay:
         position of the chain this shows no loss, because such a position may have no event.
         """
         recent = self._feed.recent
-        return (
-            position.by_clock
-            and recent.floor < position < recent.top
-            and str(position) not in recent
-        )
+        inside = recent.floor < position < recent.top
+        return position.by_clock and inside and str(position) not in recent
 
     async def _before_lost(self, position: Position) -> Position | None:
         """The position before the client's, if the journal shows that the API event there was lost.

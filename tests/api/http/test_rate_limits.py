@@ -7,6 +7,7 @@ import re
 
 import pytest
 from redis.asyncio import Redis
+from stellar_sdk import MuxedAccount
 
 from services.api.http.rate_limits import (
     RateLimitPolicy,
@@ -104,6 +105,16 @@ async def test_the_rate_limit_headers_of_a_response(start: StartApi) -> None:
     document = await seen[-1].json(content_type="application/problem+json")
     assert (document["status"], "subject" in document["detail"]) == (429, True)
     assert (await client.get("/v1/streams", headers=writer(BOB))).status == 200
+
+
+async def test_all_logins_of_an_account_share_its_limit(start: StartApi) -> None:
+    client = await start(**REQUIRED, rate_limit_subject=2)
+    muxed = [MuxedAccount(ALICE.public_key, number).account_muxed for number in range(2)]
+    statuses = [
+        (await client.get("/v1/streams", headers=writer(ALICE, sub=user))).status
+        for user in (*muxed, f"{ALICE.public_key}:7")
+    ]
+    assert statuses == [200, 200, 429]
 
 
 async def test_requests_with_wrong_tokens_are_counted(start: StartApi) -> None:

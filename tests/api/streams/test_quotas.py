@@ -77,7 +77,7 @@ async def test_without_limits_and_in_open_mode_nobody_is_limited(start: StartApi
     assert [await create(free, ALICE) for _ in range(3)] == [201] * 3
     for _ in range(3):
         await made(await start())
-    limited = await start(streams_per_account=1, bytes_per_account=CHANGE_BYTES * 2 + SLACK)
+    limited = await start(streams_per_account=1, bytes_per_ip=CHANGE_BYTES * 2 + SLACK)
     statuses = [
         (await limited.post("/v1/streams", json=order_of(sender))).status
         for sender in (Keypair.random(), Keypair.random(), Keypair.random())
@@ -97,6 +97,15 @@ async def test_an_account_fills_only_so_many_bytes_a_day(start: StartApi) -> Non
     assert (await client.get("/v1/streams", headers=writer(ALICE))).status == 200
     assert await create(client, BOB) == 201
     assert (await client.post("/v1/streams", json=order_of(ALICE), headers=ADMIN)).status == 201
+
+
+async def test_many_accounts_of_one_address_share_its_bytes(start: StartApi) -> None:
+    settings = {"bytes_per_ip": 2 * CHANGE_BYTES + SLACK, "trusted_proxies": "127.0.0.0/8"}
+    client = await start(**REQUIRED, **settings)
+    here, there = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
+    senders = [Keypair.random() for _ in range(3)]
+    assert [await create(client, sender, **here) for sender in senders] == [201, 201, 429]
+    assert await create(client, senders[2], **there) == 201
 
 
 async def test_a_refused_change_is_not_counted(start: StartApi) -> None:

@@ -9,7 +9,9 @@ import pytest
 from redis.asyncio import Redis
 
 from services.fanout.subscribe.turn import Turn
+from shared.domain.position import Position
 from shared.journal.keys import Keys
+from shared.journal.reader import JournalGap
 from tests.fanout.journals import restore, snapshot
 from tests.fanout.replicas import CAROL, Chain, StartReplica
 from tests.fanout.turns import turn
@@ -143,3 +145,22 @@ async def test_a_turn_ends_when_its_work_fails_or_is_cancelled() -> None:
         await other
     async with shared:
         pass
+
+
+async def test_gaps_without_an_end_become_one(
+    start: StartReplica, chain: Chain, clients: list[SseClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end that is trimmed, each read can find that more was trimmed."""
+    positions = await chain.commit_many(50)
+    replica = await start(ring_events=5)
+    await replica.at(positions[-1])
+
+    async def trimmed_again(position: Position, _: int) -> JournalGap:
+        return JournalGap(Position(position.toid, position.n + 1))
+
+    monkeypatch.setattr(replica.components.feed.reader, "after", trimmed_again)
+    client = await replica.subscribe("all=true", since="0-0")
+    clients.append(client)
+    await client.wait_id(positions[-1])
+    assert [event.name for event in client.events].count("gap") == 11
+    assert client.positions == positions[-5:]

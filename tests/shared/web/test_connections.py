@@ -3,110 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from aiohttp import web
 from structlog.testing import capture_logs
 
 from shared.web.connection import Connection, Deadlines
-from shared.web.connections import Connections
-from shared.web.listening import listen
-from shared.web.problems import problem_middleware
+from tests.shared.web.serving import CHUNKED, GET, LARGE, LONG, POST, Client, Server, serving
 from tests.support.pace import last
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.io
-
-LONG = Deadlines(head=60, body=60, progress=60, answer=60)
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
-CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-LARGE = 8 << 20
-
-
-async def answer(request: web.Request) -> web.Response:
-    """The size of the body, or a large answer."""
-    if request.path == "/large":
-        return web.Response(body=bytes(LARGE))
-    return web.Response(text=f"{len(await request.read())} bytes")
-
-
-@dataclass
-class Client:
-    """A client that sends bytes and reads what comes, or nothing."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def send(self, data: bytes) -> None:
-        """Send some bytes, also to a server that has closed."""
-        self.writer.write(data)
-
-    async def answered(self, text: bytes) -> None:
-        """Read until the answer has this text."""
-        await asyncio.wait_for(self.reader.readuntil(text), 5)
-
-    async def rest(self) -> bytes:
-        """Everything until the server ends the connection. b"" after a reset."""
-        try:
-            return await asyncio.wait_for(self.reader.read(), 5)
-        except ConnectionResetError:
-            return b""
-
-    async def keeps_sending(self, data: bytes) -> None:
-        """Send the data again and again until the server ends the connection."""
-        while not (self.reader.exception() or self.reader.at_eof()):
-            self.writer.write(data)
-            await last(0.01)
-
-
-@dataclass
-class Server:
-    """A server of this process."""
-
-    port: int
-    connections: Connections
-    clients: list[Client] = field(default_factory=list)
-
-    async def connect(self, sent: bytes) -> Client:
-        """A client that has sent these bytes. It reads at most 2 KB ahead."""
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 10))
-        client.send(sent)
-        self.clients.append(client)
-        return client
-
-    @property
-    def unsent(self) -> list[int]:
-        """The unsent bytes of each connection."""
-        return [each.unsent for each in self.connections._connections()]
-
-
-@asynccontextmanager
-async def serving(deadlines: Deadlines = LONG, **more: Any) -> AsyncIterator[Server]:
-    """A server with these deadlines, which checks its connections all the time."""
-    app = web.Application(middlewares=[problem_middleware])
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    assert runner.server
-    sock = listen("127.0.0.1", 0)
-    connections = Connections(runner.server, deadlines=deadlines, **more)
-    loop = asyncio.get_running_loop()
-    listening = await loop.create_server(connections.make, sock=sock)
-    watch = asyncio.create_task(connections.watch(0.01))
-    server = Server(sock.getsockname()[1], connections)
-    try:
-        yield server
-    finally:
-        for client in server.clients:
-            client.writer.transport.abort()
-        watch.cancel()
-        listening.close()
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize("half", [b"G", GET[:-2], POST[:20]])
@@ -145,6 +53,15 @@ async def test_a_half_head_right_after_a_body_ends_too(head: bytes, together: bo
 
 def _open(server: Server) -> list[Connection]:
     return server.connections._connections()
+
+
+async def test_a_second_request_right_after_a_body_may_take_long() -> None:
+    """Whole heads are not late, although the bytes do not end with the body of the first."""
+    async with serving(replace(LONG, head=0.05)) as server:
+        client = await server.connect(POST[:-2])
+        client.send(b"\r\n123456789" + GET.replace(b"/ ", b"/slow "))
+        await client.answered(b"9 bytes")
+        await client.answered(b"0 bytes")
 
 
 async def test_a_head_that_trickles_ends_too() -> None:
@@ -216,19 +133,29 @@ async def test_a_client_that_reads_gets_a_large_answer() -> None:
 
 
 async def test_the_unsent_answers_of_all_clients_are_bounded() -> None:
-    """Each answer leaves more than 7 MB unsent, so two of them fit."""
+    """Two unread answers fit. A client that has read a part keeps its connection."""
+    read = 2 << 20
     async with serving(unsent_bytes=2 * LARGE) as server:
         clients = []
         with capture_logs() as lines:
             for number in range(4):
                 clients.append(await server.connect(GET.replace(b"/ ", b"/large ")))
                 await clients[-1].answered(b"\r\n\r\n")
+                await clients[-1].reader.readexactly(0 if number else read)
                 await until(_served(server, number + 1))
         assert sum(server.unsent) <= 2 * LARGE
-        assert [len(await each.rest()) < LARGE for each in clients[:2]] == [True, True]
-        for each in clients[2:]:
-            await asyncio.wait_for(each.reader.readexactly(LARGE), 5)
+        assert await _gets(clients[0], LARGE - read)
+        assert sorted([await _gets(each, LARGE) for each in clients[1:]]) == [False, False, True]
         assert {line["event"] for line in lines} == {"slow_readers_ended"}
+
+
+async def _gets(client: Client, count: int) -> bool:
+    """True if so many more bytes arrive, False if the connection ends before."""
+    try:
+        await asyncio.wait_for(client.reader.readexactly(count), 5)
+    except (ConnectionResetError, asyncio.IncompleteReadError):
+        return False
+    return True
 
 
 def _served(server: Server, count: int) -> Callable[[], bool]:
