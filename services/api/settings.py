@@ -55,7 +55,7 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
         "streams; 0 = no limit; needs AUTH_MODE=required",
     )
     bytes_per_ip: int = Field(
-        67_108_864,
+        268_435_456,
         ge=0,
         description="the same for all accounts of one IP address (IPv6: /64 network); 0 = no "
         "limit; in AUTH_MODE=open there is no limit unless you set this",

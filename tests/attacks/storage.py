@@ -69,7 +69,8 @@ async def _fill(
 
 async def _full(system: Target, session: aiohttp.ClientSession, emoji: int) -> list[Figure]:
     """Many accounts write until the API refuses. Then the chain, logins, revocations must work."""
-    await system.start("api-2", RATE_LIMIT_IP=0, RATE_LIMIT_SUBJECT=0, RATE_LIMIT_LOGIN=0)
+    unlimited = ("RATE_LIMIT_IP", "RATE_LIMIT_SUBJECT", "RATE_LIMIT_LOGIN", "BYTES_PER_IP")
+    await system.start("api-2", **dict.fromkeys(unlimited, 0))
     await system.redis.setrange("ballast", _BALLAST, "x")
     most = await system.used_memory() + _LEFT
     await system.redis.config_set("maxmemory", most)

@@ -51,6 +51,7 @@ _COMMON = {
     "SOURCE_WAIT_SECONDS": "1",
     "RPC_POLL_SECONDS": "0.2",
     "RATE_LIMIT_IP": "0",
+    "BYTES_PER_IP": "0",
     "DRAIN_SECONDS": "0.5",
     "SYNC_SECONDS": "1",
     "RETRY_MS": "500",
