@@ -5,6 +5,8 @@ of all events. An event without topics is a broadcast: everyone gets it. The str
 events about the contract itself are broadcasts. An event of a token has the topics of the accounts
 in it. If Headrace cannot decode an event of a token, the topic is `"user:C…"` with the token's
 address.
+
+See docs/decisions/0073-recipients-accept-streams.md.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from shared.domain.events import TOKEN_TYPES, Event, EventType
-from shared.domain.stream import Stream
+from shared.domain.events import TOKEN_TYPES, Event, EventType, Origin
+from shared.domain.stream import Acceptance, Stream
 from shared.domain.strkeys import is_account
 
 ALL = "*"
@@ -29,18 +31,28 @@ def user_topic(account: str) -> str:
     return f"user:{account}"
 
 
-def topics_of(event: Event, *states: Stream | None) -> tuple[str, ...]:
+def topics_of(
+    event: Event, before: Stream | None = None, after: Stream | None = None
+) -> tuple[str, ...]:
     """The topics of an event: the stream id and the parties of the stream.
 
-    The parties come from the event and from `states`, the stream before and after the event. Both
-    are needed: many events of the contract name only one party or none, and a change of the
-    recipient concerns both the old and the new recipient.
+    The parties come from the event and from the stream before and after it. Both states are needed:
+    many events of the contract name only one party or none, and a change of the recipient concerns
+    both the old and the new recipient. An event of an API stream that is hidden both before and
+    after it concerns only the sender.
     """
     if event.stream_id is None:
         return _users(map(event.text, _outside_streams(event.type)))
+    if before and after and _is_refused(before) and _is_refused(after):
+        return (event.stream_id, *_users((after.sender,)))
     named = map(event.text, _PARTIES)
-    stored = (party for s in states if s for party in (s.sender, s.recipient))
+    stored = (party for s in (before, after) if s for party in (s.sender, s.recipient))
     return (event.stream_id, *_users((*named, *stored)))
+
+
+def _is_refused(stream: Stream) -> bool:
+    """True if the recipient hid a stream of the API. Nobody can refuse a stream of the chain."""
+    return stream.origin is Origin.API and stream.acceptance is Acceptance.HIDDEN
 
 
 def _outside_streams(kind: EventType) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ hold stream ids, scored by the time at which the next notice about the end of th
 `user:<account>` has the streams that the account sends, and those that it receives and has
 accepted. What it has not accepted is in `pending:<account>` or `hidden:<account>` instead. So a
 flood of streams from others neither fills the account's own list nor slows its summary down.
+`updated:user:<account>` has all these streams, because it also serves lists by sender, recipient
+and acceptance.
 
 See docs/decisions/0018-notices-from-a-schedule.md,
 docs/decisions/0073-recipients-accept-streams.md.

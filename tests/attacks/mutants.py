@@ -52,6 +52,11 @@ async def _nothing(*_: object) -> None:
     """Do nothing."""
 
 
+def _matches_by_name(index: str, wanted: frozenset[str]) -> bool:
+    """Take an index by change for the whole list of the filter with the same name."""
+    return wanted == {index.removeprefix("updated:")}
+
+
 _FANOUT, _API = "services.fanout", "services.api"
 _BYTES = "tests/api/events/test_history_bytes.py"
 _SLOW = "tests/shared/web/test_connections.py"
@@ -189,6 +194,16 @@ EXHAUSTION: dict[str, Mutant] = {
         "tests/api/streams/test_summary.py::"
         "test_a_stream_that_was_not_accepted_is_in_no_sum_of_its_recipient",
         replaced("shared.journal.indexes.received", lambda recipient, _: f"user:{recipient}"),
+    ),
+    "streams of strangers in a page by change": Mutant(
+        "tests/api/streams/test_listing.py::"
+        "test_streams_of_strangers_do_not_fill_a_page_in_order_of_the_latest_change",
+        replaced(f"{_API}.streams.listing._is_whole_list", _matches_by_name),
+    ),
+    "events of hidden streams": Mutant(
+        "tests/shared/domain/test_topics.py::"
+        "test_a_recipient_gets_no_events_of_an_api_stream_that_stays_hidden",
+        replaced("shared.domain.topics._is_refused", lambda _: False),
     ),
     "heads at nginx without a deadline": Mutant(
         f"{_GATEWAY}::test_half_a_request_ends_in_time",

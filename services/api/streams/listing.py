@@ -29,10 +29,10 @@ from shared.journal.streams import StoredStream
 LoadStreams = Callable[[Collection[str]], Awaitable[Mapping[str, StoredStream | None]]]
 
 CHUNK_SIZE = 250
-"""Index members per read if there are several filters."""
+"""Index members per read, if some may not match."""
 
 MAX_READ = 1000
-"""The largest number of index members that are read for one page with several filters."""
+"""The largest number of index members that are read for one page, if some may not match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class StreamListing:
         index, others = names[0], names[1:]
         if by_latest_change:
             index, others = _by_change(names), []
-        is_whole_list = not acceptance and wanted == {index.removeprefix("updated:")}
+        is_whole_list = _is_whole_list(index, wanted) and not acceptance
         count, rounds = (
             (limit + 1, 1) if is_whole_list else (CHUNK_SIZE, max(1, MAX_READ // CHUNK_SIZE))
         )
@@ -130,6 +130,14 @@ class _Documents:
 
 def _matches(stream: Stream, wanted: frozenset[str], acceptance: Acceptance | None) -> bool:
     return wanted <= indexes_of(stream) and acceptance in (None, stream.acceptance)
+
+
+def _is_whole_list(index: str, wanted: frozenset[str]) -> bool:
+    """True if the index has just the wanted streams.
+
+    `updated:user:<account>` also has streams that the account has not accepted.
+    """
+    return wanted == {index.removeprefix("updated:")} and not index.startswith("updated:user:")
 
 
 def _by_change(names: Sequence[str]) -> str:

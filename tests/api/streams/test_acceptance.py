@@ -127,6 +127,27 @@ async def test_without_an_account_the_filter_finds_the_streams_of_all(client: We
         assert await listed(client, acceptance="hidden", **query) == []
 
 
+async def test_the_history_of_a_recipient_has_no_events_while_a_stream_is_hidden(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
+    one = (await made(client))["id"]
+    await answer(client, one, "hide")
+    await client.patch(f"/v1/streams/{one}", json={"metadata": {"label": "spam"}})
+    await answer(client, one, "pause")
+    await answer(client, one, "accept")
+    await answer(client, one, "resume")
+    histories = [
+        (await (await client.get(f"/v1/events?users={who}&order=asc")).json())["items"]
+        for who in (SENDER, RECIPIENT)
+    ]
+    of_sender, of_recipient = [
+        [each["type"].removeprefix("stream.") for each in items] for items in histories
+    ]
+    assert of_sender == ["created", "hidden", "updated", "paused", "accepted", "resumed"]
+    assert of_recipient == ["created", "hidden", "accepted", "resumed"]
+    await check(redis, keys)
+
+
 async def test_a_chain_stream_stays_hidden_until_it_has_a_new_recipient(
     client: WebClient, redis: Redis, keys: Keys
 ) -> None:

@@ -176,6 +176,18 @@ async def test_a_list_in_order_of_the_latest_change(
     assert await everything(client, sort="updated", limit=40, **query) == order[::-1]
 
 
+async def test_streams_of_strangers_do_not_fill_a_page_in_order_of_the_latest_change(
+    client: WebClient, clock: Clock
+) -> None:
+    own = await made(client, sender=RECIPIENT, recipient=OTHER)
+    clock.now += 1
+    for _ in range(60):
+        await made(client)
+    page = await fetch(client, user=RECIPIENT, sort="updated", limit=50)
+    assert [item["id"] for item in page["items"]] == [own["id"]]
+    assert (page["total"], page["next"]) == (1, None)
+
+
 async def test_a_stream_that_changes_while_paging_appears_at_its_new_position(
     client: WebClient, many: list[str], clock: Clock
 ) -> None:

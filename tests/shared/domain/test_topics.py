@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.events import Event, EventType
+from shared.domain.events import Event, EventType, Origin
+from shared.domain.stream import Acceptance
 from shared.domain.topics import ALL, is_stream_id, matches, parse_subscription, topics_of
 from tests.shared.samples import R2, TOKEN, TYPE, R, S, a_stream, after, creation, fact
 
@@ -42,6 +44,20 @@ def test_a_transfer_has_the_topics_of_the_old_and_the_new_recipient() -> None:
     assert set(topics_of(event)) == both - {f"user:{S}"}
     unnamed = fact(TYPE.STREAM_RECIPIENT_TRANSFERRED, newRecipient=R2)
     assert set(topics_of(unnamed, before, after(before, unnamed))) == both
+
+
+@given(
+    st.sampled_from(Acceptance), st.sampled_from(Acceptance), st.sampled_from(Origin), st.booleans()
+)
+def test_a_recipient_gets_no_events_of_an_api_stream_that_stays_hidden(
+    first: Acceptance, then: Acceptance, origin: Origin, to_oneself: bool
+) -> None:
+    stream = replace(a_stream(recipient=S if to_oneself else R), origin=origin)
+    before, changed = (replace(stream, acceptance=each) for each in (first, then))
+    topics = topics_of(fact(TYPE.STREAM_UPDATED), before, changed)
+    stays_hidden = (first, then, origin) == (Acceptance.HIDDEN, Acceptance.HIDDEN, Origin.API)
+    others = set() if to_oneself or stays_hidden else {f"user:{R}"}
+    assert set(topics) == {"7", f"user:{S}"} | others
 
 
 def test_topics_are_unique_when_sender_and_recipient_are_the_same() -> None:

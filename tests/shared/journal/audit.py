@@ -58,6 +58,9 @@ def fold(entries: Sequence[JournalEntry]) -> dict[str, Stream]:
         named = ("sender", "recipient", "oldRecipient", "newRecipient")
         parties = {body[name] for name in named if name in body}
         parties |= {party for s in (before, stream) if s for party in (s.sender, s.recipient)}
+        hidden = before and before.acceptance == stream.acceptance == "hidden"
+        if hidden and stream.origin == "api":
+            parties = {stream.sender}
         assert set(entry.topics[1:]) == {f"user:{party}" for party in parties}
     return streams
 
