@@ -19,7 +19,7 @@ from services.fanout.connections.expiry import ConnectionExpiry
 from services.fanout.connections.heartbeat import Heartbeat, lag_seconds
 from services.fanout.connections.limits import ConnectionLimits
 from services.fanout.connections.lost_events import send_resets
-from services.fanout.connections.registry import SubscriberRegistry
+from services.fanout.connections.registry import Reason, SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
 from services.fanout.feed.recent import RecentEvents
@@ -130,7 +130,7 @@ def _assemble(
         seconds=settings.connection_lease_seconds,
     )
 
-    def on_disconnect(subscriber: Subscriber, topics: int, reason: str) -> None:
+    def on_disconnect(subscriber: Subscriber, topics: int, reason: Reason) -> None:
         expiry.forget(subscriber)
         if subscriber.lease:
             limits.release(subscriber.lease)

@@ -6,15 +6,17 @@ import time
 
 import structlog
 
+from services.fanout.connections.registry import Reason
 from services.fanout.connections.subscriber import Subscriber
 
 log = structlog.get_logger()
 
 
-def log_end(subscriber: Subscriber, topics: int, reason: str) -> None:
+def log_end(subscriber: Subscriber, topics: int, reason: Reason) -> None:
     """Log which connection ended, how long it lived, what it received and why it ended.
 
-    `shared.runtime.log_limit` writes only some of these lines when many connections end at once.
+    When many connections end at once for the same reason, `shared.runtime.log_limit` leaves out
+    some of these lines.
     """
     log.info(
         "connection_ended",
