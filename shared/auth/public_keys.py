@@ -53,6 +53,8 @@ class RefusedKeyError(Exception):
 
 def parse_key(document: Mapping[str, Any]) -> PublicKey:
     """The public key in a JWK. Raises RefusedKeyError."""
+    if not isinstance(document.get("kid"), str | None):
+        raise RefusedKeyError("its `kid` is not a string")
     try:
         parsed = jwt.PyJWK.from_dict(dict(document))
     except (jwt.PyJWTError, *_INVALID_KEY) as error:
@@ -102,7 +104,7 @@ class PublicKeys:
             return key
         if key_id not in self._read or (self._stale() and not self._reading.locked()):
             await self._read_if_due(key_id)
-        if (found := self._read.get(key_id)) is None and self._unreadable():
+        if (found := self._read.get(key_id)) is None and self.incomplete:
             raise unavailable("The public keys for tokens (JWKS) cannot be read at the moment.")
         return found
 
@@ -116,7 +118,7 @@ class PublicKeys:
 
     def note(self) -> str | None:
         """A sentence for the operator while the keys cannot be read again; else None."""
-        if not self._url or not self._unreadable():
+        if not self.incomplete:
             return None
         return (
             f"{redacted(self._url)} cannot be read ({self._error}); "
@@ -127,11 +129,13 @@ class PublicKeys:
         """The JWK of each key. If two keys have the same id, our own counts."""
         return [key.document for key in (self._read | self._own).values()]
 
-    def _stale(self) -> bool:
-        return time.monotonic() - self._read_at > _JWKS_SECONDS
+    @property
+    def incomplete(self) -> bool:
+        """True while keys of the JWKS may be missing: it was not read yet, or not the last time."""
+        return bool(self._url and self._error)
 
-    def _unreadable(self) -> bool:
-        return self._read_at < self._tried_at
+    def _stale(self) -> bool:
+        return bool(self._error) or time.monotonic() - self._read_at > _JWKS_SECONDS
 
     async def _read_if_due(self, key_id: object) -> None:
         """Read the JWKS if a read is due. If the read fails, the keys known so far stay in use."""
@@ -144,20 +148,27 @@ class PublicKeys:
                 return
             self._tried_at = now
             try:
-                self._read = self._usable(await self._fetch())
+                self._accept(await self._fetch())
                 self._read_at, self._error = now, ""
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 self._failed(error)
 
-    async def _fetch(self) -> Sequence[object]:
+    def _accept(self, jwks: Mapping[str, Any]) -> None:
+        """Use the keys of this JWKS. Raises ValueError if keys are missing."""
+        usable = self._usable(jwks["keys"])
+        if jwks.get("incomplete") is True:
+            self._read |= usable  # a key that is missing may still be valid
+            raise ValueError("it lacks keys that the API cannot read at the moment")
+        self._read = usable
+
+    async def _fetch(self) -> Mapping[str, Any]:
         assert self._session is not None
         async with self._session.get(self._url, timeout=_TIMEOUT) as response:
             response.raise_for_status()
             document = await response.json(content_type=None)
         if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
             raise ValueError("it is not a JWKS")
-        keys: list[object] = document["keys"]
-        return keys
+        return document
 
     def _usable(self, documents: Sequence[object]) -> dict[object, PublicKey]:
         """The keys that may check tokens. Raises ValueError if there is none."""

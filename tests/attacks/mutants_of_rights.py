@@ -108,6 +108,10 @@ RIGHTS: dict[str, Mutant] = {
         "tests/shared/auth/test_jwks.py::test_the_readiness_tells_whether_there_are_keys",
         replaced("shared.auth.public_keys.PublicKeys.check", _ready),
     ),
+    "incomplete sets taken for complete": Mutant(
+        "tests/fanout/subscribe/test_jwks.py::test_an_incomplete_set_makes_no_key_invalid",
+        replaced("shared.auth.public_keys.PublicKeys.incomplete", False),
+    ),
     "cookies by plain HTTP": Mutant(
         f"{_TICKETS}::test_the_cookie_is_secure_if_the_request_came_by_tls",
         replaced("services.fanout.subscribe.authorization.came_by_tls", lambda *_: False),

@@ -155,13 +155,17 @@ def test_only_the_api_has_a_secret_that_signs(overlay: str) -> None:
         assert ("JWT_PRIVATE_KEY" in names) is (service == "api")
         assert "JWT_SECRET" not in names
     url = environment(overlay, "fanout")["JWKS_URL"]
-    assert url == "http://headrace-api:8080/.well-known/jwks.json"
-    assert "headrace-api" in of_kind(overlay, "Service")
+    assert url == "http://headrace-keys:8080/.well-known/jwks.json"
     policies = of_kind(overlay, "NetworkPolicy")
     api, fanout = (
         {"app.kubernetes.io/name": "headrace", "app.kubernetes.io/component": name}
         for name in ("api", "fanout")
     )
+    keys = of_kind(overlay, "Service")["headrace-keys"]["spec"]
+    assert keys["selector"] == api
+    assert keys["publishNotReadyAddresses"], "an API that is not ready has the keys too"
+    assert keys["clusterIP"] == "None", "a fanout tries each address"
+    assert [port["port"] for port in keys["ports"]] == [8080]
     (served,) = policies["headrace-keys-served"]["spec"]["ingress"]
     assert policies["headrace-keys-served"]["spec"]["podSelector"]["matchLabels"] == api
     assert served["from"] == [{"podSelector": {"matchLabels": fanout}}]

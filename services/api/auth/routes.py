@@ -200,14 +200,20 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 async def jwks(request: web.Request) -> web.Response:
-    """/.well-known/jwks.json: all public keys that check tokens, also those from JWKS_URL."""
-    keys = request.app[PUBLIC_KEYS].documents()
+    """/.well-known/jwks.json: all public keys that check tokens, also those from JWKS_URL.
+
+    While JWKS_URL cannot be read, the set has the member `incomplete`. Fanouts then forget no key.
+    """
+    public_keys = request.app[PUBLIC_KEYS]
+    keys = public_keys.documents()
     if not keys and request.app[SETTINGS].jwks_url:
         raise unavailable("The public keys at JWKS_URL cannot be read at the moment.")
     if not keys:
         raise FeatureDisabledError(
             "This API has no public keys, because JWT_PRIVATE_KEY and JWKS_URL are not set."
         )
+    if public_keys.incomplete:
+        return json_response({"keys": keys, "incomplete": True}, headers=_NOT_STORED)
     return json_response({"keys": keys}, headers={"Cache-Control": "public, max-age=60"})
 
 

@@ -148,6 +148,21 @@ async def test_while_the_keys_of_another_issuer_are_away_our_own_logins_work(
     await until(lambda: shows(client, "ok"))
 
 
+async def test_an_api_that_could_not_read_other_keys_publishes_an_incomplete_set(
+    start: StartApi, issuer: Issuer
+) -> None:
+    issuer.broken = True
+    client = await start(**signed_by(NEW, jwks_url=issuer.url))
+    response = await client.get("/.well-known/jwks.json")
+    document = await response.json()
+    assert (len(document["keys"]), document["incomplete"]) == (1, True)
+    assert response.headers["Cache-Control"] == "no-store"
+    issuer.broken = False
+    assert await reads(client, theirs()) == 200
+    complete = await (await client.get("/.well-known/jwks.json")).json()
+    assert (len(complete["keys"]), "incomplete" in complete) == (2, False)
+
+
 async def test_an_api_without_any_key_is_not_ready(start: StartApi, issuer: Issuer) -> None:
     issuer.broken = True
     client = await start(auth_mode="required", jwks_url=issuer.url)

@@ -28,6 +28,7 @@ class Issuer:
     def __init__(self) -> None:
         self.keys: dict[str, Ed25519PrivateKey] = {"old": OLD}
         self.broken = False
+        self.more: dict[str, bool] = {}
 
     async def answer(self, _: web.Request) -> web.Response:
         if self.broken:
@@ -36,7 +37,7 @@ class Issuer:
             OKPAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": kid, "alg": "EdDSA"}
             for kid, key in self.keys.items()
         ]
-        return web.json_response({"keys": documents})
+        return web.json_response({"keys": documents} | self.more)
 
 
 @pytest.fixture
@@ -117,3 +118,26 @@ async def test_while_the_issuer_is_away_the_known_keys_stay_in_use(
     await until(noted, seconds=5)
     assert await replica.ready()
     assert await status(replica, QUERY, headers=sign(OLD, "old")) == 200
+
+
+async def test_an_incomplete_set_makes_no_key_invalid(replica: Replica, issuer: Issuer) -> None:
+    """The API restarted while it cannot read the keys of another issuer."""
+    assert await status(replica, QUERY, headers=sign(OLD, "old")) == 200
+    issuer.keys, issuer.more = {"api": NEW}, {"incomplete": True}
+
+    async def read() -> bool:
+        return await status(replica, QUERY, headers=sign(NEW, "api")) == 200
+
+    await until(read, seconds=5)
+    assert await status(replica, QUERY, headers=sign(OLD, "old")) == 200
+    _, state = await replica.get("/readyz")
+    assert ('"keys":"ok"' in state, "it lacks keys" in state) == (True, True)
+    unknown = await ask(replica, f"{QUERY}&on_overload=status", headers=sign(OLD, "third"))
+    assert unknown.status == 503, "this key may be one of those that are missing"
+    unknown.close()
+    issuer.more = {}
+
+    async def forgotten() -> bool:
+        return await status(replica, QUERY, headers=sign(OLD, "old")) == 401
+
+    await until(forgotten, seconds=5)

@@ -171,6 +171,12 @@ async def test_a_symmetric_key_in_the_jwks_is_ignored(verifier: Verifier, jwks: 
     assert await status(verifier, sign("ES256", "a")) == 200
 
 
+async def test_a_key_whose_id_is_a_list_is_ignored(verifier: Verifier, jwks: Keys) -> None:
+    jwks.keys.append(KEYS["RS256"][1] | {"kid": ["a"]})
+    jwks.put("a", "ES256")
+    assert await status(verifier, sign("ES256", "a")) == 200
+
+
 async def test_a_refused_key_is_logged_once(
     verifier: Verifier, jwks: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

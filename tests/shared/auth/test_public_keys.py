@@ -41,6 +41,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "of an unknown type": (RSA | {"kty": "XYZ"}, "cannot be read"),
     "without a number": ({"kty": "RSA", "e": "AQAB"}, "cannot be read"),
     "with an even exponent": (RSA | {"e": "AA"}, "cannot be read"),
+    "with a list as its id": (RSA | {"kid": ["a"]}, "kid"),
+    "with an object as its id": (RSA | {"kid": {}}, "kid"),
+    "with a number as its id": (RSA | {"kid": 5}, "kid"),
     "with key_ops that are a number": (RSA | {"key_ops": 5}, "key_ops"),
 }
 
