@@ -79,9 +79,11 @@ class Client:
 
     async def close(self) -> None:
         """Disconnect and stop."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        while not self._task.done():  # wait_for can swallow a cancellation at its timeout
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=1.0)
+        if not self._task.cancelled():
+            self._task.result()
 
     def _renew(self) -> None:
         """Get a new token. Tokens of an account are valid for 3 to 12 s, others for 600 s."""
