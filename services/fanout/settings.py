@@ -77,7 +77,8 @@ class FanoutSettings(CommonSettings, CorsSettings):
         128 << 20,
         ge=1024,
         description="most bytes held for all slow subscribers of a process: their backlogs, and "
-        "96 KB each in the kernel; with more, the slowest are disconnected",
+        "96 KB each in the kernel; above it, subscribers of the account that holds the most are "
+        "disconnected",
     )
     write_seconds: float = Field(
         20.0,

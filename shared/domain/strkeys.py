@@ -37,7 +37,6 @@ def payload_of(version: int, text: str) -> bytes:
     return payload
 
 
-@lru_cache(maxsize=4096)
 @lru_cache(maxsize=1 << 14)  # more than a fanout has connections
 def account_of_login(subject: str) -> str:
     """The account (G…) whose keys signed a login for `subject`: G…, M…, or G… with a memo (G…:7).
