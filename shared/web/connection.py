@@ -10,8 +10,6 @@ See docs/decisions/0072-requests-and-answers-end-in-time.md.
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,10 +18,9 @@ from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from shared.web.problems import Problem, Slug
+from shared.web.tcp_reset import reset_when_closed
 
 _HEAD_ENDS = (b"\r\n\r\n", b"\n\n")
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER of 0 seconds: the kernel drops what it has not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +176,5 @@ class Connection(web.RequestHandler):
     def abort(self) -> None:
         """End the connection at once. Neither the process nor the kernel keeps unsent bytes."""
         if self._socket is not None:
-            sock = self._socket.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            reset_when_closed(self._socket.get_extra_info("socket"))
             self._socket.abort()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import struct
 from collections import deque
 
 from services.fanout.connections.limits import ConnectionLease
@@ -20,11 +19,10 @@ from shared.domain.events import LOSS_TYPES
 from shared.domain.position import START
 from shared.domain.topics import user_topic
 from shared.journal.wire import JournalEntry
+from shared.web.tcp_reset import reset_when_closed
 
 _IOV = 64
 """The most frames that one writev hands to the kernel."""
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER of 0 seconds: `close` resets the connection."""
 
 
 class Subscriber:
@@ -147,14 +145,13 @@ class Subscriber:
     def close(self, *, reset: bool = False) -> None:
         """Close the descriptor, drop the backlog, and wake the coroutine in `drained`.
 
-        With `reset`, the kernel drops what it has not sent. Otherwise it would keep these bytes for
-        up to 45 s, to send them to a client that does not read.
+        With `reset`, the kernel drops what it has not sent (shared.web.tcp_reset).
         """
         fd, self.fd = self.fd, -1
         self.backlog, self.backlog_bytes = None, 0
         if fd >= 0 and reset:
             with socket.socket(fileno=fd) as sock:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                reset_when_closed(sock)
         elif fd >= 0:
             os.close(fd)
         self._wake()
