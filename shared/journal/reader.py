@@ -24,6 +24,7 @@ from redis.asyncio.client import Pipeline
 from shared.domain.position import END, START, Position, parse_position, toid
 from shared.journal import progress
 from shared.journal.keys import Keys
+from shared.journal.reported import Reported
 from shared.journal.wire import JournalEntry, entry_of
 from shared.runtime.metrics import LOST_ENTRY
 
@@ -31,9 +32,6 @@ log = structlog.get_logger()
 
 _PAGE = 1_000
 """Entries in one read of `of_ledgers`."""
-
-_REMEMBERED = 10_000
-"""How many positions are remembered, so that a missing entry is not counted at each read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ class Journal:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
-        self._counted: set[str] = set()
+        self._reported = Reported()
 
     async def after(
         self, position: Position, limit: int = 500
@@ -185,11 +183,8 @@ class Journal:
 
     def count_missing(self, position: str) -> None:
         """Log and count, once, that entries up to this position are missing inside the journal."""
-        if position in self._counted:
+        if not self._reported.is_new(position):
             return
-        if len(self._counted) >= _REMEMBERED:
-            self._counted.clear()
-        self._counted.add(position)
         LOST_ENTRY.inc()
         log.error("journal_entries_missing", up_to=position)
 

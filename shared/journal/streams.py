@@ -20,15 +20,15 @@ from shared.domain.position import Position, parse_position
 from shared.domain.stream import Stream
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal, JournalTip, parse_tip, queue_tip
+from shared.journal.reported import Reported
 from shared.journal.stream_document import decode_stream, encode_stream, stream_of
 from shared.journal.topic_index import TopicIndex
 from shared.runtime.metrics import LOST_DOCUMENT
 
 log = structlog.get_logger()
 
-_REMEMBERED = 10_000
-_reported: set[tuple[str, int]] = set()
-"""Stream and version of each lost document that was counted, so that it is counted only once."""
+_reported = Reported()
+"""Key and version of each lost document that was counted."""
 
 
 class StoredStream(NamedTuple):
@@ -119,10 +119,7 @@ def _encoded(stream: Stream) -> StoredStream:
 
 
 def _report_lost(key: str, stream: Stream) -> None:
-    if (key, stream.version) in _reported:
+    if not _reported.is_new((key, stream.version)):
         return
-    if len(_reported) >= _REMEMBERED:
-        _reported.clear()
-    _reported.add((key, stream.version))
     LOST_DOCUMENT.inc()
     log.error("document_lost", stream=stream.id, version=stream.version)

@@ -18,13 +18,13 @@ from redis.asyncio.client import Pipeline
 
 from shared.domain.position import END, START, Position, parse_position
 from shared.journal.keys import Keys
+from shared.journal.reported import Reported
 from shared.runtime.metrics import LOST_TOPIC
 
 log = structlog.get_logger()
 
-_REMEMBERED = 10_000
-_reported: set[str] = set()
-"""The keys of damaged sets that were counted, so that each is counted only once."""
+_reported = Reported()
+"""The keys of the damaged sets that were counted."""
 
 BROADCASTS = ""
 """The topic of the events that go to everyone."""
@@ -114,11 +114,7 @@ class TopicReading:
 
 def report_damaged(keys: Collection[str]) -> None:
     """Log and count sets that lack a member which a commit expected. Each set is counted once."""
-    new = sorted(set(keys) - _reported)
-    if not new:
-        return
-    if len(_reported) >= _REMEMBERED:
-        _reported.clear()
-    _reported.update(new)
-    LOST_TOPIC.inc(len(new))
-    log.error("topics_damaged", count=len(new), keys=new[:10])
+    new = sorted(key for key in keys if _reported.is_new(key))
+    if new:
+        LOST_TOPIC.inc(len(new))
+        log.error("topics_damaged", count=len(new), keys=new[:10])

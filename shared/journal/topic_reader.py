@@ -24,7 +24,7 @@ from shared.journal.reader import (
     queue_tip,
 )
 from shared.journal.topic_index import BROADCASTS, TopicReading
-from shared.journal.wire import JournalEntry, entry_of
+from shared.journal.wire import entry_of
 
 
 class TopicReader:
@@ -66,24 +66,20 @@ class TopicReader:
 
     async def _page(self, positions: Sequence[Position], end: Position) -> JournalPage | JournalGap:
         entries = await self._journal.at(positions)
-        kept = [entry for entry in takewhile(_exists, entries) if entry]
+        kept = [entry for entry in takewhile(bool, entries) if entry]
         if len(kept) == len(entries):
             return JournalPage(kept, True, end)
         if kept:
             return JournalPage(kept, True, parse_position(kept[-1].position))
-        missing = [*takewhile(lambda n: entries[n] is None, range(len(entries)))]
-        lowest, highest = positions[missing[0]], positions[missing[-1]]
         first = await self._journal.oldest()
         oldest = parse_position(first.previous) if first else START
-        if lowest <= oldest:  # trimmed since the sets were read
+        if positions[0] <= oldest:  # trimmed since the sets were read
             return JournalGap(oldest)
+        missing = sum(1 for _ in takewhile(lambda entry: entry is None, entries))
+        highest = positions[missing - 1]
         self._journal.count_missing(str(highest))
         return JournalGap(highest)
 
 
 def _next(position: Position) -> Position:
     return Position(position.toid, position.n + 1)
-
-
-def _exists(entry: JournalEntry | None) -> bool:
-    return entry is not None
