@@ -46,7 +46,7 @@ class Revocation:
         """True if this revokes the token of the principal."""
         if self.token_id:
             return principal.token_id == self.token_id
-        return self.account in _accounts(principal) and _could_be_issued(principal, self.before)
+        return self.account in accounts_of(principal) and _could_be_issued(principal, self.before)
 
 
 class EpochUnknownError(RedisConnectionError):
@@ -128,7 +128,7 @@ class RevocationStore:
         token, epoch, *moments = await self._redis.mget(
             self._keys.revoked_token(principal.token_id),
             self._keys.epoch,
-            *map(self._keys.revoked_account, _accounts(principal)),
+            *map(self._keys.revoked_account, accounts_of(principal)),
         )
         before = _latest(moments)
         by_account = principal.issued <= before if stored else _could_be_issued(principal, before)
@@ -142,7 +142,7 @@ class RevocationStore:
 
         0 if there is no revocation.
         """
-        names = map(self._keys.revoked_account, _accounts(principal))
+        names = map(self._keys.revoked_account, accounts_of(principal))
         before = _latest(await self._redis.mget(*names))
         return max(0.0, before + MAX_ISSUED_AHEAD + 0.001)
 
@@ -163,7 +163,7 @@ class RevocationStore:
         return RevocationBatch(last, found, None if epoch is None else int(epoch) / 1e6)
 
 
-def _accounts(principal: Principal) -> tuple[str, ...]:
+def accounts_of(principal: Principal) -> tuple[str, ...]:
     """The accounts whose revocation ends a token of this principal."""
     return principal.account, account_of_login(principal.account)
 

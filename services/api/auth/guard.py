@@ -54,6 +54,11 @@ def address_of(request: web.Request, settings: LoginSettings) -> str:
     return client_address(request.remote, forwarded, settings.trusted_proxies)
 
 
+def limited_address(request: web.Request, settings: LoginSettings) -> str:
+    """The client's address in limits: an IPv4 address, or an IPv6 /64 network."""
+    return limit_key_of(address_of(request, settings))
+
+
 class Guard:
     """The middleware. It gets its services from the application of the request."""
 
@@ -87,12 +92,12 @@ class Guard:
     async def _take(self, request: web.Request, route: str) -> list[RateLimitState]:
         if not any(policy.quota for policy in (self._ip, self._subject, self._login)):
             return []
-        bucket = limit_key_of(address_of(request, self._settings))
+        bucket = limited_address(request, self._settings)
         quotas = [(self._ip, bucket)]
         if route in _LOGIN:
             quotas.append((self._login, bucket))
-        if self._required and (subject := subject_of(request.get(CALLER))):
-            quotas.append((self._subject, account_of_login(subject)))
+        if self._required and (subject := limited_subject(request.get(CALLER))):
+            quotas.append((self._subject, subject))
         return await request.app[RATE_LIMITS].take(quotas)
 
     async def _audited(
@@ -133,5 +138,10 @@ class Guard:
 
 
 def subject_of(principal: Principal | None) -> str:
-    """The name of a caller in rate limits and logs: its account, else the id of its token."""
+    """The name of a caller in logs: its account, else the id of its token."""
     return (principal.account or principal.token_id) if principal else ""
+
+
+def limited_subject(principal: Principal | None) -> str:
+    """The name of a caller in limits. All logins of an account count together."""
+    return account_of_login(subject_of(principal))

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from services.api.auth.guard import RATE_LIMITS, address_of, subject_of
+from services.api.auth.guard import RATE_LIMITS, limited_address, limited_subject
 from services.api.errors import ApiError
 from services.api.http.idempotency import HEADER
 from services.api.http.rate_limits import RateLimitPolicy, raise_if_exceeded
@@ -23,11 +23,9 @@ from services.api.settings import SETTINGS
 from services.api.streams.schemas import Metadata
 from shared.auth.principal import Scope
 from shared.domain.commands import CommandRefusedError
-from shared.domain.strkeys import account_of_login
 from shared.journal.commit_errors import CommitError
 from shared.journal.indexes import made_by
 from shared.journal.plan import IndexLimit
-from shared.web.client_ip import limit_key_of
 
 CHANGE_BYTES = 6_000
 """The most bytes of Redis' memory that a change needs, without the metadata of its request."""
@@ -80,10 +78,9 @@ def _is_exempt(request: web.Request) -> bool:
 def _quotas(request: web.Request) -> list[tuple[RateLimitPolicy, str]]:
     """The quotas of bytes, each with the client that it limits."""
     settings = request.app[SETTINGS]
-    address = limit_key_of(address_of(request, settings))
+    address = limited_address(request, settings)
     of_address = RateLimitPolicy("bytes-ip", settings.write_limit("bytes_per_ip"), _DAY)
     if _is_open(request):
         return [(of_address, address)]
-    account = account_of_login(subject_of(caller(request)))
     of_account = RateLimitPolicy("bytes", settings.bytes_per_account, _DAY)
-    return [(of_account, account), (of_address, address)]
+    return [(of_account, limited_subject(caller(request))), (of_address, address)]

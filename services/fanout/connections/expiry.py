@@ -18,8 +18,7 @@ from services.fanout import sse
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.jitter import jittered
-from shared.auth.revocations import Revocation, RevocationStore, issued_before
-from shared.domain.strkeys import account_of_login
+from shared.auth.revocations import Revocation, RevocationStore, accounts_of, issued_before
 from shared.redis.clock import Clock
 from shared.web.problems import Goodbye
 
@@ -156,9 +155,7 @@ class ConnectionExpiry:
         return [
             s
             for s in self._registry.everyone()
-            if s.principal.token_id in tokens
-            or s.principal.account in accounts
-            or account_of_login(s.principal.account) in accounts
+            if s.principal.token_id in tokens or not accounts.isdisjoint(accounts_of(s.principal))
         ]
 
     def _seconds_left(self, subscriber: Subscriber) -> float | None:
