@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -16,6 +16,7 @@ from tests.attacks.flood import FloodPlan, FloodResult
 from tests.attacks.live import LivePlan, LiveResult
 
 _ROOT = Path(__file__).parents[2]
+R = TypeVar("R")
 
 
 class Helper:
@@ -62,18 +63,18 @@ async def _helper(module: str, plan: dict[str, Any]) -> AsyncIterator[Helper]:
 
 
 @asynccontextmanager
-async def flooding(plan: FloodPlan) -> AsyncIterator[list[FloodResult]]:
+async def _results(module: str, plan: Any, kind: Callable[..., R]) -> AsyncIterator[list[R]]:
+    results: list[R] = []
+    async with _helper(module, asdict(plan)) as helper:
+        yield results
+    results.append(kind(**helper.result))
+
+
+def flooding(plan: FloodPlan) -> AbstractAsyncContextManager[list[FloodResult]]:
     """Flood while the block runs. The list gets the result when the block ends."""
-    results: list[FloodResult] = []
-    async with _helper("tests.attacks.flood", asdict(plan)) as helper:
-        yield results
-    results.append(FloodResult(**helper.result))
+    return _results("tests.attacks.flood", plan, FloodResult)
 
 
-@asynccontextmanager
-async def measuring(plan: LivePlan) -> AsyncIterator[list[LiveResult]]:
+def measuring(plan: LivePlan) -> AbstractAsyncContextManager[list[LiveResult]]:
     """Measure live deliveries while the block runs. The list gets the result when it ends."""
-    results: list[LiveResult] = []
-    async with _helper("tests.attacks.live", asdict(plan)) as helper:
-        yield results
-    results.append(LiveResult(**helper.result))
+    return _results("tests.attacks.live", plan, LiveResult)

@@ -147,7 +147,7 @@ EXHAUSTION: dict[str, Mutant] = {
     "unread bytes that stay in the kernel": Mutant(
         "tests/fanout/connections/test_registry.py::"
         "test_the_kernel_drops_what_a_slow_subscriber_did_not_read",
-        replaced(f"{_FANOUT}.connections.subscriber._RESET", bytes(8)),
+        replaced("shared.web.tcp_reset._LINGER", bytes(8)),
     ),
     "slow clients by age alone": Mutant(
         f"{_SHARES}::test_the_account_that_holds_the_most_is_closed_first",

@@ -68,7 +68,7 @@ RIGHTS: dict[str, Mutant] = {
     ),
     "revocations of one login only": Mutant(
         f"{_LOGINS}::test_revoking_an_account_ends_the_logins_of_its_users",
-        replaced("shared.auth.revocations._accounts", lambda principal: (principal.account,)),
+        replaced("shared.auth.revocations.accounts_of", lambda principal: (principal.account,)),
     ),
     "topics that narrow reads only": Mutant(
         "tests/api/auth/test_narrowed_tokens.py::"
@@ -85,7 +85,10 @@ RIGHTS: dict[str, Mutant] = {
     ),
     "connections of revoked users": Mutant(
         "tests/fanout/connections/test_expiry_live.py",
-        replaced("services.fanout.connections.expiry.account_of_login", lambda account: account),
+        replaced(
+            "services.fanout.connections.expiry.accounts_of",
+            lambda principal: (principal.account,),
+        ),
     ),
     "cookies that change something": Mutant(
         "tests/api/auth/test_cookies.py::"

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from shared.journal.keys import Keys
 from tests.deploy.fanouts import Fanouts
+from tests.deploy.standin import StandIn, stand_in
 from tests.fanout.replicas import CONTRACT
 from tests.support import processes
 from tests.support.name_server import NameServer, name_server
@@ -29,6 +30,12 @@ async def exposition(redis_url: str, keys: Keys) -> list[str]:
         ):
             lines += (await response.text()).splitlines()
     return lines
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api() -> AsyncIterator[StandIn]:
+    async with stand_in() as api:
+        yield api
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

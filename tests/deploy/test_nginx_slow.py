@@ -14,7 +14,7 @@ from services.api.settings import ApiSettings
 from shared.runtime.tasks import cancel
 from tests.clients.raw_client import RawClient, get
 from tests.deploy.gateways import Gateway, gateway
-from tests.deploy.standin import LARGE, StandIn, stand_in
+from tests.deploy.standin import LARGE, StandIn
 from tests.support.name_server import name_server
 from tests.support.pace import last
 from tests.support.waiting import until
@@ -24,12 +24,6 @@ pytestmark = [pytest.mark.io, pytest.mark.timeout(60), pytest.mark.asyncio(loop_
 CLOSE = b"Connection: close"
 BODY = b"Content-Length: 60000"
 """Less than MAX_BODY_BYTES, and more than nginx keeps in memory by default."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api() -> AsyncIterator[StandIn]:
-    async with stand_in() as api:
-        yield api
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.clients.raw_client import RawClient, get
 from tests.deploy.gateways import NGINX, Gateway, certificate, gateway
-from tests.deploy.standin import StandIn, stand_in
+from tests.deploy.standin import StandIn
 from tests.support.name_server import NameServer, name_server
 from tests.support.programs import needed
 
@@ -26,12 +26,6 @@ pytestmark = [
 CLOSE = b"Connection: close"
 HTTPS, HTTP = b"X-Forwarded-Proto: https", b"X-Forwarded-Proto: http"
 HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api() -> AsyncIterator[StandIn]:
-    async with stand_in() as api:
-        yield api
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
