@@ -13,12 +13,12 @@ from deploy.simulator.app_keys import FAULTS, NETWORK
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Proposal, read_operation
 from deploy.simulator.chain.server_view import ServerViews
+from deploy.simulator.contracts.record import Record
 from deploy.simulator.faults.faults import AT_ONCE, SERVERS, Fault, FaultKind, read_fault
 from deploy.simulator.future_protocol import CHANGES
 from deploy.simulator.network import Network, RecordedEvent
 from shared.domain.instant import utc_text
 from shared.domain.position import parse_position
-from shared.domain.stream import Stream
 
 routes = web.RouteTableDef()
 
@@ -153,7 +153,7 @@ async def streams(request: web.Request) -> web.Response:
     )
 
 
-def _stream(stream: Stream) -> dict[str, object]:
+def _stream(stream: Record) -> dict[str, object]:
     return {
         "id": stream.id,
         "sender": stream.sender,
@@ -162,12 +162,11 @@ def _stream(stream: Stream) -> dict[str, object]:
         "ratePerSecond": str(stream.rate),
         "depositedAmount": str(stream.deposited),
         "withdrawnAmount": str(stream.withdrawn),
-        "refundedAmount": str(stream.refunded),
-        "startTime": stream.start_time,
-        "lastUpdateTime": stream.last_update_time,
+        "startTime": stream.start,
+        "lastUpdateTime": stream.anchor,
         "pausedAt": stream.paused_at,
+        "active": stream.active,
         "status": stream.status,
-        "version": stream.version,
     }
 
 

@@ -31,10 +31,10 @@ from deploy.simulator.chain.xdr import (
     meta_v4,
     payment_result,
 )
+from deploy.simulator.contracts.record import CallRefusedError
 from deploy.simulator.contracts.stream_contract import StreamContract
 from deploy.simulator.contracts.token import transfer
 from deploy.simulator.future_protocol import CHANGES, rewritten
-from shared.domain.commands import CommandRefusedError
 
 STROOPS = 10_000_000
 """Stroops in one lumen."""
@@ -135,7 +135,7 @@ def _transaction(
 def _call(contract: StreamContract, operations: Sequence[Operation], now: int) -> InvocationOutcome:
     try:
         emissions = contract.call(operations, now)
-    except CommandRefusedError:
+    except CallRefusedError:
         return InvocationOutcome(events=[PHANTOM.to_xdr()], successful=False)
     returned = _returned(operations, emissions)
     return InvocationOutcome(events=[each.to_xdr() for each in emissions], returned=returned)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from deploy.simulator.chain.accounts import NAMES
 from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.contracts.record import Record, claimable
 from deploy.simulator.contracts.stream_contract import StreamContract
-from shared.domain.stream import Stream, claimable
 
 MEMOS = (None, None, "rent", "thanks", "invoice 7")
 RUNNING = {"withdraw": 12, "pause": 4, "top_up": 3, "cancel": 1}
@@ -44,7 +44,7 @@ class Script:
         streams = contract.state.streams
         self._live += [str(n) for n in range(self._seen + 1, len(streams) + 1)]
         self._seen = len(streams)
-        self._live = [each for each in self._live if not streams[each].terminal]
+        self._live = [each for each in self._live if streams[each].active]
 
     def _noise(self) -> Proposal:
         if self._random.random() < 0.2:
@@ -72,9 +72,9 @@ class Script:
             duration=self._random.randint(20, 300),
         )
 
-    def _next(self, stream: Stream, now: int) -> Operation:
+    def _next(self, stream: Record, now: int) -> Operation:
         """The next action of a party of the stream. The contract will refuse some of them."""
-        weights = RUNNING if stream.paused_at is None else PAUSED
+        weights = PAUSED if stream.paused else RUNNING
         op = self._random.choices(list(weights), weights=list(weights.values()))[0]
         if weights is RUNNING and op == "withdraw" and claimable(stream, now) == 0:
             op = "top_up"

@@ -15,11 +15,12 @@ from shared.domain.events import Event, EventType
 from shared.domain.stream import (
     I128_MAX,
     NOTICE_THRESHOLDS,
+    U64_MAX,
     Acceptance,
     Stream,
     StreamStatus,
+    announced_end,
     claimable,
-    depletion_time,
     end_time,
     remaining,
 )
@@ -50,6 +51,7 @@ def create(
     for name, amount in (("ratePerSecond", rate), ("depositedAmount", deposited)):
         if not 0 < amount <= I128_MAX:
             raise CommandRefusedError(f"{name} must be from 1 to {I128_MAX}, not {amount}")
+    _refuse_endless(start_time + deposited // rate)
     facts: dict[str, object] = {
         "sender": sender,
         "recipient": recipient,
@@ -80,7 +82,7 @@ def top_up(stream: Stream, amount: int, now: int) -> list[Event]:
         "sender": stream.sender,
         "amount": str(amount),
         "newDepositedAmount": str(total),
-        "newEndTime": depletion_time(replace(stream, deposited=total)),
+        "newEndTime": _new_end(replace(stream, deposited=total), now),
     }
     return [Event(EventType.STREAM_TOPPED_UP, stream.id, now, facts)]
 
@@ -115,7 +117,7 @@ def resume(stream: Stream, now: int) -> list[Event]:
     _refuse_terminal(stream, "resumed")
     if stream.paused_at is None:
         raise CommandRefusedError(f"stream {stream.id} is not paused")
-    facts = {"sender": stream.sender, "newEndTime": depletion_time(unpaused(stream, now))}
+    facts = {"sender": stream.sender, "newEndTime": _new_end(unpaused(stream, now), now)}
     return [Event(EventType.STREAM_RESUMED, stream.id, now, facts)]
 
 
@@ -179,6 +181,22 @@ def due_notices(stream: Stream, now: int) -> list[Event]:
         events.append(Event(kind, stream.id, due, facts | ({"secondsLeft": left} if left else {})))
         after = apply(after, events[-1])
     return events
+
+
+def _new_end(stream: Stream, now: int) -> int:
+    """The `newEndTime` that the event announces."""
+    end = announced_end(stream, now)
+    _refuse_endless(end)
+    return end
+
+
+def _refuse_endless(end: int) -> None:
+    """Times of the contract are u64. It refuses a call whose end does not fit, and so do we."""
+    if end > U64_MAX:
+        raise CommandRefusedError(
+            f"the stream would end at second {end}, after the last possible time {U64_MAX}; "
+            "expected a smaller amount or a higher rate"
+        )
 
 
 def _refuse_terminal(stream: Stream, what: str) -> None:

@@ -118,3 +118,15 @@ def depletion_time(stream: Stream) -> int:
     """The second at which all remaining money has accrued, at most 2^64-1. The rate must be > 0."""
     left = max(0, remaining(stream))  # negative only if an event of the chain could not be decoded
     return min(U64_MAX, stream.last_update_time + -(-left // stream.rate))
+
+
+def announced_end(stream: Stream, now: int) -> int:
+    """The end that an event announces as `newEndTime`, in Unix seconds. It can be above 2^64-1.
+
+    It is `now` plus the whole seconds that the money needs which has not accrued yet, as the
+    contract computes it. So the last fraction of a second is missing: `depletion_time` can be one
+    second later. While the stream is paused, money counts as accrued up to the pause. A stream that
+    has not begun counts from its start. The rate must be > 0.
+    """
+    left = max(0, remaining(stream) - claimable(stream, now))
+    return max(now, stream.start_time) + left // stream.rate

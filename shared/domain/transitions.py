@@ -21,7 +21,6 @@ from shared.domain.stream import (
     Stream,
     StreamStatus,
     end_time,
-    remaining,
 )
 
 
@@ -142,32 +141,27 @@ def _notice_sent(stream: Stream, event: Event) -> Stream:
 
 
 def _transferred(stream: Stream, event: Event) -> Stream:
-    """Set the new recipient. If the old recipient was paid out, the anchor moves to this event.
+    """Pay the old recipient and set the new one. The anchor moves to this event, also by nothing.
 
+    The anchor moves even if nothing was paid and even if the stream is paused, as in the contract.
     Only the chain transfers streams. So the stream is accepted, even if the old recipient hid it.
     """
-    settled = event.number("settledAmount") or 0
     return replace(
         stream,
         recipient=event.require_text("newRecipient"),
         acceptance=Acceptance.ACCEPTED,
-        withdrawn=stream.withdrawn + settled,
-        last_update_time=event.timestamp if settled else stream.last_update_time,
+        withdrawn=stream.withdrawn + (event.number("settledAmount") or 0),
+        last_update_time=event.timestamp,
     )
 
 
 def _rate_modified(stream: Stream, event: Event) -> Stream:
-    """Set the new rate, and compute the anchor from the end that the event announces.
+    """Set the new rate from this event on. What had accrued at the old rate is dropped.
 
-    So the anchor is right if the contract paid out when the rate changed, and also if it did not.
+    The contract pays nothing out when the rate changes: it only moves the anchor.
     """
-    changed = replace(stream, rate=event.require_number("newRatePerSecond"))
-    end = event.number("newEndTime")
-    if end is None or changed.rate <= 0:
-        return changed
-    anchor = end - -(-max(0, remaining(changed)) // changed.rate)
-    # An end that the contract capped at 2^64-1 gives a negative anchor. Then the old anchor stays.
-    return replace(changed, last_update_time=anchor) if anchor >= 0 else changed
+    rate = event.require_number("newRatePerSecond")
+    return replace(stream, rate=rate, last_update_time=event.timestamp)
 
 
 _CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {

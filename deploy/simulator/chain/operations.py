@@ -12,7 +12,7 @@ PARTIES = ("sender", "recipient", "admin", "treasury")
 OF_CONTRACT = ("initialize", "set_fee", "transfer_admin")
 OF_STREAM = ("create", "withdraw", "pause", "resume", "top_up", "cancel")
 OF_TOKEN = ("token",)
-UPCOMING = ("transfer_recipient", "modify_rate", "emit")
+UPCOMING = ("transfer_recipient", "modify_rate", "cancel_with_pause", "emit")
 OTHER = ("foreign", "fail")
 NAMES = frozenset((*OF_CONTRACT, *OF_STREAM, *OF_TOKEN, *UPCOMING, *OTHER))
 
@@ -22,7 +22,8 @@ class Operation:
     """One call. Each kind of call uses only some of the fields.
 
     * `sender`, `recipient`, `admin`, `treasury`: names or addresses.
-    * `amount`: base units, before fees. `duration`: seconds. `fee_bps`: hundredths of a percent.
+    * `amount`: base units, before fees. `fee_bps`: hundredths of a percent.
+    * `duration`, `cliff`: seconds. A `cliff` of 0 means that the stream has none.
     * `name`: the name of the event, for an `emit` or a `token`.
     * `form`, `muxed`: see the module `token`.
     * `omit`: fields that the event data lacks, as in older contracts.
@@ -36,6 +37,7 @@ class Operation:
     treasury: str = "treasury"
     amount: int = 0
     duration: int = 0
+    cliff: int = 0
     rate: int = 0
     fee_bps: int = 0
     name: str = ""
@@ -68,7 +70,7 @@ class Proposal:
 
 
 _TEXTS = frozenset({"op", "sender", "recipient", "admin", "treasury", "name", "form", "muxed"})
-_NUMBERS = frozenset({"amount", "duration", "rate", "fee_bps"})
+_NUMBERS = frozenset({"amount", "duration", "cliff", "rate", "fee_bps"})
 
 
 def read_operation(body: Mapping[str, object]) -> Operation:

@@ -1,7 +1,7 @@
-"""The stream contract: its state, and the events of each call.
+"""The stream contract: its state, its calls, and the events and payments of each call.
 
-The rules are in `shared.domain.commands` and `shared.domain.stream`. This module adds what exists
-only on the chain: fees, token transfers, and that a cancelled stream can still be "resumed".
+What the calls do to one stream is in `calls` and `record`. This module adds what surrounds it: ids,
+fees, the token's transfers, and the calls that concern no stream.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from dataclasses import dataclass, field, replace
 from deploy.simulator.chain.accounts import ADMIN, STRANGER, TREASURY, address
 from deploy.simulator.chain.operations import Operation
 from deploy.simulator.chain.values import Emission, Typed
+from deploy.simulator.contracts import record as rules
+from deploy.simulator.contracts.calls import CALLS
 from deploy.simulator.contracts.dialect import emission, without
+from deploy.simulator.contracts.record import CallRefusedError, Record
 from deploy.simulator.contracts.token import event_of, transfer
-from shared.domain import commands
-from shared.domain.commands import CommandRefusedError
-from shared.domain.events import Event, EventType, Provenance
-from shared.domain.stream import Stream, claimable, depletion_time
-from shared.domain.transitions import apply, unpaused
 
 ASSET = f"USDC:{address(ADMIN)}"
 
@@ -30,7 +28,7 @@ class ContractState:
     fee_bps: int
     admin: str = field(default_factory=lambda: address(ADMIN))
     treasury: str = field(default_factory=lambda: address(TREASURY))
-    streams: dict[str, Stream] = field(default_factory=dict)
+    streams: dict[str, Record] = field(default_factory=dict)
     held: int = 0
 
 
@@ -47,12 +45,7 @@ class StreamContract:
             "transfer_admin": self._transfer_admin,
             "create": self._create,
             "top_up": self._top_up,
-            "withdraw": self._withdraw,
-            "pause": self._pause,
-            "resume": self._resume,
-            "cancel": self._cancel,
-            "transfer_recipient": self._transfer_recipient,
-            "modify_rate": self._modify_rate,
+            **dict.fromkeys(CALLS, self._on_stream),
             "emit": self._emit,
             "token": self._token,
             "foreign": self._foreign,
@@ -62,20 +55,20 @@ class StreamContract:
     def call(self, operations: Sequence[Operation], now: int) -> list[Emission]:
         """Run the calls of one transaction.
 
-        Raises CommandRefusedError if one of the calls is refused. Then no call has an effect.
+        Raises CallRefusedError if one of the calls is refused. Then no call has an effect.
         """
         before = replace(self.state, streams=dict(self.state.streams))
         try:
             return [each for operation in operations for each in self._call(operation, now)]
-        except CommandRefusedError:
+        except CallRefusedError:
             self.state = before
             raise
 
-    def stream(self, stream_id: str) -> Stream:
-        """The state of a stream. Raises CommandRefusedError if there is no such stream."""
+    def stream(self, stream_id: str) -> Record:
+        """The record of a stream. Raises CallRefusedError if there is no such stream."""
         found = self.state.streams.get(stream_id)
         if found is None:
-            raise CommandRefusedError(f"there is no stream {stream_id}")
+            raise CallRefusedError(rules.NOT_FOUND, f"there is no stream {stream_id}")
         return found
 
     def _call(self, operation: Operation, now: int) -> list[Emission]:
@@ -83,116 +76,86 @@ class StreamContract:
         return [without(each, operation.omit) for each in emissions]
 
     def _create(self, operation: Operation, now: int) -> list[Emission]:
-        stream_id = str(len(self.state.streams) + 1)
-        sender, net = address(operation.sender), self._net(operation.amount)
-        events = commands.create(
-            stream_id=stream_id,
-            sender=sender,
-            recipient=address(operation.recipient),
-            token=self.token,
-            rate=net // operation.duration if operation.duration > 0 else 0,
-            deposited=net,
-            start_time=now,
-            now=now,
+        made = rules.create(
+            Record(
+                id=str(len(self.state.streams) + 1),
+                sender=address(operation.sender),
+                recipient=address(operation.recipient),
+                token=self.token,
+                rate=0,
+                deposited=self._net(operation.amount),
+                start=now,
+                anchor=now,
+                cliff=now + operation.cliff if operation.cliff else None,
+            ),
+            operation.duration,
         )
-        return self._deposit(stream_id, sender, operation.amount, now) + self._publish(events)
+        paid = self._deposit(made, operation.amount)
+        created = self._event(
+            "stream_created",
+            made,
+            deposited_amount=made.deposited,
+            rate_per_second=made.rate,
+            recipient=made.recipient,
+            sender=made.sender,
+            start_time=made.start,
+            token_address=made.token,
+        )
+        return [*paid, created]
 
     def _top_up(self, operation: Operation, now: int) -> list[Emission]:
         stream = self.stream(operation.stream_id)
-        events = commands.top_up(stream, self._net(operation.amount), now)
-        paid = self._deposit(stream.id, stream.sender, operation.amount, now)
-        return paid + self._publish(events)
+        net = self._net(operation.amount)
+        topped = rules.top_up(stream, net)
+        end = rules.new_end(topped, now)
+        paid = self._deposit(stream, operation.amount)
+        event = self._event(
+            "stream_topped_up",
+            topped,
+            amount=net,
+            new_deposited_amount=topped.deposited,
+            new_end_time=end,
+            sender=stream.sender,
+        )
+        return [*paid, event]
 
-    def _withdraw(self, operation: Operation, now: int) -> list[Emission]:
-        stream = self.stream(operation.stream_id)
-        events = commands.withdraw(stream, now)
-        return self._pay(stream.recipient, claimable(stream, now)) + self._publish(events)
-
-    def _pause(self, operation: Operation, now: int) -> list[Emission]:
-        return self._publish(commands.pause(self.stream(operation.stream_id), now))
-
-    def _resume(self, operation: Operation, now: int) -> list[Emission]:
-        stream = self.stream(operation.stream_id)
-        if stream.terminal and stream.paused_at is not None:
-            # The contract checks only the pause, and accepts the call. The stream stays cancelled.
-            end = depletion_time(unpaused(stream, now))
-            facts = {"sender": stream.sender, "newEndTime": end}
-            return self._publish([Event(EventType.STREAM_RESUMED, stream.id, now, facts)])
-        return self._publish(commands.resume(stream, now))
-
-    def _cancel(self, operation: Operation, now: int) -> list[Emission]:
-        stream = self.stream(operation.stream_id)
-        events = commands.cancel(stream, now)
-        owed = claimable(stream, now)
-        refund = stream.deposited - stream.withdrawn - owed
-        paid = self._pay(stream.recipient, owed) + self._pay(stream.sender, refund)
-        return paid + self._publish(events)
-
-    def _transfer_recipient(self, operation: Operation, now: int) -> list[Emission]:
-        """Pay the old recipient the claimable amount, then replace the recipient."""
-        stream = self._running(operation.stream_id)
-        due = claimable(stream, now)
-        facts = {
-            "oldRecipient": stream.recipient,
-            "newRecipient": address(operation.recipient),
-            "settledAmount": str(due),
-            "timestamp": now,
-        }
-        events = [Event(EventType.STREAM_RECIPIENT_TRANSFERRED, stream.id, now, facts)]
-        return self._pay(stream.recipient, due) + self._publish(events)
-
-    def _modify_rate(self, operation: Operation, now: int) -> list[Emission]:
-        """Apply the new rate from the anchor on. The anchor does not change."""
-        stream = self._running(operation.stream_id)
-        if operation.rate <= 0:
-            raise CommandRefusedError(f"rate must be above 0, not {operation.rate}")
-        facts = {
-            "sender": stream.sender,
-            "oldRatePerSecond": str(stream.rate),
-            "newRatePerSecond": str(operation.rate),
-            "newEndTime": depletion_time(replace(stream, rate=operation.rate)),
-            "timestamp": now,
-        }
-        return self._publish([Event(EventType.STREAM_RATE_MODIFIED, stream.id, now, facts)])
+    def _on_stream(self, operation: Operation, now: int) -> list[Emission]:
+        effect = CALLS[operation.op](self.stream(operation.stream_id), operation, now)
+        paid = [each for to, amount in effect.payments for each in self._pay(to, amount)]
+        return paid + [self._event(name, effect.after, **data) for name, data in effect.events]
 
     def _initialize(self, operation: Operation, now: int) -> list[Emission]:
-        state = self.state
-        facts = {"admin": state.admin, "feeRateBps": state.fee_bps, "treasury": state.treasury}
-        return self._publish([Event(EventType.CONTRACT_INITIALIZED, None, now, facts)])
+        fees = {"fee_rate_bps": self.state.fee_bps, "treasury": self.state.treasury}
+        return [self._event("initialized", admin=self.state.admin, **fees)]
 
     def _set_fee(self, operation: Operation, now: int) -> list[Emission]:
         old, treasury = self.state, address(operation.treasury)
-        facts = {
-            "admin": old.admin,
-            "newFeeRateBps": operation.fee_bps,
-            "newTreasury": treasury,
-            "oldFeeRateBps": old.fee_bps,
-            "oldTreasury": old.treasury,
-        }
         self.state = replace(old, fee_bps=operation.fee_bps, treasury=treasury)
-        return self._publish([Event(EventType.CONTRACT_FEE_CONFIG_UPDATED, None, now, facts)])
+        event = self._event(
+            "fee_config_updated",
+            admin=old.admin,
+            new_fee_rate_bps=operation.fee_bps,
+            new_treasury=treasury,
+            old_fee_rate_bps=old.fee_bps,
+            old_treasury=old.treasury,
+        )
+        return [event]
 
     def _transfer_admin(self, operation: Operation, now: int) -> list[Emission]:
         previous, new = self.state.admin, address(operation.admin)
         self.state = replace(self.state, admin=new)
-        facts = {"newAdmin": new, "previousAdmin": previous}
-        return self._publish([Event(EventType.CONTRACT_ADMIN_TRANSFERRED, None, now, facts)])
+        return [self._event("admin_transferred", new_admin=new, previous_admin=previous)]
 
     def _emit(self, operation: Operation, now: int) -> list[Emission]:
         """Emit an event that Headrace does not know yet."""
-        name = Typed("symbol", operation.name or "protocol_pause_status")
-        if not operation.stream_id:
-            return [Emission(self.contract_id, (name,), {"timestamp": Typed("u64", now)})]
-        stream_id = Typed("u64", int(operation.stream_id))
-        data = {"stream_id": stream_id, "timestamp": Typed("u64", now)}
-        return [Emission(self.contract_id, (name, stream_id), data)]
+        name = operation.name or "protocol_pause_status"
+        return [emission(self.contract_id, name, operation.stream_id or None, timestamp=now)]
 
     def _foreign(self, operation: Operation, now: int) -> list[Emission]:
         """Events of another contract: one has the name of an event of ours, one has no topics."""
-        name = Typed("symbol", operation.name or "tokens_withdrawn")
-        data = {"amount": Typed("i128", operation.amount), "stream_id": Typed("u64", 1)}
+        name = operation.name or "tokens_withdrawn"
         return [
-            Emission(STRANGER, (name, Typed("u64", 1)), data),
+            emission(STRANGER, name, "1", amount=operation.amount),
             Emission(STRANGER, (), Typed("string", "no topics")),
         ]
 
@@ -201,30 +164,40 @@ class StreamContract:
         return [event_of(operation, self.token, ASSET)]
 
     def _fail(self, operation: Operation, now: int) -> list[Emission]:
-        raise CommandRefusedError("asked to fail")
+        raise CallRefusedError(0, "asked to fail")
 
-    def _running(self, stream_id: str) -> Stream:
-        stream = self.stream(stream_id)
-        if stream.terminal or stream.paused_at is not None:
-            raise CommandRefusedError(f"stream {stream_id} is {stream.status}")
-        return stream
+    def _event(self, name: str, after: Record | None = None, **data: object) -> Emission:
+        """Store the record of the stream, and return the event as it appears on the chain."""
+        if after is None:
+            return emission(self.contract_id, name, **data)
+        self.state.streams[after.id] = after
+        return emission(self.contract_id, name, after.id, **data)
+
+    def _net(self, amount: int) -> int:
+        """The amount without the fee. Raises CallRefusedError if the amount is not above 0."""
+        if amount <= 0:
+            raise CallRefusedError(rules.INVALID_AMOUNT, f"the amount is {amount}")
+        return amount - self._fee(amount)
 
     def _fee(self, amount: int) -> int:
         return amount * self.state.fee_bps // 10_000
 
-    def _net(self, amount: int) -> int:
-        return amount - self._fee(amount)
-
-    def _deposit(self, stream_id: str, payer: str, amount: int, now: int) -> list[Emission]:
+    def _deposit(self, stream: Record, amount: int) -> list[Emission]:
         """The gross amount comes in, the fee goes out. `fee_collected` precedes the main event."""
         self.state.held += amount
-        moved = [self._transfer(payer, self.contract_id, amount)]
+        moved = [self._transfer(stream.sender, self.contract_id, amount)]
         if (fee := self._fee(amount)) == 0:
             return moved
         treasury = self.state.treasury
-        facts = {"feeAmount": str(fee), "token": self.token, "treasury": treasury}
-        events = [Event(EventType.STREAM_FEE_COLLECTED, stream_id, now, facts)]
-        return moved + self._pay(treasury, fee) + self._publish(events)
+        event = emission(
+            self.contract_id,
+            "fee_collected",
+            stream.id,
+            fee_amount=fee,
+            token=stream.token,
+            treasury=treasury,
+        )
+        return [*moved, *self._pay(treasury, fee), event]
 
     def _pay(self, to: str, amount: int) -> list[Emission]:
         if amount == 0:
@@ -235,14 +208,3 @@ class StreamContract:
     def _transfer(self, payer: str, to: str, amount: int) -> Emission:
         """The transfer event of the token. It counts among the events of the call."""
         return transfer(self.token, ASSET, sender=payer, recipient=to, amount=amount)
-
-    def _publish(self, events: Sequence[Event]) -> list[Emission]:
-        """Apply the events to the state, and return them as they appear on chain."""
-        for event in events:
-            if event.stream_id is not None:
-                known = self.state.streams.get(event.stream_id)
-                made = Provenance(self.contract_id, 0, "", "", None)
-                stream = apply(known, replace(event, provenance=made))
-                if stream is not None:
-                    self.state.streams[event.stream_id] = stream
-        return [emission(self.contract_id, event) for event in events]

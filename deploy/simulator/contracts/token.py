@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploy.simulator.chain.accounts import address
 from deploy.simulator.chain.operations import Operation
 from deploy.simulator.chain.values import Emission, Typed
-from shared.domain.commands import CommandRefusedError
+from deploy.simulator.contracts.record import CallRefusedError
 
 FORMS = ("asset", "old", "plain")
 """`asset`: since protocol 23 (CAP-67). `old`: an asset before that. `plain`: any other token."""
@@ -34,11 +34,11 @@ def event_of(operation: Operation, token: str, asset: str) -> Emission:
     """The event of a direct call of the token.
 
     `muxed` is the sub-account of the recipient: a u64 in digits, bytes as 0x…, or text. Raises
-    CommandRefusedError if no token has an event of this name or form.
+    CallRefusedError if no token has an event of this name or form.
     """
     name, form = operation.name, operation.form
     if name not in _PARTIES or form not in FORMS:
-        raise CommandRefusedError(f"a token says none of {name!r} in the form {form!r}")
+        raise CallRefusedError(0, f"a token says none of {name!r} in the form {form!r}")
     admin = ("admin",) if form == "old" and name in _BY_ADMIN else ()
     parties = (getattr(operation, each) for each in (*admin, *_PARTIES[name]))
     named = (Typed("address", address(each)) for each in parties)

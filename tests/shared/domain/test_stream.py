@@ -128,7 +128,6 @@ def test_the_largest_i128_amounts_do_not_overflow() -> None:
     assert document["claimable"] == {"amount": "100", "asOf": 200}
     with pytest.raises(CommandRefusedError, match="from 1 to 0"):
         commands.top_up(slow, 1, 200)
-    assert orjson.dumps(commands.resume(after(slow, *commands.pause(slow, 110)), 120)[0].facts)
 
 
 @pytest.mark.parametrize("amount", [0, -1, I128_MAX + 1])
@@ -170,34 +169,6 @@ def test_a_fee_event_changes_only_the_version() -> None:
     assert after(stream, fact(TYPE.STREAM_FEE_COLLECTED, 105, feeAmount="3")) == replace(
         stream, version=2, updated_at=105
     )
-
-
-def test_a_transfer_pays_the_old_recipient_and_sets_the_new_one() -> None:
-    stream = a_stream()
-    moved = after(
-        stream,
-        fact(TYPE.STREAM_RECIPIENT_TRANSFERRED, 150, newRecipient=R2, settledAmount="250"),
-    )
-    assert (moved.recipient, moved.withdrawn, claimable(moved, 160)) == (R2, 250, 50)
-    unsettled = after(
-        stream, fact(TYPE.STREAM_RECIPIENT_TRANSFERRED, 150, newRecipient=R2, settledAmount="0")
-    )
-    assert (unsettled.withdrawn, claimable(unsettled, 160)) == (0, 300)
-
-
-def test_a_new_rate_accrues_from_the_anchor_that_the_announced_end_implies() -> None:
-    stream = a_stream()
-    told = after(
-        stream, fact(TYPE.STREAM_RATE_MODIFIED, 150, newRatePerSecond="10", newEndTime=250)
-    )
-    assert (told.rate, told.last_update_time, end_time(told)) == (10, 150, 250)
-    untold = after(stream, fact(TYPE.STREAM_RATE_MODIFIED, 150, newRatePerSecond="10"))
-    assert (untold.rate, untold.last_update_time) == (10, 100)
-    huge = a_stream(depositedAmount=str(I128_MAX))
-    saturated = fact(TYPE.STREAM_RATE_MODIFIED, 150, newRatePerSecond="1", newEndTime=U64_MAX)
-    assert after(huge, saturated).last_update_time == 100
-    stopped = after(stream, fact(TYPE.STREAM_RATE_MODIFIED, 150, newRatePerSecond="0"))
-    assert (end_time(stopped), claimable(stopped, 999)) == (None, 0)
 
 
 NEEDED: dict[EventType, dict[str, Any]] = {

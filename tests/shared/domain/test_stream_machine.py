@@ -29,6 +29,7 @@ class Model:
 
     rate: int
     deposited: int
+    start: int
     last_update: int
     withdrawn: int = 0
     refunded: int = 0
@@ -42,8 +43,16 @@ class Model:
         accrued = self.rate * max(eff_now - self.last_update, 0)
         return min(accrued, self.deposited - self.withdrawn)
 
-    def top_up(self, amount: int) -> bool:
+    def new_end(self, now: int, added: int = 0) -> int:
+        before, self.deposited = self.deposited, self.deposited + added
+        rest = self.deposited - self.withdrawn - self.claimable(now)
+        self.deposited = before
+        return max(now, self.start) + rest // self.rate
+
+    def top_up(self, amount: int, now: int) -> bool:
         if self.ended or self.deposited + amount > I128_MAX:
+            return False
+        if self.new_end(now, amount) > U64_MAX:
             return False
         self.deposited += amount
         return True
@@ -64,7 +73,7 @@ class Model:
         return True
 
     def resume(self, now: int) -> bool:
-        if self.ended or self.paused_at is None:
+        if self.ended or self.paused_at is None or self.new_end(now) > U64_MAX:
             return False
         self.last_update += now - self.paused_at
         self.paused_at = None
@@ -88,11 +97,12 @@ class StreamMachine(RuleBasedStateMachine):
     @initialize(rate=amounts, deposited=amounts, own=st.booleans(), delay=st.integers(0, 50))
     def create(self, rate: int, deposited: int, own: bool, delay: int) -> None:
         self.now, self.events = START, 0
+        rate = max(rate, deposited // (U64_MAX - START - delay) + 1)  # so that the end is a time
         decided = commands.create(
             stream_id="api-1", sender=S, recipient=S if own else R, token=TOKEN, rate=rate,
             deposited=deposited, start_time=START + delay, now=START,
         )  # fmt: skip
-        self.model = Model(rate, deposited, START + delay)
+        self.model = Model(rate, deposited, START + delay, START + delay)
         stream = apply(None, decided[0])
         assert stream is not None
         self.stream, self.events = stream, 1
@@ -119,7 +129,10 @@ class StreamMachine(RuleBasedStateMachine):
     @rule(amount=amounts)
     def top_up(self, amount: int) -> None:
         anchor = self.stream.last_update_time
-        self.both(self.model.top_up(amount), lambda: commands.top_up(self.stream, amount, self.now))
+        self.both(
+            self.model.top_up(amount, self.now),
+            lambda: commands.top_up(self.stream, amount, self.now),
+        )
         assert self.stream.last_update_time == anchor
 
     @rule()

@@ -10,7 +10,6 @@ from deploy.simulator.chain import accounts
 from deploy.simulator.chain.values import emitted, to_scval
 from deploy.simulator.contracts.dialect import emission
 from deploy.simulator.network import Network as Simulation
-from shared.domain.events import Event, EventType
 from tests.simulator.samples import NOW, QUIET, close, names
 
 SENDER = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
@@ -31,31 +30,28 @@ WITHDRAWN = (
 )
 
 
-def created_event(**facts: object) -> Event:
-    usual = {
-        "sender": SENDER,
-        "recipient": RECIPIENT,
-        "tokenAddress": TOKEN,
-        "ratePerSecond": "11",
-        "depositedAmount": "995000",
-        "startTime": NOW,
-    }
-    return Event(EventType.STREAM_CREATED, "7", NOW, usual | facts)
+CREATED_DATA = {
+    "sender": SENDER,
+    "recipient": RECIPIENT,
+    "token_address": TOKEN,
+    "rate_per_second": 11,
+    "deposited_amount": 995000,
+    "start_time": NOW,
+}
 
 
 def test_events_are_the_bytes_made_by_hand() -> None:
-    created = emitted(emission(TOKEN, created_event()).to_xdr())
+    created = emitted(emission(TOKEN, "stream_created", "7", **CREATED_DATA).to_xdr())
     assert created.topics == ("AAAADwAAAA5zdHJlYW1fY3JlYXRlZAAA", "AAAABQAAAAAAAAAH")
     assert created.value == CREATED
-    facts = {"recipient": RECIPIENT, "amount": "1100", "timestamp": NOW + 100}
-    event = Event(EventType.STREAM_WITHDRAWN, "7", NOW + 100, facts)
-    withdrawn = emitted(emission(TOKEN, event).to_xdr())
+    data = {"recipient": RECIPIENT, "amount": 1100, "timestamp": NOW + 100}
+    withdrawn = emitted(emission(TOKEN, "tokens_withdrawn", "7", **data).to_xdr())
     assert withdrawn.topics == ("AAAADwAAABB0b2tlbnNfd2l0aGRyYXdu", "AAAABQAAAAAAAAAH")
     assert withdrawn.value == WITHDRAWN
 
 
 def test_data_has_symbol_keys_in_alphabetical_order() -> None:
-    value = to_scval(emission(TOKEN, created_event()).data)
+    value = to_scval(emission(TOKEN, "stream_created", "7", **CREATED_DATA).data)
     assert value.map is not None
     keys = [entry.key.sym.sc_symbol for entry in value.map.sc_map if entry.key.sym]
     assert keys == sorted(keys)
