@@ -58,7 +58,8 @@ ORDER = (
 # No socket, no clock, no chance: all that these do follows from their arguments.
 PURE = (
     *(f"shared.domain.{name}" for name in ("commands", "contracts", "errors", "events")),
-    *(f"shared.domain.{name}" for name in ("instant", "position", "stream", "strkeys", "topics")),
+    *(f"shared.domain.{name}" for name in ("instant", "position", "schedule", "stream", "strkeys")),
+    "shared.domain.topics",
     "shared.domain.transitions",
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "reported")),
     *(f"shared.journal.{name}" for name in ("read_size", "stream_document", "wire")),
@@ -70,7 +71,8 @@ PURE = (
     "services.fanout.sse",
     "services.indexer.commands.verification",
     *(f"services.indexer.decode.{name}" for name in ("contracts", "dead_letters", "proof")),
-    *(f"services.indexer.decode.{name}" for name in ("records", "stream_contract")),
+    *(f"services.indexer.decode.{name}" for name in ("creations", "records", "stream_contract")),
+    "services.indexer.decode.stream_events",
     *(f"services.indexer.decode.{name}" for name in ("token_contract", "transactions")),
     "services.indexer.ingest.gap",
     *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range")),

@@ -92,7 +92,7 @@ def withdraw(stream: Stream, now: int) -> list[Event]:
     _refuse_terminal(stream, "withdrawn from")
     if stream.paused_at is not None:
         raise CommandRefusedError(f"stream {stream.id} is paused; resume it before a withdrawal")
-    amount = claimable(stream, now)
+    amount = _due(stream, now)
     if amount == 0:
         raise CommandRefusedError(f"stream {stream.id} has nothing to withdraw yet")
     facts = {"recipient": stream.recipient, "amount": str(amount), "timestamp": now}
@@ -124,7 +124,7 @@ def resume(stream: Stream, now: int) -> list[Event]:
 def cancel(stream: Stream, now: int) -> list[Event]:
     """Pay what has accrued to the recipient and refund the rest to the sender, in one event."""
     _refuse_terminal(stream, "cancelled")
-    total = stream.withdrawn + claimable(stream, now)
+    total = stream.withdrawn + _due(stream, now)
     facts = {
         "sender": stream.sender,
         "recipient": stream.recipient,
@@ -181,6 +181,15 @@ def due_notices(stream: Stream, now: int) -> list[Event]:
         events.append(Event(kind, stream.id, due, facts | ({"secondsLeft": left} if left else {})))
         after = apply(after, events[-1])
     return events
+
+
+def _due(stream: Stream, now: int) -> int:
+    amount = claimable(stream, now)
+    if amount is None:
+        raise CommandRefusedError(
+            f"what stream {stream.id} owes is not known: {stream.schedule.unknown}"
+        )
+    return amount
 
 
 def _new_end(stream: Stream, now: int) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.domain.events import Origin
+from shared.domain.schedule import LINEAR, Schedule, ScheduleKind, unlocked
 
 I128_MAX = (1 << 127) - 1
 U64_MAX = (1 << 64) - 1
@@ -68,6 +69,7 @@ class Stream:
     start_time: int
     last_update_time: int
     paused_at: int | None = None
+    schedule: Schedule = LINEAR
     status: StreamStatus = StreamStatus.ACTIVE
     notices_sent: int = 0
     acceptance: Acceptance = Acceptance.ACCEPTED
@@ -88,45 +90,68 @@ def remaining(stream: Stream) -> int:
     return stream.deposited - stream.withdrawn - stream.refunded
 
 
-def claimable(stream: Stream, now: int) -> int:
+def claimable(stream: Stream, now: int) -> int | None:
     """The amount that the recipient could withdraw at `now`. Nothing accrues during a pause.
 
-    If rate times seconds overflows an i128, the contract uses the remaining amount. `min` has the
-    same effect here.
+    None if the schedule does not tell (`Schedule.unknown`). If rate times seconds overflows an
+    i128, the contract uses the remaining amount. `min` has the same effect here.
     """
     if stream.terminal:
         return 0
+    if stream.schedule.unknown:
+        return None
     until = now if stream.paused_at is None else stream.paused_at
-    elapsed = max(0, until - stream.last_update_time)
-    return max(0, min(stream.rate * elapsed, remaining(stream)))
+    return max(0, min(_accrued(stream, until), remaining(stream)))
+
+
+def _accrued(stream: Stream, until: int) -> int:
+    """What has become claimable by `until` and was not withdrawn, by the kind of the schedule."""
+    schedule = stream.schedule
+    if schedule.kind is ScheduleKind.STEPS:
+        return unlocked(schedule.steps, until) - stream.withdrawn
+    if schedule.cliff_time is not None and until < schedule.cliff_time:
+        return 0
+    if schedule.kind is ScheduleKind.CLIFF_AMOUNT:
+        since = max(0, until - (schedule.cliff_time or 0))
+        rest = stream.deposited - schedule.cliff_amount
+        return schedule.cliff_amount + min(stream.rate * since, rest) - stream.withdrawn
+    return stream.rate * max(0, until - stream.last_update_time)
 
 
 def end_time(stream: Stream) -> int | None:
-    """When the deposit is used up, in Unix seconds.
+    """The first second at which all money is claimable, in Unix seconds, at most 2^64-1.
 
-    For a terminal stream: when it was completed or cancelled. None while the stream is paused or
-    its rate is zero.
+    For a terminal stream: when it was completed or cancelled. None while the stream is paused, if
+    its rate is zero, or if its schedule does not tell.
     """
     if stream.terminal:
         return stream.last_update_time
-    if stream.status is StreamStatus.PAUSED or stream.rate <= 0:
+    if stream.status is StreamStatus.PAUSED:
         return None
-    return depletion_time(stream)
+    schedule = stream.schedule
+    if schedule.kind is ScheduleKind.STEPS:
+        return schedule.last_time
+    if schedule.unknown or stream.rate <= 0:
+        return None
+    return min(U64_MAX, _depletion(stream))
 
 
-def depletion_time(stream: Stream) -> int:
-    """The second at which all remaining money has accrued, at most 2^64-1. The rate must be > 0."""
+def _depletion(stream: Stream) -> int:
+    schedule = stream.schedule
+    if schedule.kind is ScheduleKind.CLIFF_AMOUNT:
+        rest = max(0, stream.deposited - schedule.cliff_amount)
+        return (schedule.cliff_time or 0) + -(-rest // stream.rate)
     left = max(0, remaining(stream))  # negative only if an event of the chain could not be decoded
-    return min(U64_MAX, stream.last_update_time + -(-left // stream.rate))
+    return max(stream.last_update_time + -(-left // stream.rate), schedule.cliff_time or 0)
 
 
 def announced_end(stream: Stream, now: int) -> int:
     """The end that an event announces as `newEndTime`, in Unix seconds. It can be above 2^64-1.
 
-    It is `now` plus the whole seconds that the money needs which has not accrued yet, as the
-    contract computes it. So the last fraction of a second is missing: `depletion_time` can be one
-    second later. While the stream is paused, money counts as accrued up to the pause. A stream that
-    has not begun counts from its start. The rate must be > 0.
+    The stream must be linear, with a rate above 0. The end is `now` plus the whole seconds that the
+    money needs which has not accrued yet, as the contract computes it. So the last fraction of a
+    second is missing: `end_time` can be one second later. While the stream is paused, money counts
+    as accrued up to the pause. A stream that has not begun counts from its start.
     """
-    left = max(0, remaining(stream) - claimable(stream, now))
+    left = max(0, remaining(stream) - (claimable(stream, now) or 0))
     return max(now, stream.start_time) + left // stream.rate

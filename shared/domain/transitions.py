@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from shared.domain.events import Event, EventType, Origin
+from shared.domain.schedule import Schedule, ScheduleKind, schedule_of
 from shared.domain.stream import (
     NOTICE_THRESHOLDS,
     U64_MAX,
@@ -65,6 +66,7 @@ def _created(event: Event, version: int) -> Stream:
         deposited=event.require_number("depositedAmount"),
         start_time=start,
         last_update_time=start,
+        schedule=schedule_of(event.facts.get("schedule")),
         acceptance=_first_acceptance(event),
         metadata=metadata if isinstance(metadata, Mapping) else {},
         version=version,
@@ -164,6 +166,11 @@ def _rate_modified(stream: Stream, event: Event) -> Stream:
     return replace(stream, rate=rate, last_update_time=event.timestamp)
 
 
+def _milestone_unlocked(stream: Stream, event: Event) -> Stream:
+    """The stream pays by conditions. Its events do not tell which conditions are left."""
+    return replace(stream, schedule=Schedule(kind=ScheduleKind.CONDITIONS))
+
+
 _CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {
     EventType.STREAM_TOPPED_UP: _topped_up,
     EventType.STREAM_WITHDRAWN: _withdrawn,
@@ -176,6 +183,7 @@ _CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {
     EventType.STREAM_HIDDEN: _hidden,
     EventType.STREAM_RECIPIENT_TRANSFERRED: _transferred,
     EventType.STREAM_RATE_MODIFIED: _rate_modified,
+    EventType.STREAM_MILESTONE_UNLOCKED: _milestone_unlocked,
     EventType.STREAM_RUNNING_LOW: _notice_sent,
     EventType.STREAM_DEPLETED: _notice_sent,
 }

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from shared.domain.events import Origin
+from shared.domain.schedule import schedule_document, schedule_of
 from shared.domain.stream import Acceptance, Stream, StreamStatus, claimable, end_time
 
 _ENDING = (None, "48h", "24h", "depleted")
@@ -41,8 +42,7 @@ def stream_document(stream: Stream, now: int) -> dict[str, object]:
         "pausedAt": stream.paused_at,
         "status": stream.status,
         "ending": _ENDING[stream.notices_sent],
-        "acceptance": stream.acceptance,
-        "claimable": claimable_document(stream, now),
+        **_current_fields(stream, now),
         "metadata": stream.metadata,
         "createdAt": stream.created_at,
         "updatedAt": stream.updated_at,
@@ -50,9 +50,18 @@ def stream_document(stream: Stream, now: int) -> dict[str, object]:
     }
 
 
-def claimable_document(stream: Stream, now: int) -> dict[str, object]:
-    """The amount that the recipient could withdraw at `now` (Unix seconds)."""
-    return {"amount": str(claimable(stream, now)), "asOf": now}
+def _current_fields(stream: Stream, now: int) -> dict[str, object]:
+    """The fields that are made anew for each answer.
+
+    `claimable` changes with time. Documents of earlier versions lack the others.
+    """
+    amount = claimable(stream, now)
+    return {
+        "acceptance": stream.acceptance,
+        "schedule": schedule_document(stream.schedule),
+        "claimable": None if amount is None else {"amount": str(amount), "asOf": now},
+        "claimableUnknown": None if stream.terminal else stream.schedule.unknown,
+    }
 
 
 def encode_stream(stream: Stream, now: int) -> bytes:
@@ -63,20 +72,21 @@ def encode_stream(stream: Stream, now: int) -> bytes:
 def with_claimable(document: bytes, stream: Stream, now: int) -> bytes:
     """The stored document of a stream, with the amount that is claimable at `now`.
 
-    It also gets its `acceptance`, which documents of earlier versions lack. All other bytes stay
-    as they are. The first match of the pattern is the field of the stream itself: no field before
-    `claimable` is an object, and quotes in a JSON string are escaped.
+    It also gets the fields that documents of earlier versions lack. All other bytes stay as they
+    are. The first match of the pattern are the fields of the stream itself: the text before them
+    has no object, and quotes in a JSON string are escaped.
     """
-    stored = _CLAIMABLE.search(document)
+    stored = _CURRENT_FIELDS.search(document)
     if stored is None:
         raise ValueError(f"the document of stream {stream.id} has no field 'claimable'")
-    current = orjson.dumps(
-        {"acceptance": stream.acceptance, "claimable": claimable_document(stream, now)}
-    )[1:-1]
+    current = orjson.dumps(_current_fields(stream, now))[1:-1]
     return b"%b%b%b" % (document[: stored.start()], current, document[stored.end() :])
 
 
-_CLAIMABLE = re.compile(rb'(?:"acceptance":"\w+",)?"claimable":\{"amount":"-?\d+","asOf":-?\d+\}')
+_CURRENT_FIELDS = re.compile(
+    rb'(?:"acceptance":"\w+",)?(?:"schedule":\{.*?\},)?'
+    rb'"claimable":(?:null|\{"amount":"-?\d+","asOf":-?\d+\})(?:,"claimableUnknown":(?:null|"\w+"))?'
+)
 
 
 def decode_stream(raw: bytes | str) -> Stream:
@@ -100,6 +110,7 @@ def stream_of(doc: Mapping[str, Any]) -> Stream:
         start_time=doc["startTime"],
         last_update_time=doc["lastUpdateTime"],
         paused_at=doc["pausedAt"],
+        schedule=schedule_of(doc.get("schedule")),
         status=StreamStatus(doc["status"]),
         notices_sent=_ENDING.index(doc.get("ending")),
         acceptance=Acceptance(doc.get("acceptance", Acceptance.ACCEPTED)),

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position, toid
-from shared.domain.stream import Stream
+from shared.domain.stream import Stream, claimable
 from shared.domain.transitions import apply
 
 S = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
@@ -63,6 +63,13 @@ def stored(stream: Stream | None) -> Stream:
     """A stream that a test knows to be there."""
     assert stream is not None
     return stream
+
+
+def due(stream: Stream, now: int) -> int:
+    """What is claimable of a stream whose schedule is known."""
+    amount = claimable(stream, now)
+    assert amount is not None
+    return amount
 
 
 def a_stream(now: int = 100, **more: object) -> Stream:

@@ -64,7 +64,7 @@ def _calls(*operations: Operation, **options: Any) -> Proposal:
 def _proposals() -> Iterator[tuple[str, Proposal]]:
     """Transactions whose events Headrace does not know, each with the events of one contract."""
     for meta in (3, 4):
-        unknown = Operation(op="emit", name="protocol_pause_status")
+        unknown = Operation(op="emit", name="unheard_of")
         yield f"an event, meta {meta}", _calls(unknown, meta=meta)
         of_stream = Operation(op="emit", name="rate_modified_again", stream_id=str(2**64 - 1))
         yield f"events in one call, meta {meta}", _calls(unknown, of_stream, meta=meta)

@@ -20,6 +20,7 @@ class Typed(NamedTuple):
 
 _SCVAL: dict[str, Callable[[Any], xdr.SCVal]] = {
     "address": scval.to_address,
+    "bool": scval.to_bool,
     "bytes": scval.to_bytes,
     "i128": scval.to_int128,
     "string": scval.to_string,

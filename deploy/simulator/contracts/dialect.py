@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deploy.simulator.chain.values import Emission, Typed
@@ -20,12 +20,14 @@ _KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split
 """The type of each field; every other field is an amount, an i128."""
 
 
-def emission(contract_id: str, name: str, stream_id: str | None = None, **data: object) -> Emission:
+def emission(
+    contract_id: str, name: str, data: Mapping[str, object], stream_id: str | None = None
+) -> Emission:
     """An event of the contract. An event of a stream has the id as a topic and as a field."""
     topics = [Typed("symbol", name)]
     if stream_id is not None:
         topics.append(Typed("u64", int(stream_id)))
-        data["stream_id"] = int(stream_id)
+        data = {**data, "stream_id": int(stream_id)}
     return Emission(contract_id, tuple(topics), {key: typed(key, data[key]) for key in data})
 
 

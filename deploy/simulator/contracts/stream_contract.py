@@ -6,12 +6,13 @@ fees, the token's transfers, and the calls that concern no stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from deploy.simulator.chain.accounts import ADMIN, STRANGER, TREASURY, address
 from deploy.simulator.chain.operations import Operation
 from deploy.simulator.chain.values import Emission, Typed
+from deploy.simulator.contracts import announced
 from deploy.simulator.contracts import record as rules
 from deploy.simulator.contracts.calls import CALLS
 from deploy.simulator.contracts.dialect import emission, without
@@ -91,71 +92,69 @@ class StreamContract:
             operation.duration,
         )
         paid = self._deposit(made, operation.amount)
-        created = self._event(
-            "stream_created",
-            made,
-            deposited_amount=made.deposited,
-            rate_per_second=made.rate,
-            recipient=made.recipient,
-            sender=made.sender,
-            start_time=made.start,
-            token_address=made.token,
-        )
-        return [*paid, created]
+        data = {
+            "deposited_amount": made.deposited,
+            "rate_per_second": made.rate,
+            "recipient": made.recipient,
+            "sender": made.sender,
+            "start_time": made.start,
+            "token_address": made.token,
+        }
+        return [*paid, self._event("stream_created", data, made)]
 
     def _top_up(self, operation: Operation, now: int) -> list[Emission]:
         stream = self.stream(operation.stream_id)
         net = self._net(operation.amount)
         topped = rules.top_up(stream, net)
-        end = rules.new_end(topped, now)
+        data = {
+            "amount": net,
+            "new_deposited_amount": topped.deposited,
+            "new_end_time": rules.new_end(topped, now),
+            "sender": stream.sender,
+        }
         paid = self._deposit(stream, operation.amount)
-        event = self._event(
-            "stream_topped_up",
-            topped,
-            amount=net,
-            new_deposited_amount=topped.deposited,
-            new_end_time=end,
-            sender=stream.sender,
-        )
-        return [*paid, event]
+        return [*paid, self._event("stream_topped_up", data, topped)]
 
     def _on_stream(self, operation: Operation, now: int) -> list[Emission]:
         effect = CALLS[operation.op](self.stream(operation.stream_id), operation, now)
         paid = [each for to, amount in effect.payments for each in self._pay(to, amount)]
-        return paid + [self._event(name, effect.after, **data) for name, data in effect.events]
+        return paid + [self._event(name, data, effect.after) for name, data in effect.events]
 
     def _initialize(self, operation: Operation, now: int) -> list[Emission]:
-        fees = {"fee_rate_bps": self.state.fee_bps, "treasury": self.state.treasury}
-        return [self._event("initialized", admin=self.state.admin, **fees)]
+        state = self.state
+        data = {"admin": state.admin, "fee_rate_bps": state.fee_bps, "treasury": state.treasury}
+        return [self._event("initialized", data)]
 
     def _set_fee(self, operation: Operation, now: int) -> list[Emission]:
         old, treasury = self.state, address(operation.treasury)
         self.state = replace(old, fee_bps=operation.fee_bps, treasury=treasury)
-        event = self._event(
-            "fee_config_updated",
-            admin=old.admin,
-            new_fee_rate_bps=operation.fee_bps,
-            new_treasury=treasury,
-            old_fee_rate_bps=old.fee_bps,
-            old_treasury=old.treasury,
-        )
-        return [event]
+        data = {
+            "admin": old.admin,
+            "new_fee_rate_bps": operation.fee_bps,
+            "new_treasury": treasury,
+            "old_fee_rate_bps": old.fee_bps,
+            "old_treasury": old.treasury,
+        }
+        return [self._event("fee_config_updated", data)]
 
     def _transfer_admin(self, operation: Operation, now: int) -> list[Emission]:
         previous, new = self.state.admin, address(operation.admin)
         self.state = replace(self.state, admin=new)
-        return [self._event("admin_transferred", new_admin=new, previous_admin=previous)]
+        data = {"new_admin": new, "previous_admin": previous}
+        return [self._event("admin_transferred", data)]
 
     def _emit(self, operation: Operation, now: int) -> list[Emission]:
-        """Emit an event that Headrace does not know yet."""
-        name = operation.name or "protocol_pause_status"
-        return [emission(self.contract_id, name, operation.stream_id or None, timestamp=now)]
+        """Emit an announced event, or one that Headrace does not know."""
+        name = operation.name or "unheard_of"
+        if name in announced.NAMES:
+            return [announced.announced(self.contract_id, name, operation.stream_id or "1")]
+        return [emission(self.contract_id, name, {"timestamp": now}, operation.stream_id or None)]
 
     def _foreign(self, operation: Operation, now: int) -> list[Emission]:
         """Events of another contract: one has the name of an event of ours, one has no topics."""
         name = operation.name or "tokens_withdrawn"
         return [
-            emission(STRANGER, name, "1", amount=operation.amount),
+            emission(STRANGER, name, {"amount": operation.amount}, "1"),
             Emission(STRANGER, (), Typed("string", "no topics")),
         ]
 
@@ -166,12 +165,14 @@ class StreamContract:
     def _fail(self, operation: Operation, now: int) -> list[Emission]:
         raise CallRefusedError(0, "asked to fail")
 
-    def _event(self, name: str, after: Record | None = None, **data: object) -> Emission:
+    def _event(
+        self, name: str, data: Mapping[str, object], after: Record | None = None
+    ) -> Emission:
         """Store the record of the stream, and return the event as it appears on the chain."""
         if after is None:
-            return emission(self.contract_id, name, **data)
+            return emission(self.contract_id, name, data)
         self.state.streams[after.id] = after
-        return emission(self.contract_id, name, after.id, **data)
+        return emission(self.contract_id, name, data, after.id)
 
     def _net(self, amount: int) -> int:
         """The amount without the fee. Raises CallRefusedError if the amount is not above 0."""
@@ -189,14 +190,8 @@ class StreamContract:
         if (fee := self._fee(amount)) == 0:
             return moved
         treasury = self.state.treasury
-        event = emission(
-            self.contract_id,
-            "fee_collected",
-            stream.id,
-            fee_amount=fee,
-            token=stream.token,
-            treasury=treasury,
-        )
+        data = {"fee_amount": fee, "token": stream.token, "treasury": treasury}
+        event = emission(self.contract_id, "fee_collected", data, stream.id)
         return [*moved, *self._pay(treasury, fee), event]
 
     def _pay(self, to: str, amount: int) -> list[Emission]:

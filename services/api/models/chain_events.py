@@ -5,7 +5,7 @@ The events of streams, and the table of all event types, are in `stream_events`.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -25,6 +25,10 @@ Holder = Annotated[
 MuxedId = Annotated[
     str,
     Field(description="sub-account of `to`: a u64 in digits, a text, or bytes in hex (CAP-67)"),
+]
+
+MuxedIdType = Annotated[
+    Literal["id", "text", "hash"], Field(description="what `toMuxedId` is: a u64, a text or bytes")
 ]
 
 
@@ -67,6 +71,7 @@ class TokenTransferred(TokenEventModel):
     from_: Holder = Field(alias="from")
     to: Holder
     to_muxed_id: MuxedId = ""
+    to_muxed_id_type: MuxedIdType | None = None
 
 
 class TokenMinted(TokenEventModel):
@@ -74,6 +79,7 @@ class TokenMinted(TokenEventModel):
 
     to: Holder
     to_muxed_id: MuxedId = ""
+    to_muxed_id_type: MuxedIdType | None = None
     admin: Address = ""
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from shared.domain.events import Origin
+from shared.domain.schedule import ClaimableUnknown, ScheduleKind
 from shared.domain.stream import U64_MAX, Acceptance, StreamStatus
 
 Amount = Annotated[
@@ -53,6 +54,31 @@ class Claimable(ResponseModel):
     as_of: Seconds
 
 
+class ScheduleStep(ResponseModel):
+    """An amount that becomes claimable at `time`."""
+
+    time: Seconds
+    amount: Amount
+
+
+class StreamSchedule(ResponseModel):
+    """How the money of a stream becomes claimable.
+
+    `linear`: by the second, from `lastUpdateTime` on. `cliff`: the same, but nothing before
+    `cliffTime`. `cliff_amount`: `cliffAmount` at `cliffTime`, and the rest by the second from then
+    on. `steps`: amounts at fixed times. `allowance`: nothing is deposited. `conditions`: amounts
+    when somebody confirms a condition. `unknown`: not read yet.
+    """
+
+    kind: ScheduleKind
+    cliff_time: Seconds | None = None
+    cliff_amount: Amount = "0"
+    last_time: Annotated[Seconds | None, Field(description="the time of the last step")] = None
+    steps: Annotated[
+        list[ScheduleStep], Field(description="empty until the contract's state was read")
+    ] = []
+
+
 class StreamDocument(ResponseModel):
     """A stream after its latest event."""
 
@@ -88,7 +114,13 @@ class StreamDocument(ResponseModel):
         ),
     ]
     acceptance: Annotated[Acceptance, Field(description="the recipient's answer")]
-    claimable: Claimable
+    schedule: StreamSchedule
+    claimable: Annotated[
+        Claimable | None, Field(description="null: it is not known, for `claimableUnknown`")
+    ]
+    claimable_unknown: Annotated[
+        ClaimableUnknown | None, Field(description="why nobody can compute what is claimable")
+    ]
     metadata: dict[str, Any]
     created_at: Seconds
     updated_at: Seconds

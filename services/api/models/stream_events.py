@@ -22,7 +22,14 @@ from services.api.models.chain_events import (
     TokenTransferred,
     UnknownEventModel,
 )
-from services.api.models.responses import Address, Amount, Seconds, StreamDocument, StreamIdText
+from services.api.models.responses import (
+    Address,
+    Amount,
+    Seconds,
+    StreamDocument,
+    StreamIdText,
+    StreamSchedule,
+)
 from shared.domain.events import EventType
 from shared.domain.stream import NOTICE_THRESHOLDS, Acceptance
 
@@ -46,6 +53,9 @@ class Created(StreamEventModel):
     rate_per_second: Amount
     deposited_amount: Amount
     start_time: Seconds
+    schedule: Annotated[
+        StreamSchedule | None, Field(description="absent if the stream is linear")
+    ] = None
     metadata: Annotated[dict[str, Any], Field(default_factory=dict)]
     acceptance: Annotated[
         Literal[Acceptance.ACCEPTED, Acceptance.PENDING],
@@ -133,6 +143,33 @@ class RateModified(StreamEventModel):
     new_end_time: Seconds = 0
 
 
+class MilestoneUnlocked(StreamEventModel):
+    """An amount became claimable, because `caller` confirmed its condition."""
+
+    milestone_id: int
+    amount: Amount
+    caller: Address
+
+
+class DisputeRequested(StreamEventModel):
+    """The sender asked the arbiter to cancel the stream."""
+
+    arbiter: Address
+
+
+class DisputeResolved(StreamEventModel):
+    """The arbiter decided. If `approved`, `stream.cancelled` follows."""
+
+    arbiter: Address
+    approved: bool
+
+
+class Closed(StreamEventModel):
+    """The contract removed a stream that had ended from its storage."""
+
+    closer: Address
+
+
 class RunningLow(StreamEventModel):
     """The deposit runs out `secondsLeft` seconds after `timestamp`, unless it is topped up."""
 
@@ -160,11 +197,19 @@ _MODELS: dict[EventType, type[EventModel]] = {
     EventType.STREAM_FEE_COLLECTED: FeeCollected,
     EventType.STREAM_RECIPIENT_TRANSFERRED: RecipientTransferred,
     EventType.STREAM_RATE_MODIFIED: RateModified,
+    EventType.STREAM_MILESTONE_UNLOCKED: MilestoneUnlocked,
+    EventType.STREAM_DISPUTE_REQUESTED: DisputeRequested,
+    EventType.STREAM_DISPUTE_RESOLVED: DisputeResolved,
+    EventType.STREAM_CLOSED: Closed,
     EventType.STREAM_RUNNING_LOW: RunningLow,
     EventType.STREAM_DEPLETED: Depleted,
     EventType.CONTRACT_INITIALIZED: ContractEventModel,
     EventType.CONTRACT_FEE_CONFIG_UPDATED: ContractEventModel,
     EventType.CONTRACT_ADMIN_TRANSFERRED: ContractEventModel,
+    EventType.CONTRACT_PAUSE_CHANGED: ContractEventModel,
+    EventType.CONTRACT_GUARDIAN_UPDATED: ContractEventModel,
+    EventType.CONTRACT_UPGRADED: ContractEventModel,
+    EventType.CONTRACT_STATE_MIGRATED: ContractEventModel,
     EventType.TOKEN_TRANSFER: TokenTransferred,
     EventType.TOKEN_MINT: TokenMinted,
     EventType.TOKEN_BURN: TokenBurned,

@@ -44,7 +44,10 @@ class ReceivedTotals(ResponseModel):
     """Totals of the streams that the account receives."""
 
     withdrawn: Amount
-    claimable: Amount
+    claimable: Annotated[Amount, Field(description="of the streams for which it is known")]
+    claimable_unknown: Annotated[
+        int, Field(ge=0, description="streams for which nobody can compute what is claimable")
+    ]
     remaining: Amount
 
 

@@ -44,12 +44,14 @@ class AccountTotals:
     def add(self, stream: Stream, now: int) -> None:
         """Add a stream that the account sends, receives, or both."""
         self.streams += 1
+        due = claimable(stream, now)
         amounts = {
             "deposited": stream.deposited,
             "withdrawn": stream.withdrawn,
             "refunded": stream.refunded,
-            "remaining": remaining(stream),
-            "claimable": claimable(stream, now),
+            "remaining": max(0, remaining(stream)),  # an allowance has no deposit
+            "claimable": due or 0,
+            "claimableUnknown": due is None,
         }
         accepted = stream.acceptance is Acceptance.ACCEPTED
         sides = ("sent", stream.sender, True), ("received", stream.recipient, accepted)
@@ -71,13 +73,15 @@ class AccountTotals:
         }
 
     def _token(self, token: str) -> dict[str, object]:
-        def side(name: str, sums: Iterable[str]) -> dict[str, str]:
+        def side(name: str, sums: Iterable[str]) -> dict[str, object]:
             return {each: str(self._sums[token, name, each]) for each in sums}
+
+        unknown = self._sums[token, "received", "claimableUnknown"]
 
         return {
             "tokenAddress": token,
             "sent": side("sent", _SENT),
-            "received": side("received", _RECEIVED),
+            "received": side("received", _RECEIVED) | {"claimableUnknown": unknown},
         }
 
 

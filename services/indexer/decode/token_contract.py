@@ -88,8 +88,15 @@ def _amount(name: str, data: ScVal) -> dict[str, object]:
             return {"amount": str(amount)}
         case bool():
             pass
-        case int() | str():
-            return {"amount": str(amount), "toMuxedId": str(muxed)}
+        case int():
+            return _muxed(amount, str(muxed), "id")
+        case str():
+            return _muxed(amount, str(muxed), "text")
         case bytes():
-            return {"amount": str(amount), "toMuxedId": muxed.hex()}
+            return _muxed(amount, muxed.hex(), "hash")
     raise UnreadableEventError(f"{name}: its field 'to_muxed_id' is not a u64, string or bytes")
+
+
+def _muxed(amount: int, muxed: str, kind: str) -> dict[str, object]:
+    """`kind` tells an id from a text of digits and from the hex digits of a hash."""
+    return {"amount": str(amount), "toMuxedId": muxed, "toMuxedIdType": kind}

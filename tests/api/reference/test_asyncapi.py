@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.contracts import announced
 from deploy.simulator.settings import SimulatorSettings
 from services.api.app import STREAM_NOTICES
 from services.api.reference.asyncapi import asyncapi, key
@@ -149,6 +150,22 @@ async def test_events_of_the_next_contract_version_match_their_models(
     ]
     await Committer(redis, keys).record(events, progress={})
     assert len(await judged(redis, keys)) == 7
+
+
+async def test_announced_events_match_their_models(redis: Redis, keys: Keys) -> None:
+    watched = WatchedContracts.of(accounts.STREAMS)
+    calls = [Operation(op="emit", name=name, stream_id="7") for name in announced.NAMES]
+    async with simulated(1, streams=0) as sim:
+        sim.network.submit(*(Proposal(operations=(each,)) for each in calls))
+        sim.close()
+        start = toid(SimulatorSettings().start_ledger)
+        read = await Read(start).up_to(sim.tip, sim.horizon(contracts=watched))
+    events = [event for batch in read.batches for event in batch.events]
+    await Committer(redis, keys).record(events, progress={})
+    kinds = await judged(redis, keys)
+    assert kinds >= {"stream.created", "stream.milestone_unlocked", "stream.closed"}
+    assert kinds >= {"contract.pause_changed", "contract.upgraded", "contract.state_migrated"}
+    assert "chain.unknown" not in kinds
 
 
 @pytest.mark.parametrize(

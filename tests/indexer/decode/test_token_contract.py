@@ -120,21 +120,25 @@ def test_any_amount_is_converted_in_both_forms_of_data(amount: int) -> None:
 @given(st.integers(0, (1 << 64) - 1))
 def test_a_muxed_destination_is_an_account_and_an_id(number: int) -> None:
     facts = read("transfer", ALICE, BOB, ASSET, data=muxed(scval.to_uint64(number))).facts
-    assert facts["toMuxedId"] == str(number)
+    assert (facts["toMuxedId"], facts["toMuxedIdType"]) == (str(number), "id")
     assert MuxedAccount(str(facts["to"]), int(str(facts["toMuxedId"]))).account_id == BOB
 
 
 @pytest.mark.parametrize(
     ("of", "expected"),
     [
-        (scval.to_string("rent, may"), "rent, may"),
-        (scval.to_bytes(b"\xab" * 32), "ab" * 32),
-        (scval.to_string(b"\xff"), "\\xff"),
-        (scval.to_void(), None),
+        (scval.to_string("rent, may"), ("rent, may", "text")),
+        (scval.to_string("7"), ("7", "text")),
+        (scval.to_bytes(b"\xab" * 32), ("ab" * 32, "hash")),
+        (scval.to_string(b"\xff"), ("\\xff", "text")),
+        (scval.to_void(), (None, None)),
     ],
 )
-def test_a_muxed_id_may_be_a_string_or_bytes(of: xdr.SCVal, expected: str | None) -> None:
-    assert read("transfer", ALICE, BOB, ASSET, data=muxed(of)).facts.get("toMuxedId") == expected
+def test_a_muxed_id_may_be_a_string_or_bytes(
+    of: xdr.SCVal, expected: tuple[str | None, str | None]
+) -> None:
+    facts = read("transfer", ALICE, BOB, ASSET, data=muxed(of)).facts
+    assert (facts.get("toMuxedId"), facts.get("toMuxedIdType")) == expected
 
 
 def test_parties_may_be_pools_and_balances() -> None:

@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.domain import commands
 from shared.domain.commands import CommandRefusedError
 from shared.domain.events import Event
-from shared.domain.stream import I128_MAX, U64_MAX, Stream, claimable, end_time, remaining
+from shared.domain.stream import I128_MAX, U64_MAX, Stream, end_time, remaining
 from shared.domain.transitions import apply
-from tests.shared.samples import TOKEN, R, S, stored
+from tests.shared.samples import TOKEN, R, S, due, stored
 from tests.support.tier import examples
 
 amounts = st.one_of(
@@ -121,9 +121,9 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.one_of(st.integers(0, 40), st.integers(0, 10**10)))
     def time_passes(self, seconds: int) -> None:
-        before = claimable(self.stream, self.now)
+        before = due(self.stream, self.now)
         self.now += seconds
-        later = claimable(self.stream, self.now)
+        later = due(self.stream, self.now)
         assert later == before if self.model.paused_at is not None else later >= before
 
     @rule(amount=amounts)
@@ -170,7 +170,7 @@ class StreamMachine(RuleBasedStateMachine):
         assert (ours.rate, ours.deposited) == (model.rate, model.deposited)
         assert (ours.withdrawn, ours.refunded) == (model.withdrawn, model.refunded)
         assert ours.last_update_time == model.last_update
-        assert claimable(ours, self.now) == model.claimable(self.now)
+        assert due(ours, self.now) == model.claimable(self.now)
         running = "active" if model.paused_at is None else "paused"
         assert ours.status == (model.ended or running)
 
@@ -187,8 +187,8 @@ class StreamMachine(RuleBasedStateMachine):
         end = end_time(self.stream)
         if end is not None and not self.stream.terminal and end < U64_MAX:
             left = remaining(self.stream)
-            assert claimable(self.stream, end) == left
-            assert left == 0 or claimable(self.stream, end - 1) < left
+            assert due(self.stream, end) == left
+            assert left == 0 or due(self.stream, end - 1) < left
 
 
 TestStreamMachine = StreamMachine.TestCase

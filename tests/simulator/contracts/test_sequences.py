@@ -16,13 +16,9 @@ from tests.support.sequences import FILES, Sequence, Step, sequences
 Call = dict[str, Any]
 
 
-def parties(call: Call) -> Call:
-    return {"sender": call["sender"], "recipient": call["recipient"]}
-
-
 def create(call: Call) -> Operation:
-    terms = {"amount": int(call["amount"]), "duration": int(call["duration"])}
-    return Operation(op="create", **terms, **parties(call))
+    parties = Operation(op="create", sender=call["sender"], recipient=call["recipient"])
+    return replace(parties, amount=int(call["amount"]), duration=int(call["duration"]))
 
 
 CALLS: dict[str, Callable[[Call], Operation]] = {

@@ -41,17 +41,17 @@ CREATED_DATA = {
 
 
 def test_events_are_the_bytes_made_by_hand() -> None:
-    created = emitted(emission(TOKEN, "stream_created", "7", **CREATED_DATA).to_xdr())
+    created = emitted(emission(TOKEN, "stream_created", CREATED_DATA, "7").to_xdr())
     assert created.topics == ("AAAADwAAAA5zdHJlYW1fY3JlYXRlZAAA", "AAAABQAAAAAAAAAH")
     assert created.value == CREATED
     data = {"recipient": RECIPIENT, "amount": 1100, "timestamp": NOW + 100}
-    withdrawn = emitted(emission(TOKEN, "tokens_withdrawn", "7", **data).to_xdr())
+    withdrawn = emitted(emission(TOKEN, "tokens_withdrawn", data, "7").to_xdr())
     assert withdrawn.topics == ("AAAADwAAABB0b2tlbnNfd2l0aGRyYXdu", "AAAABQAAAAAAAAAH")
     assert withdrawn.value == WITHDRAWN
 
 
 def test_data_has_symbol_keys_in_alphabetical_order() -> None:
-    value = to_scval(emission(TOKEN, "stream_created", "7", **CREATED_DATA).data)
+    value = to_scval(emission(TOKEN, "stream_created", CREATED_DATA, "7").data)
     assert value.map is not None
     keys = [entry.key.sym.sc_symbol for entry in value.map.sc_map if entry.key.sym]
     assert keys == sorted(keys)

@@ -4,6 +4,7 @@
  */
 
 const TERMINAL = new Set(["completed", "cancelled"]);
+const LINEAR = { kind: "linear" }; // documents of earlier versions have no schedule
 const most = (a, b) => (a > b ? a : b);
 const least = (a, b) => (a < b ? a : b);
 
@@ -14,18 +15,44 @@ export const remaining = (stream) =>
 /** True if the stream has ended: its money does not move any more. */
 export const isOver = (stream) => TERMINAL.has(stream.status);
 
-/** The amount that the recipient can withdraw. Nothing accrues while the stream is paused. */
+/**
+ * The amount that the recipient can withdraw, or null if nobody can compute it (`claimableUnknown`).
+ * Nothing accrues while the stream is paused.
+ */
 export function claimable(stream, milliseconds) {
   if (isOver(stream)) return 0n;
+  if (stream.claimableUnknown) return null;
   const until = stream.pausedAt === null ? BigInt(Math.floor(milliseconds)) : BigInt(stream.pausedAt) * 1000n;
-  const elapsed = most(0n, until - BigInt(stream.lastUpdateTime) * 1000n);
-  return most(0n, least((BigInt(stream.ratePerSecond) * elapsed) / 1000n, remaining(stream)));
+  return most(0n, least(accrued(stream, until), remaining(stream)));
+}
+
+/** What has become claimable by `until` and was not withdrawn, by the kind of the schedule. */
+function accrued(stream, until) {
+  const { kind, cliffTime, cliffAmount, steps } = stream.schedule ?? LINEAR;
+  const withdrawn = BigInt(stream.withdrawnAmount);
+  const flowed = (since) => (BigInt(stream.ratePerSecond) * most(0n, until - BigInt(since) * 1000n)) / 1000n;
+  if (kind === "steps") {
+    const reached = steps.filter(({ time }) => BigInt(time) * 1000n <= until);
+    return reached.reduce((sum, { amount }) => sum + BigInt(amount), 0n) - withdrawn;
+  }
+  if (cliffTime !== undefined && until < BigInt(cliffTime) * 1000n) return 0n;
+  if (kind !== "cliff_amount") return flowed(stream.lastUpdateTime);
+  const rest = BigInt(stream.depositedAmount) - BigInt(cliffAmount);
+  return BigInt(cliffAmount) + least(flowed(cliffTime), rest) - withdrawn;
+}
+
+/** The times at which the claimable amount jumps or begins to grow. */
+export function jumps(stream) {
+  const { cliffTime, steps = [] } = stream.schedule ?? LINEAR;
+  return cliffTime === undefined ? steps.map(({ time }) => time) : [cliffTime];
 }
 
 /** True if the claimable amount grows at this time. */
 export function flows(stream, milliseconds) {
   if (stream.status !== "active" || BigInt(stream.ratePerSecond) <= 0n) return false;
-  return milliseconds >= stream.lastUpdateTime * 1000 && claimable(stream, milliseconds) < remaining(stream);
+  const due = claimable(stream, milliseconds);
+  const begun = [stream.lastUpdateTime, ...jumps(stream)].every((time) => milliseconds >= time * 1000);
+  return due !== null && begun && due < remaining(stream);
 }
 
 /** Percentages of the deposit: withdrawn, claimable, refunded. The rest has not accrued yet. */
@@ -34,7 +61,7 @@ export function shares(stream, milliseconds) {
   const of = (part) => (whole > 0n ? Number((part * 10_000n) / whole) / 100 : 0);
   return {
     withdrawn: of(BigInt(stream.withdrawnAmount)),
-    claimable: of(claimable(stream, milliseconds)),
+    claimable: of(claimable(stream, milliseconds) ?? 0n),
     refunded: of(BigInt(stream.refundedAmount)),
   };
 }

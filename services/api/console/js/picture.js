@@ -2,42 +2,50 @@
 
 import { h, say, svg } from "./dom.js";
 import { amount, dateTime } from "./format.js";
-import { claimable, isOver } from "./money.js";
+import { claimable, isOver, jumps } from "./money.js";
 
 const WIDTH = 720;
 const HEIGHT = 220;
 
-/** Amounts of a stream at one Unix second. The deposit excludes the refunded amount. */
+/**
+ * Amounts of a stream at one Unix second. The deposit excludes the refunded amount. If nobody knows what
+ * is claimable, nothing is drawn as accrued.
+ */
 function at(stream, second) {
   const withdrawn = BigInt(stream.withdrawnAmount);
   return {
     time: second,
     deposited: BigInt(stream.depositedAmount) - BigInt(stream.refundedAmount),
     withdrawn,
-    accrued: withdrawn + claimable(stream, second * 1000),
+    accrued: withdrawn + (claimable(stream, second * 1000) ?? 0n),
   };
 }
 
 /**
  * The points of the chart up to `until` (Unix seconds), from the events of the stream, oldest first.
- * Between two events the accrued amount is a straight line, which bends at most twice: where accrual
- * starts, and where it stops (pause, or end of the deposit). Each bend is a point too. Pure.
+ * Between two events the accrued amount is a straight line, which bends where accrual starts, and where
+ * it stops (pause, or end of the deposit). At a jump of the schedule there are two points. Pure.
  */
 export function course(events, until) {
   const states = events.filter((event) => event.stream).map(({ timestamp, stream }) => ({ timestamp, stream }));
   return states.flatMap(({ timestamp, stream }, n) => {
     const end = Math.max(timestamp, states[n + 1]?.timestamp ?? until);
-    const bends = isOver(stream) ? [] : [stream.lastUpdateTime, stream.pausedAt ?? stream.endTime];
+    const bends = isOver(stream) ? [] : [stream.lastUpdateTime, stream.pausedAt ?? stream.endTime, ...edges(stream)];
     const inner = bends.filter((time) => time !== null && time > timestamp && time < end).sort((a, b) => a - b);
     return [timestamp, ...inner, end].map((second) => at(stream, second));
   });
 }
 
+/** The second before each jump, and the jump. */
+const edges = (stream) => jumps(stream).flatMap((time) => [time - 1, time]);
+
 /** The forecast: points until the stream ends, if nobody changes the stream. Pure. */
 export function outlook(stream, from) {
-  if (stream.status !== "active" || stream.endTime === null || stream.endTime <= from) return [];
+  const known = stream.status === "active" && stream.endTime !== null && !stream.claimableUnknown;
+  if (!known || stream.endTime <= from) return [];
   const begin = Math.max(from, stream.lastUpdateTime);
-  return [from, begin, stream.endTime].map((second) => at(stream, second));
+  const inner = edges(stream).filter((time) => time > begin && time < stream.endTime);
+  return [from, begin, ...inner, stream.endTime].map((second) => at(stream, second));
 }
 
 const LINES = [["deposited", "Deposit"], ["accrued", "Claimable"], ["withdrawn", "Withdrawn"]];
@@ -80,8 +88,9 @@ export function picture() {
     say(from, dateTime(first));
     say(to, ahead.length ? `runs out on ${dateTime(last)}` : dateTime(last));
     const here = past.at(-1);
+    const due = stream.claimableUnknown ? "an unknown amount is" : `${amount(here.accrued - here.withdrawn)} are`;
     drawing.setAttribute("aria-label",
-      `Of ${amount(here.deposited)} deposited, ${amount(here.withdrawn)} were withdrawn and ${amount(here.accrued - here.withdrawn)} are claimable.`);
+      `Of ${amount(here.deposited)} deposited, ${amount(here.withdrawn)} were withdrawn and ${due} claimable.`);
   }
   return { node, draw };
 }

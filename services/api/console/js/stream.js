@@ -17,13 +17,30 @@ const SHOWN = 500;
 
 const account = (address) => h("a", { href: `#/account/${address}` }, h("code", {}, address));
 
+const WHY = {
+  schedule_not_read: "not known yet: the schedule is read from the contract",
+  depends_on_allowance: "not known: the money stays in the sender's account until it is withdrawn",
+  depends_on_conditions: "not known: it depends on conditions that somebody must confirm",
+};
+
+/** How the money becomes claimable, if not by the second from the start on. */
+function schedule({ schedule: { kind, cliffTime, cliffAmount, steps } = {}, claimableUnknown }) {
+  const rows = [];
+  if (claimableUnknown) rows.push(["Claimable", WHY[claimableUnknown] ?? "not known"]);
+  if (kind === "cliff") rows.push(["Nothing before", moment(cliffTime, true)]);
+  if (kind === "cliff_amount") rows.push(["At the cliff", h("span", {}, `${amount(cliffAmount)}, `, moment(cliffTime, true))]);
+  for (const step of steps ?? []) rows.push(["Step", h("span", {}, `${amount(step.amount)}, `, moment(step.time, true))]);
+  return rows;
+}
+
 function details(stream) {
   const { tags = [], note } = stream.metadata;
   return [
     ["From", account(stream.sender)],
     ["To", account(stream.recipient)],
     ["Token", h("code", {}, stream.tokenAddress)],
-    ["Rate", `${amount(stream.ratePerSecond)} a second`],
+    stream.ratePerSecond !== "0" && ["Rate", `${amount(stream.ratePerSecond)} a second`],
+    ...schedule(stream),
     ["Deposit", amount(stream.depositedAmount)],
     ["Withdrawn", amount(stream.withdrawnAmount)],
     stream.refundedAmount !== "0" && ["Refunded", amount(stream.refundedAmount)],
@@ -74,7 +91,7 @@ function page(first) {
     draw();
   }
   moves(until, (time) => {
-    const rate = isOver(stream()) ? "" : `${amount(stream().ratePerSecond)} a second, `;
+    const rate = isOver(stream()) || stream().ratePerSecond === "0" ? "" : `${amount(stream().ratePerSecond)} a second, `;
     say(until, rate + ends(stream(), time));
   });
   let drawn = 0;

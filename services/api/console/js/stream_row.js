@@ -12,7 +12,7 @@ export function ends(stream, milliseconds) {
   if (isOver(stream)) return stream.status === "completed" ? "paid out" : "cancelled";
   if (stream.status === "paused") return "paused";
   if (stream.lastUpdateTime * 1000 > milliseconds) return `starts in ${duration(stream.lastUpdateTime - milliseconds / 1000)}`;
-  if (stream.endTime === null) return "never ends";
+  if (stream.endTime === null) return stream.claimableUnknown ? "end not known" : "never ends";
   const left = stream.endTime - milliseconds / 1000;
   return left <= 0 ? "ran out" : `runs out in ${duration(left)}`;
 }

@@ -15,11 +15,13 @@ function counted({ counts }) {
 
 function token({ tokenAddress, sent, received }) {
   const figure = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, amount(value)));
+  const unknown = received.claimableUnknown;
+  const due = unknown ? `Claimable, without ${unknown} of unknown amount` : "Claimable";
   const side = (title, figures) => h("div", { class: "card side" }, h("h4", {}, title), h("dl", { class: "figures" }, ...figures));
   return h("section", { class: "token" },
     h("h3", {}, "Token ", h("code", { title: tokenAddress }, short(tokenAddress, 6))),
     h("div", { class: "sides" },
-      side("Received", [figure("Claimable", received.claimable), figure("Withdrawn", received.withdrawn), figure("Remaining", received.remaining)]),
+      side("Received", [figure(due, received.claimable), figure("Withdrawn", received.withdrawn), figure("Remaining", received.remaining)]),
       side("Sent", [figure("Deposited", sent.deposited), figure("Paid out", sent.withdrawn), figure("Refunded", sent.refunded), figure("Remaining", sent.remaining)])));
 }
 

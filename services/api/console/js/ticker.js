@@ -37,16 +37,17 @@ function turn() {
 
 /**
  * Shows the claimable amount of `stream()`. The text changes several times a second. `data-amount` is
- * the amount that the API returns for the Unix second `data-as-of`.
+ * the amount that the API returns for the Unix second `data-as-of`; empty if it is not known.
  */
 export function counter(stream, attributes = {}) {
   const node = h("output", { class: "counter", "aria-live": "off", ...attributes });
   return moves(node, (time) => {
     const second = Math.floor(time / 1000);
-    say(node, amount(claimable(stream(), calm.matches ? second * 1000 : time)));
+    const due = claimable(stream(), calm.matches ? second * 1000 : time);
+    say(node, due === null ? "not known" : amount(due));
     if (node.dataset.asOf === String(second) && node.dataset.version === String(stream().version)) return;
     node.dataset.asOf = second;
     node.dataset.version = stream().version;
-    node.dataset.amount = claimable(stream(), second * 1000);
+    node.dataset.amount = claimable(stream(), second * 1000) ?? "";
   });
 }

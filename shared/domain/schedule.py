@@ -1,0 +1,115 @@
+"""How the money of a stream becomes claimable: its schedule. Pure.
+
+A stream of the API is always linear. The chain has other kinds too, and the events of some of them
+do not tell the whole schedule. Then nobody knows what is claimable until the contract's own state
+was read, and Headrace says so instead of showing a wrong amount.
+
+See docs/decisions/0081-claimable-can-be-unknown.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class ScheduleKind(StrEnum):
+    """The kind of a schedule.
+
+    * LINEAR: money accrues by the second, from the anchor on.
+    * CLIFF: the same, but nothing is claimable before the cliff.
+    * CLIFF_AMOUNT: an amount becomes claimable at the cliff, and the rest accrues by the second
+      from the cliff on.
+    * STEPS: amounts become claimable at fixed times.
+    * ALLOWANCE: nothing is deposited; the contract takes the money from the sender's balance.
+    * CONDITIONS: amounts become claimable when somebody confirms a condition.
+    * UNKNOWN: the schedule was not read yet.
+    """
+
+    LINEAR = "linear"
+    CLIFF = "cliff"
+    CLIFF_AMOUNT = "cliff_amount"
+    STEPS = "steps"
+    ALLOWANCE = "allowance"
+    CONDITIONS = "conditions"
+    UNKNOWN = "unknown"
+
+
+class ClaimableUnknown(StrEnum):
+    """Why nobody can compute what is claimable."""
+
+    SCHEDULE = "schedule_not_read"
+    ALLOWANCE = "depends_on_allowance"
+    CONDITIONS = "depends_on_conditions"
+
+
+class Step(NamedTuple):
+    """An amount in base units that becomes claimable at `time`, in Unix seconds."""
+
+    time: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A schedule. Times in Unix seconds. `last_time` is known for STEPS even without the steps."""
+
+    kind: ScheduleKind = ScheduleKind.LINEAR
+    cliff_time: int | None = None
+    cliff_amount: int = 0
+    steps: tuple[Step, ...] = ()
+    last_time: int | None = None
+
+    @property
+    def unknown(self) -> ClaimableUnknown | None:
+        """Why the claimable amount cannot be computed, or None if it can."""
+        match self.kind:
+            case ScheduleKind.ALLOWANCE:
+                return ClaimableUnknown.ALLOWANCE
+            case ScheduleKind.CONDITIONS:
+                return ClaimableUnknown.CONDITIONS
+            case ScheduleKind.UNKNOWN:
+                return ClaimableUnknown.SCHEDULE
+            case ScheduleKind.STEPS if not self.steps:
+                return ClaimableUnknown.SCHEDULE
+        return None
+
+
+LINEAR = Schedule()
+UNKNOWN = Schedule(kind=ScheduleKind.UNKNOWN)
+
+
+def schedule_document(schedule: Schedule) -> dict[str, object]:
+    """The JSON of a schedule. Only the fields of its kind; amounts as decimal strings."""
+    document: dict[str, object] = {"kind": schedule.kind}
+    if schedule.cliff_time is not None:
+        document["cliffTime"] = schedule.cliff_time
+    if schedule.kind is ScheduleKind.CLIFF_AMOUNT:
+        document["cliffAmount"] = str(schedule.cliff_amount)
+    if schedule.kind is ScheduleKind.STEPS:
+        document["lastTime"] = schedule.last_time
+        document["steps"] = [{"time": s.time, "amount": str(s.amount)} for s in schedule.steps]
+    return document
+
+
+def schedule_of(document: object) -> Schedule:
+    """The schedule in a parsed document. Documents and events of earlier versions have none.
+
+    Raises ValueError if the kind is not known, and KeyError if a field is missing.
+    """
+    if not isinstance(document, Mapping):
+        return LINEAR
+    return Schedule(
+        kind=ScheduleKind(document["kind"]),
+        cliff_time=document.get("cliffTime"),
+        cliff_amount=int(document.get("cliffAmount", 0)),
+        steps=tuple(Step(s["time"], int(s["amount"])) for s in document.get("steps") or ()),
+        last_time=document.get("lastTime"),
+    )
+
+
+def unlocked(steps: Sequence[Step], until: int) -> int:
+    """The sum of the steps up to a time."""
+    return sum(step.amount for step in steps if step.time <= until)
