@@ -24,6 +24,7 @@ from deploy.simulator.chain.ledger import Transaction
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.values import Emission, Emitted, Typed, emitted, to_scval
 from deploy.simulator.chain.xdr import (
+    EntryChange,
     InvocationOutcome,
     fee_charged,
     invocation_result,
@@ -31,7 +32,8 @@ from deploy.simulator.chain.xdr import (
     meta_v4,
     payment_result,
 )
-from deploy.simulator.contracts.record import CallRefusedError
+from deploy.simulator.contracts.record import CallRefusedError, Record
+from deploy.simulator.contracts.storage import stream_key, stream_value
 from deploy.simulator.contracts.stream_contract import StreamContract
 from deploy.simulator.contracts.token import transfer
 from deploy.simulator.future_protocol import CHANGES, rewritten
@@ -137,8 +139,21 @@ def _call(contract: StreamContract, operations: Sequence[Operation], now: int) -
         emissions = contract.call(operations, now)
     except CallRefusedError:
         return InvocationOutcome(events=[PHANTOM.to_xdr()], successful=False)
-    returned = _returned(operations, emissions)
-    return InvocationOutcome(events=[each.to_xdr() for each in emissions], returned=returned)
+    return InvocationOutcome(
+        events=[each.to_xdr() for each in emissions],
+        changes=[_entry_change(contract, *each) for each in contract.changed.items()],
+        returned=_returned(operations, emissions),
+    )
+
+
+def _entry_change(contract: StreamContract, stream_id: str, before: Record | None) -> EntryChange:
+    old, new = before, contract.stream(stream_id)
+    return EntryChange(
+        contract.contract_id,
+        to_scval(stream_key(stream_id)),
+        to_scval(stream_value(old)) if old else None,
+        to_scval(stream_value(new)),
+    )
 
 
 def _returned(operations: Sequence[Operation], emissions: Sequence[Emission]) -> xdr.SCVal:

@@ -89,7 +89,7 @@ async def test_operations_and_the_oracle(http: aiohttp.ClientSession, sim: Sim) 
     ]
     state = await sim("GET", "streams")
     (only,) = state["streams"]
-    assert (only["withdrawnAmount"], only["status"]) == ("99500", "active")
+    assert (only["withdrawnAmount"], only["status"]) == ("99500", "Active")
     assert state["held"] == str(995_000 - 99_500)
     assert only["tokenAddress"] == accounts.TOKEN
 

@@ -27,6 +27,7 @@ _SCVAL: dict[str, Callable[[Any], xdr.SCVal]] = {
     "symbol": scval.to_symbol,
     "u32": scval.to_uint32,
     "u64": scval.to_uint64,
+    "vec": lambda items: scval.to_vec([to_scval(item) for item in items]),
     "void": lambda _: scval.to_void(),
 }
 

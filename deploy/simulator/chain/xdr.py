@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from stellar_sdk import Keypair, scval, xdr
 
@@ -15,11 +16,21 @@ _NOTHING = xdr.LedgerEntryChanges([])
 _PLAIN = xdr.ExtensionPoint(0)
 
 
+class EntryChange(NamedTuple):
+    """An entry of a contract's storage before and after a call. `before` is None for a new one."""
+
+    contract_id: str
+    key: xdr.SCVal
+    before: xdr.SCVal | None
+    after: xdr.SCVal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationOutcome:
-    """The outcome of an invocation: its return value, and the events of its operation."""
+    """The outcome of an invocation: its return value, events, and changes of entries."""
 
     events: Sequence[xdr.ContractEvent] = ()
+    changes: Sequence[EntryChange] = ()
     returned: xdr.SCVal | None = None
     successful: bool = True
 
@@ -88,7 +99,7 @@ def meta_v4(
     The meta also contains events that a reader must not use: the fee event and, if the call failed,
     diagnostic copies of events that did not happen.
     """
-    operation = xdr.OperationMetaV2(_PLAIN, _entry_changes(ledger, touched), list(run.events))
+    operation = xdr.OperationMetaV2(_PLAIN, _entry_changes(ledger, touched, run), list(run.events))
     soroban = xdr.SorobanTransactionMetaV2(xdr.SorobanTransactionMetaExt(0), run.returned)
     failed = not run.successful
     return xdr.TransactionMeta(
@@ -118,7 +129,7 @@ def meta_v3(
         return_value=run.returned or scval.to_void(),
         diagnostic_events=[xdr.DiagnosticEvent(run.successful, each) for each in events],
     )
-    operation = xdr.OperationMeta(_entry_changes(ledger, touched))
+    operation = xdr.OperationMeta(_entry_changes(ledger, touched, run))
     return xdr.TransactionMeta(
         3,
         v3=xdr.TransactionMetaV3(
@@ -167,23 +178,48 @@ def _account(signed: SignedTransaction, sequence: int) -> xdr.AccountEntry:
     )
 
 
-def _entry_changes(ledger: int, touched: Sequence[str]) -> xdr.LedgerEntryChanges:
-    """The entry changes of each touched contract: one of its entries was written again."""
-    if not touched:
-        return _NOTHING
-    changes = [_changes(_data(ledger - 1, each), _data(ledger, each)) for each in touched]
-    return xdr.LedgerEntryChanges(
-        [change for each in changes for change in each.ledger_entry_changes]
-    )
+def _entry_changes(
+    ledger: int, touched: Sequence[str], run: InvocationOutcome
+) -> xdr.LedgerEntryChanges:
+    """The changes of an operation: one more entry of each touched contract, and those of the call.
+
+    The first entries are read and written by every call, as real contracts do it.
+    """
+    changes = [
+        change
+        for each in touched
+        for change in _written(ledger, each, _ENTRY, _numbered(ledger - 1), _numbered(ledger))
+    ]
+    for each in run.changes:
+        changes += _written(ledger, *each)
+    return xdr.LedgerEntryChanges(changes)
 
 
-def _data(ledger: int, contract_id: str) -> xdr.LedgerEntry:
+_ENTRY = scval.to_symbol("entry")
+
+
+def _numbered(ledger: int) -> xdr.SCVal:
+    return scval.to_struct({"ledger": scval.to_uint32(ledger)})
+
+
+def _written(
+    ledger: int, contract_id: str, key: xdr.SCVal, before: xdr.SCVal | None, after: xdr.SCVal
+) -> list[xdr.LedgerEntryChange]:
+    kinds = xdr.LedgerEntryChangeType
+    now = _data(ledger, contract_id, key, after)
+    if before is None:
+        return [xdr.LedgerEntryChange(kinds.LEDGER_ENTRY_CREATED, created=now)]
+    old = _data(ledger - 1, contract_id, key, before)
+    return _changes(old, now).ledger_entry_changes
+
+
+def _data(ledger: int, contract_id: str, key: xdr.SCVal, value: xdr.SCVal) -> xdr.LedgerEntry:
     entry = xdr.ContractDataEntry(
         ext=_PLAIN,
         contract=sc_address(contract_id),
-        key=scval.to_symbol("entry"),
+        key=key,
         durability=xdr.ContractDataDurability.PERSISTENT,
-        val=scval.to_struct({"ledger": scval.to_uint32(ledger)}),
+        val=value,
     )
     return _entry(ledger, xdr.LedgerEntryType.CONTRACT_DATA, contract_data=entry)
 

@@ -40,6 +40,8 @@ class StreamContract:
         self.contract_id = contract_id
         self.token = token
         self.state = ContractState(fee_bps)
+        self.changed: dict[str, Record | None] = {}
+        """The streams that the latest call changed, as they were before it."""
         self._calls: dict[str, Callable[[Operation, int], list[Emission]]] = {
             "initialize": self._initialize,
             "set_fee": self._set_fee,
@@ -59,6 +61,7 @@ class StreamContract:
         Raises CallRefusedError if one of the calls is refused. Then no call has an effect.
         """
         before = replace(self.state, streams=dict(self.state.streams))
+        self.changed = {}
         try:
             return [each for operation in operations for each in self._call(operation, now)]
         except CallRefusedError:
@@ -171,6 +174,7 @@ class StreamContract:
         """Store the record of the stream, and return the event as it appears on the chain."""
         if after is None:
             return emission(self.contract_id, name, data)
+        self.changed.setdefault(after.id, self.state.streams.get(after.id))
         self.state.streams[after.id] = after
         return emission(self.contract_id, name, data, after.id)
 

@@ -8,7 +8,7 @@ range.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +17,7 @@ import orjson
 from shared.domain.events import Event, EventType, Origin, Provenance
 from shared.domain.instant import unix_seconds
 from shared.domain.position import Position, parse_position
+from shared.domain.schedule import LINEAR, UNKNOWN, schedule_document, schedule_of
 from shared.domain.stream import Acceptance, Stream
 from shared.journal.plan import StreamStates, plan_writes
 from shared.journal.stream_document import stream_document
@@ -59,6 +60,27 @@ class ExpectedEvent:
 
 ExpectedEvents = Mapping[Position, ExpectedEvent]
 """The expected events, in order of position."""
+
+
+_DEFAULTS: Document = {
+    "acceptance": Acceptance.ACCEPTED,
+    "schedule": schedule_document(LINEAR),
+    "claimableUnknown": None,
+}
+
+
+def with_known_schedule(event: Event, stored: Event | None) -> Event:
+    """The event of the source, with the journal's schedule if one of the two has an unknown one.
+
+    A source that has trimmed a transaction cannot tell the schedule.
+    """
+    if event.type is not EventType.STREAM_CREATED or stored is None:
+        return event
+    schedules = [each.facts.get("schedule") for each in (event, stored)]
+    if UNKNOWN not in map(schedule_of, schedules):
+        return event
+    facts = {name: value for name, value in event.facts.items() if name != "schedule"}
+    return replace(event, facts=facts | ({"schedule": schedules[1]} if schedules[1] else {}))
 
 
 def event_of(entry: JournalEntry) -> Event:
@@ -140,10 +162,9 @@ def field_differences(
 ) -> Iterator[Difference]:
     """Yield the fields in which two documents differ.
 
-    Documents of earlier versions have no `acceptance`: it was `accepted`.
+    Documents of earlier versions lack the fields in `_DEFAULTS`.
     """
-    if "acceptance" in expected:
-        actual = {"acceptance": Acceptance.ACCEPTED, **actual}
+    actual = {name: value for name, value in _DEFAULTS.items() if name in expected} | dict(actual)
     for name in sorted(expected.keys() | actual.keys()):
         if expected.get(name) != actual.get(name):
             yield Difference(where, prefix + name, expected.get(name), actual.get(name))

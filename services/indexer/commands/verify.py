@@ -19,7 +19,12 @@ from redis.asyncio import Redis
 
 from services.indexer.commands.journal_range import JournalRange
 from services.indexer.commands.runner import CommandFailedError, run_command
-from services.indexer.commands.verification import compare, event_of, replay_expected
+from services.indexer.commands.verification import (
+    compare,
+    event_of,
+    replay_expected,
+    with_known_schedule,
+)
 from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory as choice
 from services.indexer.sources.base import Source, SourceError
@@ -74,8 +79,13 @@ async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis)
         events, dead = await _read(source, args.first, args.last)
         name = source.name
     trimmed = [place for place in events if place < journal.first_kept]
-    chain = {place: event for place, event in events.items() if place >= journal.first_kept}
     journal_events = [event_of(entry) for entry in journal.entries]
+    stored = {event.position: event for event in journal_events}
+    chain = {
+        place: with_known_schedule(event, stored.get(place))
+        for place, event in events.items()
+        if place >= journal.first_kept
+    }
     events_to_apply = chain | {
         e.position: e for e in journal_events if e.provenance is None and e.position
     }

@@ -57,6 +57,7 @@ class WatchedContracts:
 
     def __init__(self, specs: Iterable[ContractSpec]) -> None:
         self.all = tuple(map(WatchedContract.of, specs))
+        self.stream = self.all[0]  # parse_contracts puts it first
         self._by_raw = {each.raw: each for each in self.all}
         self._by_address = {each.address: each for each in self.all}
         self.addresses = tuple(self._by_address)

@@ -7,8 +7,10 @@ program that knows `stream.created` can read it, and a `schedule` if the stream 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from shared.domain.schedule import UNKNOWN, Schedule, ScheduleKind, schedule_document
+from shared.domain.events import Event, EventType
+from shared.domain.schedule import LINEAR, UNKNOWN, Schedule, ScheduleKind, schedule_document
 
 Facts = Mapping[str, object]
 
@@ -54,3 +56,21 @@ def facts_of_creation(name: str, facts: Facts, closed: int) -> dict[str, object]
         return dict(facts) | ({"schedule": _UNREAD} if "schedule" in facts else {})
     missing = {"ratePerSecond": "0", "depositedAmount": "0", "startTime": closed}
     return missing | dict(facts) | {"schedule": schedule_document(schedule(facts))}
+
+
+def with_schedule(event: Event, schedules: Mapping[str, Schedule]) -> Event:
+    """The event, with its stream's schedule if it is a creation.
+
+    `schedules`: by stream id, what the contract's storage says. The storage knows more than the
+    events: the steps, and the cliff of a stream whose event is the same as for a linear stream. So
+    without it, even a plain creation has an unknown schedule.
+    """
+    if event.type is not EventType.STREAM_CREATED:
+        return event
+    schedule = schedules.get(event.stream_id or "", UNKNOWN)
+    if schedule == UNKNOWN and "schedule" in event.facts:
+        return event
+    facts = {name: value for name, value in event.facts.items() if name != "schedule"}
+    if schedule != LINEAR:
+        facts["schedule"] = schedule_document(schedule)
+    return replace(event, facts=facts)

@@ -7,12 +7,14 @@ indexer only searches for the contracts' raw 32-byte ids (services.indexer.decod
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.indexer.decode.contracts import WatchedContracts
+from services.indexer.decode.creations import with_schedule
 from services.indexer.decode.proof import verify
 from services.indexer.decode.records import HorizonTransaction
+from services.indexer.decode.storage import schedules_in
 from services.indexer.decode.stream_contract import UnreadableEventError
 from services.indexer.xdr import (
     TransactionMeta,
@@ -24,7 +26,7 @@ from services.indexer.xdr import (
 )
 from services.indexer.xdr.event import contract_of
 from shared.domain.errors import HeadraceError
-from shared.domain.events import Event, Provenance
+from shared.domain.events import Event, EventType, Provenance
 from shared.domain.position import Position
 
 _KIND, _OTHER_KINDS = slice(40, 44), (bytes(4), (2).to_bytes(4, "big"))
@@ -97,7 +99,7 @@ def decode_transaction(
         if not accept_unproved:
             raise UnprovedError(f"transaction {record.hash} of ledger {record.ledger}")
         verified = False
-    return decode_events(record, contracts, raw_events, verified)
+    return decode_events(record, contracts, raw_events, verified, meta.change_xdr)
 
 
 def decode_events(
@@ -105,11 +107,13 @@ def decode_events(
     contracts: WatchedContracts,
     raw_events: RawEvents,
     verified: bool | None = None,
+    changes: Sequence[bytes] = (),
 ) -> DecodedEvents:
     """Decode events of a transaction without proving them.
 
-    `verified`: the outcome of an earlier proof; None if there was no result to check. An event that
-    cannot be decoded becomes a dead letter.
+    `verified`: the outcome of an earlier proof; None if there was no result to check. `changes`:
+    the ledger entry changes of each operation. An event that cannot be decoded becomes a dead
+    letter.
     """
     decoded = DecodedEvents()
     closed = record.closed
@@ -124,6 +128,9 @@ def decode_events(
             decoded.events.append(contract.read(event, position, source, closed))
         except (XdrError, UnreadableEventError) as error:
             decoded.dead.append(dead_letter(record, str(error), raw, position, source))
+    if any(event.type is EventType.STREAM_CREATED for event in decoded.events):
+        schedules = schedules_in(changes, contracts.stream.raw)
+        decoded.events = [with_schedule(event, schedules) for event in decoded.events]
     return decoded
 
 

@@ -32,7 +32,8 @@ log = structlog.get_logger()
 _LEDGERS = 20
 """The most ledgers in one comparison: few, because Horizon sends all their transactions."""
 _MAX_SECONDS = 60.0
-_IGNORED_FIELDS = ("verified", "ledgerClosedAt")
+_IGNORED_FIELDS = ("verified", "ledgerClosedAt", "schedule")
+"""What a source cannot tell of a transaction that it has trimmed, and a time that can differ."""
 _ALARM = "sources_differ"
 
 Bodies = Mapping[Position, Mapping[str, Any]]

@@ -1,8 +1,8 @@
 """Decode a TransactionMeta: the events of each operation, and the return value for the proof.
 
-Everything else, mostly ledger entries, is skipped with the shapes in services.indexer.xdr.ledger.
-The events are cut out as bytes; services.indexer.xdr.event decodes only the events of watched
-contracts.
+Everything else is skipped with the shapes in services.indexer.xdr.ledger. The events and the ledger
+entry changes are cut out as bytes; services.indexer.xdr.event and .entries decode only those of
+watched contracts.
 """
 
 import struct as _struct
@@ -17,7 +17,6 @@ _BEFORE = struct(ledger.NOTHING, ledger.CHANGES)
 _FEES = struct(ledger.NOTHING, 3 * 8)
 _SOROBAN_EXT = union("SorobanTransactionMeta.ext", {0: 0, 1: _FEES})
 _DIAGNOSTICS = array(ledger.DIAGNOSTIC_EVENT)
-_AFTER_V3 = struct(array(ledger.CHANGES), ledger.CHANGES)
 _AFTER_V4 = struct(array(ledger.TRANSACTION_EVENT), _DIAGNOSTICS)
 
 
@@ -27,8 +26,8 @@ class TransactionMeta:
 
     `event_xdr[op][index]` is the XDR of a ContractEvent: `op` is the index of the operation in the
     transaction, `index` is the index of the event in the operation. The event's id contains both
-    indexes. `return_value` is the XDR of the ScVal that the contract call returned; None if there
-    was no call.
+    indexes. `change_xdr[op]` is the XDR of the LedgerEntryChanges of an operation. `return_value`
+    is the XDR of the ScVal that the contract call returned; None if there was no call.
 
     Versions 0 to 2 are older than Soroban and have no events. Version 3 has the events of the only
     operation. Version 4 (protocol 23, CAP-67) has the events of every operation.
@@ -37,6 +36,7 @@ class TransactionMeta:
     version: int
     return_value: bytes | None
     event_xdr: tuple[tuple[bytes, ...], ...] = ()
+    change_xdr: tuple[bytes, ...] = ()
 
 
 @guarded
@@ -49,35 +49,42 @@ def decode_meta(raw: bytes) -> TransactionMeta:
         raise XdrError(f"unknown version {version} of a TransactionMeta; expected 0 to 4", 0)
     at = _BEFORE(raw, 4)
     read = _version_3 if version == 3 else _version_4
-    event_xdr, return_value, at = read(raw, at)
+    event_xdr, change_xdr, return_value, at = read(raw, at)
     finish(raw, at)
-    return TransactionMeta(version, return_value, event_xdr)
+    return TransactionMeta(version, return_value, event_xdr, change_xdr)
 
 
-_Parts: TypeAlias = tuple[tuple[tuple[bytes, ...], ...], bytes | None, int]
-"""The events by operation, the return value, and the offset after the last part."""
+_Parts: TypeAlias = tuple[tuple[tuple[bytes, ...], ...], tuple[bytes, ...], bytes | None, int]
+"""Events and entry changes by operation, the return value, and the offset after the last part."""
 
 
 def _version_3(buf: bytes, at: int) -> _Parts:
-    at = _AFTER_V3(buf, at)
+    n, at = count(buf, at, 4)
+    changes = []
+    for _ in range(n):
+        change, at = _cut(ledger.CHANGES, buf, at)
+        changes.append(change)
+    at = ledger.CHANGES(buf, at)
     there, at = flag(buf, at)
     if not there:
-        return (), None, at
+        return (), tuple(changes), None, at
     at = _SOROBAN_EXT(buf, at)
     events, at = _events(buf, at, 0)
     return_value, at = _cut(ledger.VALUE, buf, at)
-    return (events,), return_value, _DIAGNOSTICS(buf, at)
+    return (events,), tuple(changes), return_value, _DIAGNOSTICS(buf, at)
 
 
 def _version_4(buf: bytes, at: int) -> _Parts:
     n, at = count(buf, at, 4)
-    operations = []
+    operations, changes = [], []
     for op in range(n):
-        events, at = _events(buf, _BEFORE(buf, at), op)
+        change, at = _cut(ledger.CHANGES, buf, ledger.NOTHING(buf, at))
+        events, at = _events(buf, at, op)
         operations.append(events)
+        changes.append(change)
     at = ledger.CHANGES(buf, at)
     return_value, at = _return_value(buf, at)
-    return tuple(operations), return_value, _AFTER_V4(buf, at)
+    return tuple(operations), tuple(changes), return_value, _AFTER_V4(buf, at)
 
 
 def _return_value(buf: bytes, at: int) -> tuple[bytes | None, int]:

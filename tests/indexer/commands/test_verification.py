@@ -6,11 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import pytest
 
-from services.indexer.commands.verification import Difference, field_differences
+from services.indexer.commands.verification import (
+    Difference,
+    field_differences,
+    with_known_schedule,
+)
+from shared.domain.events import Event
 from shared.domain.stream import Acceptance, Stream
 from shared.journal.stream_document import stream_document
-from tests.shared.samples import a_stream
+from tests.shared.samples import a_stream, at, created
 
 
 def document(stream: Stream) -> dict[str, Any]:
@@ -19,8 +25,9 @@ def document(stream: Stream) -> dict[str, Any]:
 
 
 def earlier(stream: Stream) -> dict[str, Any]:
-    """The document as versions without `acceptance` stored it."""
-    return {name: value for name, value in document(stream).items() if name != "acceptance"}
+    """The document as versions without these fields stored it."""
+    new = ("acceptance", "schedule", "claimableUnknown")
+    return {name: value for name, value in document(stream).items() if name not in new}
 
 
 def test_a_document_of_an_earlier_version_is_equal() -> None:
@@ -34,3 +41,27 @@ def test_another_acceptance_is_a_difference() -> None:
     for actual in (document(stream), earlier(stream)):
         (found,) = field_differences("7", "", document(hidden), actual)
         assert found == Difference("7", "acceptance", "hidden", "accepted")
+
+
+CLIFF = {"kind": "cliff", "cliffTime": 500}
+
+
+@pytest.mark.parametrize(
+    ("read", "stored", "expected"),
+    [
+        (None, None, None),
+        ({"kind": "unknown"}, None, None),
+        ({"kind": "unknown"}, CLIFF, CLIFF),
+        (CLIFF, {"kind": "unknown"}, {"kind": "unknown"}),
+        (CLIFF, None, CLIFF),
+    ],
+)
+def test_a_schedule_that_one_of_two_does_not_know_is_no_difference(
+    read: object, stored: object, expected: object
+) -> None:
+    def event(schedule: object) -> Event:
+        return created("7", at(5), **({"schedule": schedule} if schedule else {}))
+
+    checked = with_known_schedule(event(read), event(stored))
+    assert checked.facts.get("schedule") == expected
+    assert with_known_schedule(event(read), None) == event(read)

@@ -60,6 +60,11 @@ def test_recorded_calls_are_proved_and_payments_are_not(transactions: list[dict[
         assert verify(decode_meta(meta), result) is (True if calls(transaction) else None)
 
 
+def proved(meta: TransactionMeta) -> tuple[object, ...]:
+    """What the hash covers. It does not cover the ledger entry changes."""
+    return meta.version, meta.return_value, meta.event_xdr
+
+
 def test_no_flipped_byte_of_an_event_or_a_return_value_passes(
     transactions: list[dict[str, Any]],
 ) -> None:
@@ -70,7 +75,7 @@ def test_no_flipped_byte_of_an_event_or_a_return_value_passes(
         caught = 0
         for at in range(0, len(raw), 1 if size < 4000 else 47):
             meta = attempt(flipped(raw, at))
-            if meta is None or meta != true:
+            if meta is None or proved(meta) != proved(true):
                 caught += 1
                 assert meta is None or verify(meta, result) is False
         assert caught > 0

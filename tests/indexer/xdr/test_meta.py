@@ -41,11 +41,13 @@ def meta_of(version: int, value: Any) -> TransactionMeta:
     operations = [operation.events for operation in value.operations] if version == 4 else []
     if version == 3 and soroban:
         operations = [soroban.events]
+    changes = (operation.changes.to_xdr_bytes() for operation in value.operations)
     returned = soroban and soroban.return_value
     return TransactionMeta(
         version=version,
         return_value=returned and returned.to_xdr_bytes(),
         event_xdr=tuple(tuple(event.to_xdr_bytes() for event in each) for each in operations),
+        change_xdr=tuple(changes),
     )
 
 
