@@ -72,7 +72,10 @@ PURE = (
     "services.indexer.commands.verification",
     *(f"services.indexer.decode.{name}" for name in ("contracts", "dead_letters", "proof")),
     *(f"services.indexer.decode.{name}" for name in ("creations", "records", "storage")),
-    *(f"services.indexer.decode.{name}" for name in ("stream_contract", "stream_events")),
+    *(
+        f"services.indexer.decode.{name}"
+        for name in ("stream_contract", "stream_events", "stream_record")
+    ),
     *(f"services.indexer.decode.{name}" for name in ("token_contract", "transactions")),
     "services.indexer.ingest.gap",
     *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range")),
@@ -81,11 +84,9 @@ PURE = (
     "services.indexer.sources.horizon.counting",
     *(f"services.indexer.sources.rpc.{name}" for name in ("pages", "span", "transactions")),
     "services.indexer.xdr",
-    *(f"services.indexer.xdr.{name}" for name in ("address", "entries", "event", "ledger", "meta")),
-    *(
-        f"services.indexer.xdr.{name}"
-        for name in ("natives", "reader", "result", "scval", "shapes")
-    ),
+    *(f"services.indexer.xdr.{name}" for name in ("address", "entries", "event", "ledger")),
+    *(f"services.indexer.xdr.{name}" for name in ("ledger_keys", "meta", "natives", "reader")),
+    *(f"services.indexer.xdr.{name}" for name in ("result", "scval", "shapes")),
 )
 WORDS = ("shared.web.problems.Goodbye",)
 """Mere names in modules that do more: what they say is the same everywhere."""

@@ -149,6 +149,10 @@ async def rpc(request: web.Request) -> web.Response:
     """A JSON-RPC 2.0 call, or a batch of calls."""
     network = request.app[NETWORK]
     server = RpcServer(
-        _view(request, "rpc"), network.settings, request.app[FAULTS], now=time.time()
+        chain=_view(request, "rpc"),
+        storage=network.storage,
+        settings=network.settings,
+        faults=request.app[FAULTS],
+        now=time.time(),
     )
     return await jsonrpc.respond(request, server.call)

@@ -32,8 +32,8 @@ from deploy.simulator.chain.xdr import (
     meta_v4,
     payment_result,
 )
-from deploy.simulator.contracts.record import CallRefusedError, Record
-from deploy.simulator.contracts.storage import stream_key, stream_value
+from deploy.simulator.contracts.entry_changes import entry_changes
+from deploy.simulator.contracts.record import CallRefusedError
 from deploy.simulator.contracts.stream_contract import StreamContract
 from deploy.simulator.contracts.token import transfer
 from deploy.simulator.future_protocol import CHANGES, rewritten
@@ -80,6 +80,7 @@ def execute(
         fee=fee_charged(signed, soroban=True),
         events=[emitted(each) for each in run.events] if run.successful else [],
         successful=run.successful,
+        entries=run.changes,
     )
     if proposal.future is None or run.returned is None:
         return made
@@ -119,6 +120,7 @@ def _transaction(
     fee: int,
     events: Sequence[Emitted],
     successful: bool,
+    entries: Sequence[EntryChange] = (),
 ) -> Transaction:
     return Transaction(
         ledger=place.ledger,
@@ -131,6 +133,7 @@ def _transaction(
         meta=meta.to_xdr(),
         fee_events=tuple(each.to_xdr() for each in meta.v4.events) if meta.v4 else (),
         operations=(tuple(events),) if successful else (),
+        entries=tuple(entries),
     )
 
 
@@ -141,18 +144,8 @@ def _call(contract: StreamContract, operations: Sequence[Operation], now: int) -
         return InvocationOutcome(events=[PHANTOM.to_xdr()], successful=False)
     return InvocationOutcome(
         events=[each.to_xdr() for each in emissions],
-        changes=[_entry_change(contract, *each) for each in contract.changed.items()],
+        changes=entry_changes(contract),
         returned=_returned(operations, emissions),
-    )
-
-
-def _entry_change(contract: StreamContract, stream_id: str, before: Record | None) -> EntryChange:
-    old, new = before, contract.stream(stream_id)
-    return EntryChange(
-        contract.contract_id,
-        to_scval(stream_key(stream_id)),
-        to_scval(stream_value(old)) if old else None,
-        to_scval(stream_value(new)),
     )
 
 

@@ -18,13 +18,19 @@ from deploy.simulator.chain.accounts import STREAMS, TOKEN
 from deploy.simulator.chain.envelopes import Caller
 from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, close_ledger
 from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.chain.storage_history import StorageHistory
 from deploy.simulator.chain.values import Emitted
-from deploy.simulator.contracts.stream_contract import StreamContract
+from deploy.simulator.chain.xdr import EntryChange
+from deploy.simulator.contracts.storage import INSTANCE_KEY, token_instance
+from deploy.simulator.contracts.stream_contract import ASSET, StreamContract
 from deploy.simulator.execution import LedgerSlot, execute
 from deploy.simulator.replay import Vector, ledgers, passes
 from deploy.simulator.script import Script
 from deploy.simulator.settings import SimulatorSettings
 from shared.domain.position import Position
+
+DECIMALS = 7
+"""The decimals of the token. All contracts of Stellar assets have seven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class Network:
         """The functions to call after each ledger and each reset. They must not raise."""
         self.events: list[RecordedEvent] = []
         """All events since the chain began, including those of trimmed ledgers."""
+        self.storage = StorageHistory()
         self._epoch = 0
         self._begin(settings.start_ledger, now)
 
@@ -84,6 +91,9 @@ class Network:
         settings = self.settings
         self.contract = StreamContract(STREAMS, TOKEN, settings.fee_bps)
         self.events = []
+        self.storage = StorageHistory()
+        token = token_instance(ASSET, DECIMALS)
+        self.storage.put(start_ledger, [EntryChange(TOKEN, INSTANCE_KEY, None, token)])
         self._script = Script(f"{settings.seed}/{self._epoch}", settings.streams)
         self._sequences: defaultdict[str, int] = defaultdict(lambda: start_ledger << 32)
         self._waiting = [Proposal(operations=(Operation(op="initialize"),))]
@@ -116,6 +126,7 @@ class Network:
 
     def _record(self, transactions: Sequence[Transaction]) -> None:
         for transaction in transactions:
+            self.storage.put(transaction.ledger, transaction.entries)
             for position, event in transaction.events():
                 self.events.append(
                     RecordedEvent(position, transaction.closed_at, transaction.hash, event)

@@ -9,6 +9,7 @@ from hashlib import sha256
 from deploy.simulator.chain.envelopes import SignedTransaction
 from deploy.simulator.chain.header import ledger_header
 from deploy.simulator.chain.values import Emitted
+from deploy.simulator.chain.xdr import EntryChange
 from shared.domain.position import LAST_OPERATION, LAST_TRANSACTION, Position, toid
 
 LAST_OF_LEDGER = toid(0, LAST_TRANSACTION, LAST_OPERATION)
@@ -19,7 +20,8 @@ LAST_OF_LEDGER = toid(0, LAST_TRANSACTION, LAST_OPERATION)
 class Transaction:
     """A transaction in its ledger. `order` counts from 1; `result` and `meta` are base64 XDR.
 
-    `operations` holds the events of each operation. `meta` is None if the server leaves it out.
+    `operations` holds the events of each operation, and `entries` what was written to the storage.
+    `meta` is None if the server leaves it out.
     """
 
     ledger: int
@@ -32,6 +34,7 @@ class Transaction:
     meta: str | None
     fee_events: tuple[str, ...] = ()
     operations: tuple[tuple[Emitted, ...], ...] = ()
+    entries: tuple[EntryChange, ...] = ()
 
     @property
     def hash(self) -> str:

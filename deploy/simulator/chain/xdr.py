@@ -154,13 +154,8 @@ def _fee_event(signed: SignedTransaction, *, soroban: bool) -> xdr.TransactionEv
 
 def _account_changes(signed: SignedTransaction, ledger: int) -> xdr.LedgerEntryChanges:
     """The entry changes of the source account: its sequence number rises by one."""
-    before, after = (
-        _entry(
-            ledger - 1, xdr.LedgerEntryType.ACCOUNT, account=_account(signed, signed.sequence - 1)
-        ),
-        _entry(ledger, xdr.LedgerEntryType.ACCOUNT, account=_account(signed, signed.sequence)),
-    )
-    return _changes(before, after)
+    before = _entry(ledger - 1, _account(signed, signed.sequence - 1))
+    return _changes(before, _entry(ledger, _account(signed, signed.sequence)))
 
 
 def _account(signed: SignedTransaction, sequence: int) -> xdr.AccountEntry:
@@ -214,6 +209,12 @@ def _written(
 
 
 def _data(ledger: int, contract_id: str, key: xdr.SCVal, value: xdr.SCVal) -> xdr.LedgerEntry:
+    data = entry_data(contract_id, key, value)
+    return xdr.LedgerEntry(xdr.Uint32(ledger), data, xdr.LedgerEntryExt(0))
+
+
+def entry_data(contract_id: str, key: xdr.SCVal, value: xdr.SCVal) -> xdr.LedgerEntryData:
+    """An entry of a contract's storage."""
     entry = xdr.ContractDataEntry(
         ext=_PLAIN,
         contract=sc_address(contract_id),
@@ -221,17 +222,18 @@ def _data(ledger: int, contract_id: str, key: xdr.SCVal, value: xdr.SCVal) -> xd
         durability=xdr.ContractDataDurability.PERSISTENT,
         val=value,
     )
-    return _entry(ledger, xdr.LedgerEntryType.CONTRACT_DATA, contract_data=entry)
+    return xdr.LedgerEntryData(xdr.LedgerEntryType.CONTRACT_DATA, contract_data=entry)
 
 
-def _entry(
-    ledger: int,
-    kind: xdr.LedgerEntryType,
-    *,
-    account: xdr.AccountEntry | None = None,
-    contract_data: xdr.ContractDataEntry | None = None,
-) -> xdr.LedgerEntry:
-    data = xdr.LedgerEntryData(kind, account=account, contract_data=contract_data)
+def entry_key(contract_id: str, key: xdr.SCVal) -> xdr.LedgerKey:
+    """The ledger key of an entry of a contract's storage."""
+    durability = xdr.ContractDataDurability.PERSISTENT
+    data = xdr.LedgerKeyContractData(sc_address(contract_id), key, durability)
+    return xdr.LedgerKey(xdr.LedgerEntryType.CONTRACT_DATA, contract_data=data)
+
+
+def _entry(ledger: int, account: xdr.AccountEntry) -> xdr.LedgerEntry:
+    data = xdr.LedgerEntryData(xdr.LedgerEntryType.ACCOUNT, account=account)
     return xdr.LedgerEntry(xdr.Uint32(ledger), data, xdr.LedgerEntryExt(0))
 
 

@@ -1,4 +1,4 @@
-"""The contract's storage: the key and the value of each stream's entry.
+"""The contracts' storage: entries of streams, and the instances of the contract and its token.
 
 A stream without a cliff is stored as the deployed contract does it, with twelve fields. A stream
 with a cliff has the fields of later versions too.
@@ -7,9 +7,19 @@ with a cliff has the fields of later versions too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 
-from deploy.simulator.chain.values import Typed
+from stellar_sdk import scval, xdr
+
+from deploy.simulator.chain.values import Typed, to_scval
 from deploy.simulator.contracts.record import Record
+
+INSTANCE_KEY = xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE)
+_WASM = xdr.ContractExecutable(
+    xdr.ContractExecutableType.CONTRACT_EXECUTABLE_WASM,
+    wasm_hash=xdr.Hash(sha256(b"the simulated stream contract").digest()),
+)
+_ASSET = xdr.ContractExecutable(xdr.ContractExecutableType.CONTRACT_EXECUTABLE_STELLAR_ASSET)
 
 
 def stream_key(stream_id: str) -> Typed:
@@ -50,3 +60,35 @@ def _enum(name: str, *values: Typed) -> Typed:
 
 def _optional(value: int | None) -> Typed:
     return Typed("void") if value is None else Typed("u64", value)
+
+
+def contract_instance(streams: int, admin: str, treasury: str, fee_bps: int) -> xdr.SCVal:
+    """The instance of the stream contract: the number of streams, and who gets which fee."""
+    config = {
+        "admin": Typed("address", admin),
+        "fee_rate_bps": Typed("u32", fee_bps),
+        "treasury": Typed("address", treasury),
+    }
+    return _instance(
+        _WASM,
+        {
+            _enum("ProtocolConfig"): to_scval(config),
+            _enum("StreamCounter"): scval.to_uint64(streams),
+        },
+    )
+
+
+def token_instance(asset: str, decimals: int) -> xdr.SCVal:
+    """The instance of the contract of an asset (`CODE:ISSUER`): its name, symbol and decimals."""
+    metadata = {
+        "decimal": Typed("u32", decimals),
+        "name": Typed("string", asset),
+        "symbol": Typed("string", asset.partition(":")[0]),
+    }
+    return _instance(_ASSET, {Typed("symbol", "METADATA"): to_scval(metadata)})
+
+
+def _instance(code: xdr.ContractExecutable, storage: Mapping[Typed, xdr.SCVal]) -> xdr.SCVal:
+    entries = [xdr.SCMapEntry(to_scval(key), value) for key, value in storage.items()]
+    instance = xdr.SCContractInstance(code, xdr.SCMap(entries))
+    return xdr.SCVal(xdr.SCValType.SCV_CONTRACT_INSTANCE, instance=instance)

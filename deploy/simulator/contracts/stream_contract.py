@@ -40,8 +40,10 @@ class StreamContract:
         self.contract_id = contract_id
         self.token = token
         self.state = ContractState(fee_bps)
-        self.changed: dict[str, Record | None] = {}
-        """The streams that the latest call changed, as they were before it."""
+        self.before = self.state
+        """The state before the latest call."""
+        self.changed: set[str] = set()
+        """The streams that the latest call changed."""
         self._calls: dict[str, Callable[[Operation, int], list[Emission]]] = {
             "initialize": self._initialize,
             "set_fee": self._set_fee,
@@ -60,12 +62,12 @@ class StreamContract:
 
         Raises CallRefusedError if one of the calls is refused. Then no call has an effect.
         """
-        before = replace(self.state, streams=dict(self.state.streams))
-        self.changed = {}
+        self.before = replace(self.state, streams=dict(self.state.streams))
+        self.changed = set()
         try:
             return [each for operation in operations for each in self._call(operation, now)]
         except CallRefusedError:
-            self.state = before
+            self.state = self.before
             raise
 
     def stream(self, stream_id: str) -> Record:
@@ -174,7 +176,7 @@ class StreamContract:
         """Store the record of the stream, and return the event as it appears on the chain."""
         if after is None:
             return emission(self.contract_id, name, data)
-        self.changed.setdefault(after.id, self.state.streams.get(after.id))
+        self.changed.add(after.id)
         self.state.streams[after.id] = after
         return emission(self.contract_id, name, data, after.id)
 

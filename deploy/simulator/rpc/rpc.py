@@ -12,6 +12,7 @@ from string import hexdigits
 from deploy.simulator.chain.close_meta import close_meta, history_entry
 from deploy.simulator.chain.ledger import Ledger, Transaction
 from deploy.simulator.chain.server_view import ServerView
+from deploy.simulator.chain.storage_history import StorageHistory
 from deploy.simulator.chain.values import to_base64
 from deploy.simulator.faults.faults import FaultKind, Faults
 from deploy.simulator.problems import (
@@ -22,6 +23,7 @@ from deploy.simulator.problems import (
     RpcProblem,
 )
 from deploy.simulator.rpc.event_query import read_query, scan
+from deploy.simulator.rpc.ledger_entries import read_entries
 from deploy.simulator.rpc.parameters import check_format, item, mistyped, number, text
 from deploy.simulator.settings import SimulatorSettings
 
@@ -41,6 +43,7 @@ class RpcServer:
     """The data that all methods read."""
 
     chain: ServerView
+    storage: StorageHistory
     settings: SimulatorSettings
     faults: Faults
     now: float
@@ -220,10 +223,16 @@ def get_events(server: RpcServer, params: Json) -> Json:
     }
 
 
+def get_ledger_entries(server: RpcServer, params: Json) -> Json:
+    """Entries of the contracts' storage."""
+    return read_entries(params, server.storage, server.chain.latest.sequence)
+
+
 _METHODS: dict[str, Callable[[RpcServer, Json], Json]] = {
     "getEvents": get_events,
     "getHealth": get_health,
     "getLatestLedger": get_latest_ledger,
+    "getLedgerEntries": get_ledger_entries,
     "getLedgers": get_ledgers,
     "getNetwork": get_network,
     "getTransaction": get_transaction,

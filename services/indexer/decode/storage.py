@@ -1,4 +1,4 @@
-"""The stream contract's storage: the key and the record of each stream. Pure.
+"""The schedule of a stream, in its record in the contract's storage. Pure.
 
 The contract stores a stream under the key `Stream(id)`. An enum of the contract is a list of its
 name and its values. A value that may be absent is the value itself, or void.
@@ -20,18 +20,9 @@ from shared.domain.schedule import LINEAR, UNKNOWN, Schedule, ScheduleKind, Step
 
 _DEPLOYED = frozenset(
     {
-        "sender",
-        "recipient",
-        "token_address",
-        "rate_per_second",
-        "deposited_amount",
-        "withdrawn_amount",
-        "start_time",
-        "last_update_time",
-        "is_active",
-        "paused",
-        "paused_at",
-        "status",
+        *("sender", "recipient", "token_address"),
+        *("rate_per_second", "deposited_amount", "withdrawn_amount"),
+        *("start_time", "last_update_time", "is_active", "paused", "paused_at", "status"),
     }
 )
 _LATER = frozenset({"cliff_time", "schedule", "arbiter", "dispute_status", "is_allowance_based"})

@@ -1,4 +1,4 @@
-"""Read a contract's storage in the ledger entry changes of a meta.
+"""Read a contract's storage: in the ledger entry changes of a meta, and in answers of RPC.
 
 A meta has the entries that the transaction wrote, as they are after it. So it tells the contract's
 own state, which the events alone do not. No hash proves these entries, unlike the events.
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from services.indexer.xdr import ledger
 from services.indexer.xdr.natives import ScVal
-from services.indexer.xdr.reader import U32, XdrError, count, guarded
+from services.indexer.xdr.reader import U32, XdrError, count, finish, guarded
 from services.indexer.xdr.scval import scval
 
 _CREATED, _UPDATED, _REMOVED, _STATE, _RESTORED = range(5)
@@ -68,3 +68,16 @@ def _removed(buf: bytes, at: int, owner: bytes) -> Iterator[StorageChange]:
     if kind == _CONTRACT_DATA and buf[at + 4 : at + 4 + len(owner)] == owner:
         key, _ = scval(buf, at + 4 + len(owner), 0)
         yield StorageChange(key, None)
+
+
+@guarded
+def contract_data(raw: bytes) -> StorageChange:
+    """The key and the value in the XDR of a LedgerEntryData with contract data. Raises XdrError."""
+    (kind,) = U32(raw, 0)
+    if kind != _CONTRACT_DATA:
+        raise XdrError(f"expected contract data (type {_CONTRACT_DATA}), found type {kind}", 0)
+    at = ledger.ADDRESS(raw, ledger.NOTHING(raw, 4))
+    key, at = scval(raw, at, 0)
+    value, at = scval(raw, at + 4, 0)
+    finish(raw, at)
+    return StorageChange(key, value)

@@ -12,7 +12,8 @@ from stellar_sdk import scval, xdr
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.values import sc_address
 from services.indexer.xdr import XdrError
-from services.indexer.xdr.entries import StorageChange, storage_changes
+from services.indexer.xdr.entries import StorageChange, contract_data, storage_changes
+from services.indexer.xdr.ledger_keys import instance_key, record_key
 from shared.domain.strkeys import CONTRACT, payload_of
 from tests.indexer.xdr.test_oracle import native, throw
 from tests.support.tier import examples
@@ -83,3 +84,30 @@ def test_damaged_changes_are_an_error() -> None:
             storage_changes(wrong, OURS)
     with pytest.raises(XdrError, match="unknown type 9 of a LedgerEntryChange"):
         storage_changes(raw[:4] + b"\0\0\0\x09" + raw[8:], OURS)
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(st.integers(0, 2**64 - 1), st.sampled_from(["Stream", "A", "StreamCounter"]))
+def test_the_key_of_a_record_is_that_of_the_sdk(number: int, name: str) -> None:
+    key = scval.to_vec([scval.to_symbol(name), scval.to_uint64(number)])
+    assert record_key(OURS, name, number) == removal(accounts.STREAMS, key).to_xdr_bytes()
+
+
+def test_the_key_of_an_instance_is_that_of_the_sdk() -> None:
+    key = xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE)
+    assert instance_key(OURS) == removal(accounts.STREAMS, key).to_xdr_bytes()
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(seeds)
+def test_an_entry_of_rpc_is_read_as_the_sdk_reads_it(seed: int) -> None:
+    key, value = throw(xdr.SCVal, seed), throw(xdr.SCVal, seed + 1)
+    try:
+        spelled = native(key), native(value)
+    except ValueError:
+        assume(False)
+    raw = data_entry(accounts.STREAMS, key, value).data.to_xdr_bytes()
+    assert contract_data(raw) == StorageChange(*spelled)
+    for wrong in (raw[:-1], raw + bytes(4), b"\0\0\0\0" + raw[4:]):
+        with pytest.raises(XdrError):
+            contract_data(wrong)

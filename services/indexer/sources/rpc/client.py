@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import aiohttp
 import orjson
@@ -25,6 +26,27 @@ _TOO_LARGE = re.compile(r"processing limit|time(d )?[ -]?out|deadline|too (large
 
 
 _ONE_EVENT = {"limit": 1}
+_KEY_AND_XDR = ("key", "xdr")
+MOST_KEYS = 200
+"""The most keys in a call of getLedgerEntries (stellar-rpc)."""
+
+
+class LedgerEntry(NamedTuple):
+    """An entry: the XDR of its LedgerEntryData, and the ledger in which it was changed last.
+
+    `archived`: its storage was not paid for, so the contract cannot use it until it is restored.
+    """
+
+    data: bytes
+    modified: int
+    archived: bool
+
+
+class LedgerEntries(NamedTuple):
+    """Ledger entries by their key, as of the ledger `latest`. A key that is missing has none."""
+
+    latest: int
+    found: Mapping[bytes, LedgerEntry]
 
 
 class RpcError(SourceError):
@@ -95,6 +117,25 @@ class RpcClient:
                 "malformed", f"getLedgers returned no list of ledgers: {answer!s:.200}"
             )
         return listed
+
+    async def entries(self, keys: Sequence[bytes]) -> LedgerEntries:
+        """Return the ledger entries with these keys, as of RPC's last ledger.
+
+        At most MOST_KEYS keys; each is the XDR of a LedgerKey. Raises SourceError.
+        """
+        texts = [base64.b64encode(key).decode() for key in keys]
+        answer = await self.call("getLedgerEntries", keys=texts)
+        latest = ledger_number("RPC", answer, "latestLedger")
+        found = {}
+        try:
+            for each in answer.get("entries") or ():
+                key, data = (base64.b64decode(each[name], validate=True) for name in _KEY_AND_XDR)
+                archived = each.get("liveUntilLedgerSeq") == 0
+                found[key] = LedgerEntry(data, int(each["lastModifiedLedgerSeq"]), archived)
+        except (KeyError, TypeError, ValueError) as error:
+            detail = f"getLedgerEntries sent an entry without {error!s:.80}: {answer!s:.200}"
+            raise SourceError("malformed", detail) from error
+        return LedgerEntries(latest, found)
 
     async def meta(self, tx_hash: str) -> bytes:
         """Return the meta of a transaction. Raises SourceError if RPC does not have it yet."""

@@ -1,0 +1,39 @@
+"""What a call of the stream contract wrote to its storage."""
+
+from __future__ import annotations
+
+from stellar_sdk import xdr
+
+from deploy.simulator.chain.values import to_scval
+from deploy.simulator.chain.xdr import EntryChange
+from deploy.simulator.contracts.storage import (
+    INSTANCE_KEY,
+    contract_instance,
+    stream_key,
+    stream_value,
+)
+from deploy.simulator.contracts.stream_contract import ContractState, StreamContract
+
+
+def entry_changes(contract: StreamContract) -> list[EntryChange]:
+    """The entries that the latest call wrote, before and after it."""
+    address, before, after = contract.contract_id, contract.before, contract.state
+    changes = []
+    for stream_id in sorted(contract.changed, key=int):
+        old = before.streams.get(stream_id)
+        changes.append(
+            EntryChange(
+                address,
+                to_scval(stream_key(stream_id)),
+                to_scval(stream_value(old)) if old else None,
+                to_scval(stream_value(after.streams[stream_id])),
+            )
+        )
+    if _instance_of(before) != _instance_of(after):
+        old_instance, new_instance = _instance_of(before), _instance_of(after)
+        changes.append(EntryChange(address, INSTANCE_KEY, old_instance, new_instance))
+    return changes
+
+
+def _instance_of(state: ContractState) -> xdr.SCVal:
+    return contract_instance(len(state.streams), state.admin, state.treasury, state.fee_bps)

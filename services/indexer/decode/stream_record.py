@@ -1,0 +1,107 @@
+"""A stream as the contract stores it, read from an entry of the contract's storage. Pure.
+
+See docs/decisions/0082-schedule-from-the-meta.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from services.indexer.decode.storage import schedule_in
+from services.indexer.xdr import Address, ContractInstance, Pairs, ScVal
+from shared.domain.errors import HeadraceError
+from shared.domain.schedule import Schedule
+
+Fields = Mapping[ScVal, ScVal]
+
+
+class UnreadableRecordError(HeadraceError, ValueError):
+    """A record lacks a field, or the field has another type. The message names the field."""
+
+
+class StreamRecord(NamedTuple):
+    """A stream as the contract stores it. Amounts in base units, times in Unix seconds.
+
+    `active` is False after the end of the stream, even if the status says Active: the contract
+    allows the resume of a stream that was cancelled during a pause.
+    """
+
+    sender: str
+    recipient: str
+    token: str
+    rate: int
+    deposited: int
+    withdrawn: int
+    start: int
+    anchor: int
+    active: bool
+    paused_at: int | None
+    status: str
+    schedule: Schedule
+
+
+def read_record(value: ScVal) -> StreamRecord:
+    """The record in an entry. Raises UnreadableRecordError."""
+    if not isinstance(value, dict):
+        raise UnreadableRecordError("the entry of a stream is not a map")
+    paused_at = _integer(value, "paused_at") if _flag(value, "paused") else None
+    return StreamRecord(
+        sender=_address(value, "sender"),
+        recipient=_address(value, "recipient"),
+        token=_address(value, "token_address"),
+        rate=_integer(value, "rate_per_second"),
+        deposited=_integer(value, "deposited_amount"),
+        withdrawn=_integer(value, "withdrawn_amount"),
+        start=_integer(value, "start_time"),
+        anchor=_integer(value, "last_update_time"),
+        active=_flag(value, "is_active"),
+        paused_at=paused_at,
+        status=_name(value, "status"),
+        schedule=schedule_in(value),
+    )
+
+
+def _address(fields: Fields, name: str) -> str:
+    if not isinstance(value := fields.get(name), Address):
+        raise _wrong(name, "address")
+    return str(value)
+
+
+def _integer(fields: Fields, name: str) -> int:
+    if not isinstance(value := fields.get(name), int) or isinstance(value, bool):
+        raise _wrong(name, "integer")
+    return value
+
+
+def _flag(fields: Fields, name: str) -> bool:
+    if not isinstance(value := fields.get(name), bool):
+        raise _wrong(name, "bool")
+    return value
+
+
+def _name(fields: Fields, name: str) -> str:
+    match fields.get(name):
+        case [str() as value]:
+            return str(value)
+    raise _wrong(name, "list with a name")
+
+
+def _wrong(name: str, expected: str) -> UnreadableRecordError:
+    return UnreadableRecordError(f"{name!r} is missing or not of type {expected}")
+
+
+def stream_count(instance: ScVal) -> int:
+    """The number of streams that the contract has made, from its instance.
+
+    Raises UnreadableRecordError.
+    """
+    if isinstance(instance, ContractInstance):
+        for key, value in _pairs(instance.storage):
+            if key == ["StreamCounter"] and isinstance(value, int):
+                return value
+    raise UnreadableRecordError("'StreamCounter' is missing in the contract's instance")
+
+
+def _pairs(storage: Fields | Pairs | None) -> Iterable[tuple[ScVal, ScVal]]:
+    return storage.items() if isinstance(storage, Mapping) else storage or ()

@@ -1,0 +1,63 @@
+"""The record of a stream in the contract's storage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from deploy.simulator.chain import accounts
+from deploy.simulator.chain.values import to_scval
+from deploy.simulator.contracts.record import Record, Status
+from deploy.simulator.contracts.storage import contract_instance, stream_value
+from services.indexer.decode.stream_record import (
+    UnreadableRecordError,
+    read_record,
+    stream_count,
+)
+from services.indexer.xdr import ScVal, decode_scval
+from shared.domain.schedule import LINEAR
+
+ALICE, BOB = (accounts.address(each) for each in ("alice", "bob"))
+STREAM = Record(
+    id="7", sender=ALICE, recipient=BOB, token=accounts.TOKEN, rate=5, deposited=1000,
+    withdrawn=10, start=100, anchor=102,
+)  # fmt: skip
+
+
+def stored(record: Record) -> dict[ScVal, ScVal]:
+    decoded = decode_scval(to_scval(stream_value(record)).to_xdr_bytes())
+    assert isinstance(decoded, dict)
+    return decoded
+
+
+def test_a_record_of_the_contract_is_read() -> None:
+    paused = replace(STREAM, paused=True, paused_at=110, status=Status.PAUSED)
+    assert read_record(stored(paused)) == (
+        ALICE, BOB, accounts.TOKEN, 5, 1000, 10, 100, 102, True, 110, "Paused", LINEAR,
+    )  # fmt: skip
+    assert read_record(stored(STREAM)).paused_at is None
+
+
+@pytest.mark.parametrize("field", sorted(map(str, stored(STREAM))))
+def test_a_wrong_field_is_named(field: str) -> None:
+    if field == "paused_at":  # void, while the stream is not paused
+        return
+    wrong: list[ScVal] = [None, [], {}, b"x", "x"]
+    for value in wrong:
+        with pytest.raises(UnreadableRecordError, match=f"'{field}' is missing or not of type"):
+            read_record(stored(STREAM) | {field: value})
+
+
+@pytest.mark.parametrize("value", [None, [], 5, "x"])
+def test_an_entry_that_is_no_map_is_unreadable(value: ScVal) -> None:
+    with pytest.raises(UnreadableRecordError, match="not a map"):
+        read_record(value)
+
+
+def test_the_counter_is_in_the_instance() -> None:
+    instance = decode_scval(contract_instance(5000, ALICE, BOB, 50).to_xdr_bytes())
+    assert stream_count(instance) == 5000
+    for wrong in (None, {}, 5):
+        with pytest.raises(UnreadableRecordError, match="'StreamCounter' is missing"):
+            stream_count(wrong)
