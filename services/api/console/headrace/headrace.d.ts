@@ -2,6 +2,15 @@
 
 export type Status = "active" | "paused" | "completed" | "cancelled";
 
+/** How the money of a stream becomes claimable. */
+export interface Schedule {
+  kind: "linear" | "cliff" | "cliff_amount" | "steps" | "allowance" | "conditions" | "unknown";
+  cliffTime?: number;
+  cliffAmount?: string;
+  lastTime?: number | null;
+  steps?: { time: number; amount: string }[];
+}
+
 /** A stream, as in GET /v1/streams/{id} and in events. */
 export interface Stream {
   version: number;
@@ -23,7 +32,10 @@ export interface Stream {
   ending: null | "48h" | "24h" | "depleted";
   /** The recipient's answer. A stream of the API begins as pending. */
   acceptance: "pending" | "accepted" | "hidden";
-  claimable: { amount: string; asOf: number };
+  schedule: Schedule;
+  /** null: nobody can compute the amount, for the reason in `claimableUnknown`. Do not show it as 0. */
+  claimable: { amount: string; asOf: number } | null;
+  claimableUnknown: "schedule_not_read" | "depends_on_allowance" | "depends_on_conditions" | null;
   metadata: { label?: string; tags?: string[]; note?: string };
   createdAt: number;
   updatedAt: number;
@@ -50,9 +62,12 @@ interface EventOf<Type extends string> {
   verified?: boolean | null;
 }
 
+/** What `toMuxedId` is: the id of a muxed address, or the memo of a payment as text or hash. */
+type MuxedIdType = "id" | "text" | "hash";
+
 /** The fields that only some types of events have, by type. */
 interface Fields {
-  "stream.created": { ratePerSecond: string; depositedAmount: string; startTime: number };
+  "stream.created": { ratePerSecond: string; depositedAmount: string; startTime: number; schedule?: Schedule };
   "stream.topped_up": { amount: string; newDepositedAmount: string; newEndTime: number | null };
   "stream.withdrawn": { amount: string };
   "stream.paused": { pausedAt: number };
@@ -65,10 +80,14 @@ interface Fields {
   "stream.fee_collected": { feeAmount: string; treasury: string; token: string };
   "stream.recipient_transferred": { oldRecipient: string; newRecipient: string };
   "stream.rate_modified": { oldRatePerSecond: string; newRatePerSecond: string };
+  "stream.milestone_unlocked": { milestoneId: number; amount: string; caller: string };
+  "stream.dispute_requested": { arbiter: string };
+  "stream.dispute_resolved": { arbiter: string; approved: boolean };
+  "stream.closed": { closer: string };
   "stream.running_low": { endsAt: number; secondsLeft: number };
   "stream.depleted": { endsAt: number };
-  "token.transfer": { from: string; to: string; amount: string; asset?: string };
-  "token.mint": { to: string; amount: string; asset?: string };
+  "token.transfer": { from: string; to: string; amount: string; asset?: string; toMuxedId?: string; toMuxedIdType?: MuxedIdType };
+  "token.mint": { to: string; amount: string; asset?: string; toMuxedId?: string; toMuxedIdType?: MuxedIdType };
   "token.burn": { from: string; amount: string; asset?: string };
   "token.clawback": { from: string; amount: string; asset?: string };
 }
