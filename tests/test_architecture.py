@@ -42,7 +42,7 @@ ORDER = (
     *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range", "http")),
     "services.indexer.sources.verified_reader",
     *(f"services.indexer.sources.{name}" for name in ("rpc", "horizon", "failover")),
-    *(f"services.indexer.{name}" for name in ("sources", "ingest", "commands")),
+    *(f"services.indexer.{name}" for name in ("sources", "ingest", "state", "commands")),
     "services.indexer",
     *(f"deploy.simulator.{name}" for name in ("settings", "problems", "chain", "contracts")),
     *(f"deploy.simulator.{name}" for name in ("future_protocol", "execution", "script")),
@@ -58,9 +58,11 @@ ORDER = (
 # No socket, no clock, no chance: all that these do follows from their arguments.
 PURE = (
     *(f"shared.domain.{name}" for name in ("commands", "contracts", "errors", "events")),
-    *(f"shared.domain.{name}" for name in ("instant", "position", "schedule", "stream", "strkeys")),
-    "shared.domain.topics",
-    "shared.domain.transitions",
+    *(
+        f"shared.domain.{name}"
+        for name in ("instant", "position", "schedule", "snapshot", "stream")
+    ),
+    *(f"shared.domain.{name}" for name in ("strkeys", "topics", "transitions")),
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "reported")),
     *(f"shared.journal.{name}" for name in ("read_size", "stream_document", "wire")),
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
@@ -80,6 +82,7 @@ PURE = (
     "services.indexer.ingest.gap",
     *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range")),
     "services.indexer.reasons",
+    *(f"services.indexer.state.{name}" for name in ("comparison", "findings")),
     "services.indexer.sources.failover.policy",
     "services.indexer.sources.horizon.counting",
     *(f"services.indexer.sources.rpc.{name}" for name in ("pages", "span", "transactions")),

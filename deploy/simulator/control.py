@@ -13,7 +13,7 @@ from deploy.simulator.app_keys import FAULTS, NETWORK
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Proposal, read_operation
 from deploy.simulator.chain.server_view import ServerViews
-from deploy.simulator.contracts.record import Record
+from deploy.simulator.contracts.record import CallRefusedError, Record
 from deploy.simulator.faults.faults import AT_ONCE, SERVERS, Fault, FaultKind, read_fault
 from deploy.simulator.future_protocol import CHANGES
 from deploy.simulator.network import Network, RecordedEvent
@@ -168,6 +168,21 @@ def _stream(stream: Record) -> dict[str, object]:
         "active": stream.active,
         "status": stream.status,
     }
+
+
+@routes.post("/sim/entries")
+async def alter(request: web.Request) -> web.Response:
+    """{"streamId": "7", "withdrawn": 5}: change a stream's record in the storage without an event.
+
+    The fields are those of `contracts.record.Record` that are numbers.
+    """
+    body = dict(await _body(request))
+    stream_id = str(body.pop("streamId", ""))
+    try:
+        request.app[NETWORK].alter(stream_id, **{name: int(str(v)) for name, v in body.items()})
+    except (CallRefusedError, TypeError, ValueError) as error:
+        raise _bad(str(error)) from None
+    return await streams(request)
 
 
 @routes.get("/sim/accounts")

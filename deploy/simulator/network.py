@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.storage_history import StorageHistory
 from deploy.simulator.chain.values import Emitted
 from deploy.simulator.chain.xdr import EntryChange
+from deploy.simulator.contracts.entry_changes import stream_change
 from deploy.simulator.contracts.storage import INSTANCE_KEY, token_instance
 from deploy.simulator.contracts.stream_contract import ASSET, StreamContract
 from deploy.simulator.execution import LedgerSlot, execute
@@ -68,6 +69,17 @@ class Network:
         self.chain.append(ledger)
         self._notify()
         return ledger
+
+    def alter(self, stream_id: str, **fields: int) -> None:
+        """Change the record of a stream without an event, as no contract should.
+
+        Raises CallRefusedError if there is no such stream.
+        """
+        before = self.contract.stream(stream_id)
+        after = replace(before, **fields)  # type: ignore[arg-type]  # amounts and times only
+        self.contract.state.streams[stream_id] = after
+        change = stream_change(self.contract.contract_id, before, after)
+        self.storage.put(self.chain.latest.sequence, [change])
 
     def reset(self, now: int, start_ledger: int = 2) -> None:
         """Start again at ledger `start_ledger` with the same passphrase, as the testnet does."""

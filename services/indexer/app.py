@@ -23,6 +23,7 @@ from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory
 from services.indexer.sources.base import FatalSourceError, Source
 from services.indexer.sources.failover.source import FailoverSource
+from services.indexer.state.factory import create_audit
 from shared.journal.commit import Committer
 from shared.journal.commit_errors import CursorMovedError, FencedError, JournalInconsistentError
 from shared.journal.losses import DataLossDetector, check_journal
@@ -182,7 +183,13 @@ def _jobs(
         clock=clock,
         claim=claim,
         loss_detector=loss_detector,
+        contract_changed=lambda: audit.soon() if audit else None,
     )
+    audit = create_audit(
+        settings, session, committer, redis, readiness=readiness, lock=ingest.commit_lock
+    )
+    if audit:
+        yield audit.run()
     yield ingest.run()
     yield ingest.startup.watch_reports()
     yield ingest.checkpoint.store_regularly(source)

@@ -19,7 +19,7 @@ ERRORS = (
 """Kinds of failures that are exported as 0 from the start. Other HTTP statuses add `status_…`."""
 ALARMS = (
     *("passphrase", "start", "reset", "gap", "disorder", "meta_missing"),
-    *("unproved", "sources_differ", "namespace"),
+    *("unproved", "sources_differ", "state_differs", "namespace"),
     *("bad_request", "not_found", "not_acceptable", "before_history"),
 )
 """Kinds of alarms. docs/operations.md has one row for each."""
@@ -77,6 +77,20 @@ MISSING = at_zero(
         ["outcome"],
     ),
     ("filled", "lost"),
+)
+CONTRACT_STREAMS = Gauge(
+    "headrace_indexer_contract_streams", "Streams that the contract has made, at the last audit"
+)
+EQUAL_STREAMS = Gauge(
+    "headrace_indexer_equal_streams",
+    "Streams whose stored state was the contract's, or was read from it, at the last audit",
+)
+AUDIT_LEDGER = Gauge(
+    "headrace_indexer_audit_ledger", "Ledger as of which the last streams were compared"
+)
+AUDITS = at_zero(
+    Counter("headrace_indexer_audits_total", "Rounds of the audit, by outcome", ["outcome"]),
+    ("same", "differs", "failed"),
 )
 ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator must look", ["kind"]), ALARMS)
 """The kinds are listed in docs/operations.md. One alert rule covers all kinds."""

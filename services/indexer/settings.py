@@ -48,6 +48,12 @@ class IndexerSettings(JournalSettings):
         description="SOURCE=auto: seconds between two comparisons of the journal with the inactive "
         "source; 0 = never",
     )
+    audit_seconds: float = Field(
+        600.0,
+        ge=0,
+        description="RPC_URL: seconds between two comparisons of all streams with the contract's "
+        "own state; 0 = never, and streams from before START stay unknown",
+    )
     on_gap: Literal["announce", "stop"] = Field(
         "announce",
         description="if no source has a ledger: announce (publish a gap and continue) or stop",

@@ -36,6 +36,7 @@ class EventType(StrEnum):
     STREAM_DISPUTE_REQUESTED = "stream.dispute_requested"
     STREAM_DISPUTE_RESOLVED = "stream.dispute_resolved"
     STREAM_CLOSED = "stream.closed"
+    STREAM_SNAPSHOT = "stream.snapshot"
     STREAM_RUNNING_LOW = "stream.running_low"
     STREAM_DEPLETED = "stream.depleted"
     CONTRACT_INITIALIZED = "contract.initialized"

@@ -53,7 +53,8 @@ class Stream:
     `last_update_time` is the *anchor*: money accrues from this time on. A cancellation sets
     `refunded`. `position` is the position of the latest event, or "" until this event is committed.
     `notices_sent` counts the NOTICE_THRESHOLDS of the current end that are done: a notice was sent,
-    or the threshold had already passed when this end was set.
+    or the threshold had already passed when this end was set. `state_ledger` is the ledger as of
+    which the contract's own state was read; 0 if the state was computed from events only.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Stream:
     notices_sent: int = 0
     acceptance: Acceptance = Acceptance.ACCEPTED
     metadata: Mapping[str, object] = field(default_factory=dict)
+    state_ledger: int = 0
     version: int = 1
     position: str = ""
     created_at: int

@@ -5,7 +5,8 @@ Pure. `apply` returns the state after any event, whether the event comes from
 (docs/architecture.md, "Rules of a stream").
 
 See docs/decisions/0018-notices-from-a-schedule.md,
-docs/decisions/0073-recipients-accept-streams.md.
+docs/decisions/0073-recipients-accept-streams.md,
+docs/decisions/0083-state-is-read-and-audited.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import replace
 
 from shared.domain.events import Event, EventType, Origin
 from shared.domain.schedule import Schedule, ScheduleKind, schedule_of
+from shared.domain.snapshot import from_snapshot
 from shared.domain.stream import (
     NOTICE_THRESHOLDS,
     U64_MAX,
@@ -31,7 +33,10 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
     None if the stream is not known, because it was created before the indexer started. Raises
     ValueError when the event lacks a field that the state needs.
     """
-    if event.type is EventType.STREAM_CREATED:
+    if event.type is EventType.STREAM_SNAPSHOT:
+        return _reset_notices(from_snapshot(stream, event))
+    is_known = stream is not None and _is_in_snapshot(stream, event)
+    if event.type is EventType.STREAM_CREATED and not is_known:
         return _reset_notices(_created(event, 1 if stream is None else stream.version + 1))
     if stream is None:
         return None
@@ -39,10 +44,17 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
     # A chain event can be older than an API update that was applied before it; keep the later time.
     latest = max(stream.updated_at, event.timestamp)
     changed = replace(stream, version=stream.version + 1, updated_at=latest, position="")
-    if change is not None and (not stream.terminal or event.type in _ALSO_WHEN_TERMINAL):
+    if change is None or is_known:
+        return changed
+    if not stream.terminal or event.type in _ALSO_WHEN_TERMINAL:
         changed = change(changed, event)
     same_end = (changed.status, end_time(changed)) == (stream.status, end_time(stream))
     return changed if same_end else _reset_notices(changed)
+
+
+def _is_in_snapshot(stream: Stream, event: Event) -> bool:
+    """True if the contract's state was read after this event, so that it includes its effect."""
+    return event.provenance is not None and event.provenance.ledger <= stream.state_ledger
 
 
 def _reset_notices(stream: Stream) -> Stream:

@@ -70,6 +70,14 @@ class TopicIndex:
         reading.queue(pipe, self._keys, after, before)
         return reading.parse(await pipe.execute())
 
+    async def newest(self, topics: Sequence[str], count: int) -> dict[str, list[Position]]:
+        """The last `count` positions of each topic, newest first."""
+        pipe = self._redis.pipeline(transaction=False)
+        for topic in topics:
+            pipe.zrevrangebylex(self._keys.topic(topic), "+", "-", 0, count)
+        rows = zip(topics, await pipe.execute(), strict=True)
+        return {topic: [parse_position(each.decode()) for each in row] for topic, row in rows}
+
     async def latest(self, topics: Sequence[str]) -> list[Position]:
         """The last position of each topic, without those topics that have no event."""
         pipe = self._redis.pipeline(transaction=False)

@@ -141,3 +141,17 @@ async def journal(redis: Redis, keys: Keys) -> list[Any]:
     """All entries of the journal."""
     rows: Any = await redis.xrange(keys.journal)
     return [entry_of(i, fields) for i, fields in rows]
+
+
+def as_stored(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of the simulated contract as we store it.
+
+    After its end a stream has no pause and no anchor: they have no effect, and a cancelled stream
+    can still be resumed.
+    """
+    expected = dict(record)
+    active, status = expected.pop("active"), str(expected.pop("status")).lower()
+    if not active:
+        del expected["pausedAt"], expected["lastUpdateTime"]
+    zombie = status == "active" and not active
+    return expected | {"status": "cancelled" if zombie else status}

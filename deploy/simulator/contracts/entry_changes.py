@@ -6,6 +6,7 @@ from stellar_sdk import xdr
 
 from deploy.simulator.chain.values import to_scval
 from deploy.simulator.chain.xdr import EntryChange
+from deploy.simulator.contracts.record import Record
 from deploy.simulator.contracts.storage import (
     INSTANCE_KEY,
     contract_instance,
@@ -18,17 +19,10 @@ from deploy.simulator.contracts.stream_contract import ContractState, StreamCont
 def entry_changes(contract: StreamContract) -> list[EntryChange]:
     """The entries that the latest call wrote, before and after it."""
     address, before, after = contract.contract_id, contract.before, contract.state
-    changes = []
-    for stream_id in sorted(contract.changed, key=int):
-        old = before.streams.get(stream_id)
-        changes.append(
-            EntryChange(
-                address,
-                to_scval(stream_key(stream_id)),
-                to_scval(stream_value(old)) if old else None,
-                to_scval(stream_value(after.streams[stream_id])),
-            )
-        )
+    changes = [
+        stream_change(address, before.streams.get(stream_id), after.streams[stream_id])
+        for stream_id in sorted(contract.changed, key=int)
+    ]
     if _instance_of(before) != _instance_of(after):
         old_instance, new_instance = _instance_of(before), _instance_of(after)
         changes.append(EntryChange(address, INSTANCE_KEY, old_instance, new_instance))
@@ -37,3 +31,11 @@ def entry_changes(contract: StreamContract) -> list[EntryChange]:
 
 def _instance_of(state: ContractState) -> xdr.SCVal:
     return contract_instance(len(state.streams), state.admin, state.treasury, state.fee_bps)
+
+
+def stream_change(contract_id: str, before: Record | None, after: Record) -> EntryChange:
+    """The change of a stream's entry."""
+    old = to_scval(stream_value(before)) if before else None
+    return EntryChange(
+        contract_id, to_scval(stream_key(after.id)), old, to_scval(stream_value(after))
+    )

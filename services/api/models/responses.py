@@ -122,6 +122,13 @@ class StreamDocument(ResponseModel):
         ClaimableUnknown | None, Field(description="why nobody can compute what is claimable")
     ]
     metadata: dict[str, Any]
+    state_ledger: Annotated[
+        int | None,
+        Field(
+            description="the ledger as of which the state was last read from the contract; null if "
+            "it was computed from events only"
+        ),
+    ]
     created_at: Seconds
     updated_at: Seconds
     position: PositionText

@@ -25,13 +25,14 @@ from services.api.models.chain_events import (
 from services.api.models.responses import (
     Address,
     Amount,
+    ContractAddress,
     Seconds,
     StreamDocument,
     StreamIdText,
     StreamSchedule,
 )
 from shared.domain.events import EventType
-from shared.domain.stream import NOTICE_THRESHOLDS, Acceptance
+from shared.domain.stream import NOTICE_THRESHOLDS, Acceptance, StreamStatus
 
 
 class StreamEventModel(EventModel):
@@ -170,6 +171,29 @@ class Closed(StreamEventModel):
     closer: Address
 
 
+class Snapshot(StreamEventModel):
+    """The state of the stream was read from the contract. No money moved.
+
+    It is as of the end of `stateLedger`. Headrace publishes it for streams that were created before
+    the first ledger that was read, and if its own state was not the contract's.
+    """
+
+    contract_id: ContractAddress
+    sender: Address
+    recipient: Address
+    token_address: Address
+    rate_per_second: Amount
+    deposited_amount: Amount
+    withdrawn_amount: Amount
+    refunded_amount: Amount
+    start_time: Seconds
+    last_update_time: Seconds
+    paused_at: Seconds | None
+    status: StreamStatus
+    schedule: StreamSchedule
+    state_ledger: Annotated[int, Field(ge=1)]
+
+
 class RunningLow(StreamEventModel):
     """The deposit runs out `secondsLeft` seconds after `timestamp`, unless it is topped up."""
 
@@ -201,6 +225,7 @@ _MODELS: dict[EventType, type[EventModel]] = {
     EventType.STREAM_DISPUTE_REQUESTED: DisputeRequested,
     EventType.STREAM_DISPUTE_RESOLVED: DisputeResolved,
     EventType.STREAM_CLOSED: Closed,
+    EventType.STREAM_SNAPSHOT: Snapshot,
     EventType.STREAM_RUNNING_LOW: RunningLow,
     EventType.STREAM_DEPLETED: Depleted,
     EventType.CONTRACT_INITIALIZED: ContractEventModel,

@@ -49,6 +49,9 @@ _INDEXER = {
     "ledgerClosedAt": "headrace_indexer_ledger_closed_seconds",
     "events": "headrace_indexer_events_total",
     "deadLetters": "headrace_indexer_dead_letters_total",
+    "contractStreams": "headrace_indexer_contract_streams",
+    "equalStreams": "headrace_indexer_equal_streams",
+    "auditLedger": "headrace_indexer_audit_ledger",
     "alarms": "headrace_indexer_alarm",
 }
 _KINDS = {"fanout": _FANOUT, "indexer": _INDEXER}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 
 import orjson
@@ -24,6 +24,7 @@ from services.indexer.ingest.redis_recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace, IngestStartup
 from services.indexer.sources.base import Batch, Source, SourceError, SourceGapError
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
+from shared.domain.events import EventType
 from shared.domain.instant import unix_seconds
 from shared.journal.commit import CommitResult, Committer
 from shared.journal.keys import Keys
@@ -37,6 +38,8 @@ log = structlog.get_logger()
 
 _STABLE_SECONDS = 5.0
 """After a connection of at least this many seconds, the waits start at the shortest again."""
+
+_CONTRACT_CHANGES = {EventType.CONTRACT_UPGRADED, EventType.CONTRACT_STATE_MIGRATED}
 
 
 class Ingest:
@@ -57,13 +60,17 @@ class Ingest:
         clock: Clock = time.time,
         claim: ClaimNamespace | None = None,
         loss_detector: DataLossDetector | None = None,
+        contract_changed: Callable[[], None] = lambda: None,
     ) -> None:
         """`stop_at_gap`: raise SourceGapError instead of publishing the gap.
 
-        `clock`: returns the time of Redis in Unix seconds. `max_wait`: the longest wait in seconds
-        before a failed source is tried again.
+        `contract_changed` is called when the contract or its storage was replaced. `clock`: returns
+        the time of Redis in Unix seconds. `max_wait`: the longest wait in seconds before a failed
+        source is tried again.
         """
         self._clock = clock
+        self._contract_changed = contract_changed
+        self.commit_lock = asyncio.Lock()
         self.checkpoint = Checkpoint(redis, keys, committer)
         self.startup = IngestStartup(
             redis,
@@ -165,9 +172,12 @@ class Ingest:
                 [*events, reset],
                 progress | progress_fields(last_reset=reset.position),
             )
-        result = await self._committer.record(
-            events, progress=progress, dead=dead, after=after, caught_up=caught_up
-        )
+        async with self.commit_lock:
+            result = await self._committer.record(
+                events, progress=progress, dead=dead, after=after, caught_up=caught_up
+            )
+        if any(event.type in _CONTRACT_CHANGES for event in events):
+            self._contract_changed()
         self.startup.committed(result.positions, batch.cursor)
         _count_events(result)
         for letter in batch.dead:

@@ -22,7 +22,7 @@ from shared.journal.commit_errors import FencedError
 from shared.journal.keys import Keys
 from shared.runtime.tasks import cancel
 from shared.web.probes import Readiness
-from tests.indexer.simulated import Sim, journal, simulated
+from tests.indexer.simulated import Sim, as_stored, journal, simulated
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(40)
@@ -118,9 +118,10 @@ async def states_are_the_contracts(bench: Bench) -> None:
     from_network = (await bench.sim.ask("GET", "streams"))["streams"]
     raw: Any = await bench.redis.mget([bench.keys.stream(each["id"]) for each in from_network])
     stored = [orjson.loads(document) for document in raw]
-    shown = [{name: document[name] for name in from_network[0]} for document in stored]
-    assert shown == from_network
-    assert {each["status"] for each in from_network} > {"active", "cancelled"}
+    expected = [as_stored(each) for each in from_network]
+    shown = [{name: d[name] for name in e} for d, e in zip(stored, expected, strict=True)]
+    assert shown == expected
+    assert {each["status"] for each in expected} > {"active", "cancelled"}
 
 
 async def test_events_concern_both_parties(bench: Bench) -> None:

@@ -37,6 +37,8 @@ export interface Stream {
   claimable: { amount: string; asOf: number } | null;
   claimableUnknown: "schedule_not_read" | "depends_on_allowance" | "depends_on_conditions" | null;
   metadata: { label?: string; tags?: string[]; note?: string };
+  /** The ledger as of which the state was last read from the contract; null: computed from events. */
+  stateLedger: number | null;
   createdAt: number;
   updatedAt: number;
   position?: string;
@@ -84,6 +86,7 @@ interface Fields {
   "stream.dispute_requested": { arbiter: string };
   "stream.dispute_resolved": { arbiter: string; approved: boolean };
   "stream.closed": { closer: string };
+  "stream.snapshot": { stateLedger: number };
   "stream.running_low": { endsAt: number; secondsLeft: number };
   "stream.depleted": { endsAt: number };
   "token.transfer": { from: string; to: string; amount: string; asset?: string; toMuxedId?: string; toMuxedIdType?: MuxedIdType };

@@ -63,7 +63,7 @@ function fanoutCard(part) {
 
 function indexerCard(part) {
   const charts = { events: spark("Events a second", { format: rounded }), age: spark("Age of the last ledger", { least: 10, format: span }) };
-  const made = card(part, [["ledger", "Ledger"], ["behind", "Ledgers behind"], ["letters", "Dead letters"], ["active", "Role"]], Object.values(charts));
+  const made = card(part, [["ledger", "Ledger"], ["behind", "Ledgers behind"], ["letters", "Dead letters"], ["audit", "Equal to the contract"], ["active", "Role"]], Object.values(charts));
   return {
     ...made,
     update({ measures: m, trouble }, before, seconds) {
@@ -74,6 +74,7 @@ function indexerCard(part) {
         ledger: rounded(m.ledger),
         behind: rounded(Math.max(0, m.networkLedger - m.ledger)),
         letters: rounded(m.deadLetters),
+        audit: m.auditLedger ? `${rounded(m.equalStreams)} of ${count(m.contractStreams, "stream")}, at ledger ${rounded(m.auditLedger)}` : "not compared",
         active: m.active ? "active" : "standby",
       }, m.alarms ? "stopped by an alarm; see the log of this indexer" : null);
     },

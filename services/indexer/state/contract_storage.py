@@ -1,0 +1,72 @@
+"""Read the stream contract's storage through RPC (getLedgerEntries)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from services.indexer.decode.contracts import WatchedContract
+from services.indexer.decode.stream_record import (
+    StreamRecord,
+    UnreadableRecordError,
+    read_record,
+    stream_count,
+)
+from services.indexer.sources.base import SourceError
+from services.indexer.sources.rpc.client import LedgerEntry, RpcClient
+from services.indexer.xdr import XdrError
+from services.indexer.xdr.entries import contract_data
+from services.indexer.xdr.ledger_keys import instance_key, record_key
+
+
+class StateReading(NamedTuple):
+    """Records of streams by id, as of the end of `ledger`.
+
+    A stream that the contract does not have is in none of the fields. `unreadable` has the reason
+    why a record cannot be read.
+    """
+
+    ledger: int
+    records: Mapping[str, StreamRecord]
+    archived: frozenset[str]
+    unreadable: Mapping[str, str]
+
+
+class ContractStorage:
+    """The storage of one stream contract."""
+
+    def __init__(self, rpc: RpcClient, contract: WatchedContract) -> None:
+        self._rpc = rpc
+        self._raw = contract.raw
+        self.contract_id = contract.address
+
+    async def count(self) -> int:
+        """The number of streams that the contract has made. Raises SourceError."""
+        key = instance_key(self._raw)
+        answer = await self._rpc.entries([key])
+        if (entry := answer.found.get(key)) is None:
+            raise SourceError("no_contract", f"RPC has no contract {self.contract_id}")
+        try:
+            return stream_count(contract_data(entry.data).value)
+        except (XdrError, UnreadableRecordError) as error:
+            raise SourceError("malformed", f"the contract's instance: {error}") from error
+
+    async def read(self, stream_ids: Sequence[str]) -> StateReading:
+        """The records of these streams: at most MOST_KEYS of them. Raises SourceError."""
+        keys = {record_key(self._raw, "Stream", int(each)): each for each in stream_ids}
+        answer = await self._rpc.entries(list(keys))
+        records: dict[str, StreamRecord] = {}
+        unreadable: dict[str, str] = {}
+        for key, entry in answer.found.items():
+            if key not in keys:
+                continue
+            try:
+                records[keys[key]] = _record(entry)
+            except (XdrError, UnreadableRecordError) as error:
+                unreadable[keys[key]] = str(error)
+        archived = (keys[key] for key, entry in answer.found.items() if entry.archived)
+        return StateReading(answer.latest, records, frozenset(archived), unreadable)
+
+
+def _record(entry: LedgerEntry) -> StreamRecord:
+    return read_record(contract_data(entry.data).value)

@@ -1,0 +1,40 @@
+"""Create the audit that the settings choose."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from redis.asyncio import Redis
+
+from services.indexer.decode.contracts import WatchedContracts
+from services.indexer.settings import IndexerSettings
+from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.state.audit import StateAudit
+from services.indexer.state.contract_storage import ContractStorage
+from shared.journal.commit import Committer
+from shared.web.probes import Readiness
+
+
+def create_audit(
+    settings: IndexerSettings,
+    session: aiohttp.ClientSession,
+    committer: Committer,
+    redis: Redis,
+    *,
+    readiness: Readiness,
+    lock: asyncio.Lock,
+) -> StateAudit | None:
+    """None without RPC_URL: Horizon cannot be asked for the contract's storage."""
+    if not settings.rpc_url or not settings.audit_seconds:
+        return None
+    contract = WatchedContracts(settings.contracts).stream
+    return StateAudit(
+        ContractStorage(RpcClient(session, settings.rpc_url), contract),
+        committer,
+        redis,
+        settings.keys,
+        readiness=readiness,
+        lock=lock,
+        seconds=settings.audit_seconds,
+    )
