@@ -1,5 +1,7 @@
 """`python -m services.indexer verify --from L --to M`: check the journal against the source.
 
+`verify --state` compares the stored streams with the contract's storage instead (`verify_state`).
+
 Reads the ledgers again from the source. Compares their events with the journal and the stored
 streams. Changes nothing.
 """
@@ -17,6 +19,7 @@ from functools import partial
 import orjson
 from redis.asyncio import Redis
 
+from services.indexer.commands import verify_state
 from services.indexer.commands.journal_range import JournalRange
 from services.indexer.commands.runner import CommandFailedError, run_command
 from services.indexer.commands.verification import (
@@ -52,14 +55,19 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         "the stored streams. Prints each difference as a line of JSON. Changes nothing. "
         "Exit codes: 0 all equal; 1 differences; 2 the command failed.",
     )
+    parser.add_argument("--from", type=_ledger, dest="first", metavar="L", help="first ledger")
+    parser.add_argument("--to", type=_ledger, dest="last", metavar="M", help="last ledger")
     parser.add_argument(
-        "--from", type=_ledger, required=True, dest="first", metavar="L", help="first ledger"
-    )
-    parser.add_argument(
-        "--to", type=_ledger, required=True, dest="last", metavar="M", help="last ledger"
+        "--state",
+        action="store_true",
+        help="instead of a range: compare all streams with the contract's storage (RPC_URL)",
     )
     args = parser.parse_args(argv)
-    if args.first > args.last:
+    if args.state != (args.first is args.last is None):
+        parser.error("give either --from L and --to M, or --state")
+    if not args.state and None in (args.first, args.last):
+        parser.error("--from L and --to M belong together")
+    if not args.state and args.first > args.last:
         parser.error("--from L must not be above --to M")
     return args
 
@@ -74,6 +82,8 @@ def _ledger(text: str) -> int:
 
 async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
     """Compare the events and print the differences; returns the exit code."""
+    if args.state:
+        return await verify_state.run(settings, redis)
     journal = await JournalRange.of(redis, settings.keys, args.first, args.last)
     async with _source(settings) as source:
         events, dead = await _read(source, args.first, args.last)

@@ -12,30 +12,41 @@ from shared.journal.plan import StreamStates
 
 @dataclass(slots=True)
 class AuditRound:
-    """What one round found. `unsettled`: streams whose events came too fast to compare."""
+    """What one round found, or a part of it. Streams are named by their ids.
+
+    `streams`: how many the contract has made. `equal`: how many stored states are the contract's.
+    `loaded`: streams that were not stored. `learned`: streams with a schedule that was not known.
+    `different`: stored states that are not the contract's. `unreadable`: why a record could not be
+    read. `unsettled`: streams whose events came too fast to compare. `ledger`: the last ledger as
+    of which states were compared.
+    """
 
     streams: int = 0
     equal: int = 0
     ledger: int = 0
     loaded: list[str] = field(default_factory=list)
+    learned: list[str] = field(default_factory=list)
     different: dict[str, list[FieldDifference]] = field(default_factory=dict)
     archived: set[str] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
     unsettled: list[str] = field(default_factory=list)
 
+    @property
+    def to_take(self) -> list[str]:
+        """The streams whose state is to be taken from the contract, in the order of their ids."""
+        return sorted({*self.loaded, *self.learned, *self.different}, key=int)
 
-def to_take(outcome: AuditRound, stored: StreamStates, contract: Mapping[str, Stream]) -> list[str]:
-    """The streams whose state is taken from the contract, in the order of their ids."""
-    learned = [
-        stream_id
-        for stream_id, theirs in contract.items()
-        if (ours := stored[stream_id]) and is_learned(ours, theirs)
-    ]
-    return sorted({*outcome.loaded, *outcome.different, *learned}, key=int)
+    def add(self, part: AuditRound, ledger: int) -> None:
+        """Add what a part of the round has found, as of a ledger."""
+        self.equal += part.equal
+        self.loaded += part.loaded
+        self.learned += part.learned
+        self.different |= part.different
+        self.ledger = ledger
 
 
 def compared(stored: StreamStates, contract: Mapping[str, Stream]) -> AuditRound:
-    """Sort the streams into equal, new and different ones."""
+    """Sort the contract's streams into equal, new, better known and different ones."""
     found = AuditRound()
     for stream_id, theirs in contract.items():
         ours = stored[stream_id]
@@ -45,4 +56,6 @@ def compared(stored: StreamStates, contract: Mapping[str, Stream]) -> AuditRound
             found.different[stream_id] = wrong
         else:
             found.equal += 1
+            if is_learned(ours, theirs):
+                found.learned.append(stream_id)
     return found

@@ -1,0 +1,127 @@
+"""Read all streams of the contract, and pair each record with the time at which it can be compared.
+
+A record is the state at the end of RPC's last ledger. It can be compared with the stored state when
+the indexer has read that ledger, and no event of the stream after it. Until then the stream is read
+again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+
+from redis.asyncio import Redis
+
+from services.indexer.sources.ledger_range import next_ledger
+from services.indexer.sources.rpc.client import MOST_KEYS
+from services.indexer.state.comparison import stream_of_record
+from services.indexer.state.contract_storage import ContractStorage, StateReading
+from services.indexer.state.findings import AuditRound, compared
+from shared.domain.stream import Stream
+from shared.journal.keys import Keys
+from shared.journal.plan import StreamStates
+from shared.journal.progress import read_progress
+from shared.journal.streams import StoredStreams
+from shared.journal.topic_index import TopicIndex
+
+_TRIES = 5
+"""How often a stream is read in one round, if events of it keep coming."""
+_RETRY_SECONDS = 1.0
+_POLL_SECONDS = 0.2
+_NEWEST = 8
+"""So many of a stream's newest events are looked at. Some can be notices and other API events."""
+
+Take = Callable[[Mapping[str, Stream]], Awaitable[AuditRound]]
+"""Compares the contract's states, by stream id, with the stored ones, and may commit them."""
+
+
+class StateRounds:
+    """Rounds over all streams of one contract."""
+
+    def __init__(
+        self, storage: ContractStorage, redis: Redis, keys: Keys, *, patience: float | None = None
+    ) -> None:
+        """`patience`: how many seconds the indexer may need to read RPC's last ledger."""
+        self._patience = patience
+        self._storage = storage
+        self._redis = redis
+        self._keys = keys
+        self._streams = StoredStreams(redis, keys)
+        self._topics = TopicIndex(redis, keys)
+
+    async def round(
+        self, take: Take | None = None, lock: asyncio.Lock | None = None, pause: float = 0.0
+    ) -> AuditRound:
+        """Compare all streams once.
+
+        `take` is called with the states that differ from the stored ones. `lock`: no event is
+        committed while it is held. `pause`: seconds between two reads. Raises SourceError,
+        TimeoutError after `patience`, and whatever `take` raises.
+        """
+        await self._read_up_to(0)
+        found = AuditRound(streams=await self._storage.count())
+        for first in range(1, found.streams + 1, MOST_KEYS):
+            ids = [str(n) for n in range(first, min(first + MOST_KEYS, found.streams + 1))]
+            await self._compare(ids, found, take, lock or nullcontext())
+            await asyncio.sleep(pause)
+        return found
+
+    async def _compare(
+        self,
+        ids: Sequence[str],
+        found: AuditRound,
+        take: Take | None,
+        lock: AbstractAsyncContextManager[None],
+    ) -> None:
+        """Compare some streams. Those that have newer events are read again, a few times."""
+        for _ in range(_TRIES):
+            reading = await self._storage.read(ids)
+            await self._read_up_to(reading.ledger)
+            async with lock:
+                stored = await self._streams.load(list(reading.records))
+                newer = await self._changed_after(reading)
+                found.add(await self._settle(reading, stored, newer, take), reading.ledger)
+            found.archived |= reading.archived
+            found.unreadable |= reading.unreadable
+            if not (ids := sorted(newer, key=int)):
+                return
+            await asyncio.sleep(_RETRY_SECONDS)
+        found.unsettled += ids
+
+    async def _settle(
+        self, reading: StateReading, stored: StreamStates, newer: set[str], take: Take | None
+    ) -> AuditRound:
+        contract = {
+            each: stream_of_record(each, record, self._storage.contract_id, reading.ledger)
+            for each, record in reading.records.items()
+            if each not in newer
+        }
+        outcome = compared(stored, contract)
+        return await take(contract) if take and outcome.to_take else outcome
+
+    async def _read_up_to(self, ledger: int) -> None:
+        """Wait until the indexer has read everything up to the end of `ledger`."""
+        async with asyncio.timeout(self._patience):
+            while True:
+                if await self._has_read(ledger):
+                    return
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def _has_read(self, ledger: int) -> bool:
+        cursor = (await read_progress(self._redis, self._keys)).cursor
+        return cursor is not None and next_ledger(cursor) > ledger
+
+    async def _changed_after(self, reading: StateReading) -> set[str]:
+        """The streams with an event of the chain after the ledger of the reading.
+
+        All streams, if Redis has just lost its last writes: they are read from the chain again.
+        """
+        if not await self._has_read(reading.ledger):
+            return set(reading.records)
+        newest = await self._topics.newest(list(reading.records), _NEWEST)
+        return {
+            stream_id
+            for stream_id, places in newest.items()
+            if any(place.ledger > reading.ledger for place in places if not place.by_clock)
+        }
