@@ -147,6 +147,10 @@ def _event(recorded: RecordedEvent) -> dict[str, object]:
 @routes.get("/sim/streams")
 async def streams(request: web.Request) -> web.Response:
     """The state of the contract: all streams, and its balance of the token."""
+    return _state(request)
+
+
+def _state(request: web.Request) -> web.Response:
     state = request.app[NETWORK].contract.state
     return _json(
         {"streams": [_stream(each) for each in state.streams.values()], "held": str(state.held)}
@@ -182,7 +186,7 @@ async def alter(request: web.Request) -> web.Response:
         request.app[NETWORK].alter(stream_id, **{name: int(str(v)) for name, v in body.items()})
     except (CallRefusedError, TypeError, ValueError) as error:
         raise _bad(str(error)) from None
-    return await streams(request)
+    return _state(request)
 
 
 @routes.get("/sim/accounts")

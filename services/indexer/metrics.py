@@ -12,7 +12,7 @@ from shared.runtime.metrics import at_zero
 
 ERRORS = (
     *("unreachable", "dropped", "content_type", "in_band", "malformed", "disorder", "behind"),
-    *("no_ledger", "missing"),
+    *("no_ledger", "no_contract", "missing"),
     *("rpc_timeout", "rpc_error", "meta_missing", "unproved", "undecodable", "gap"),
     *("status_429", "status_500", "status_502", "status_503", "status_504"),
 )

@@ -51,7 +51,6 @@ def create(
     for name, amount in (("ratePerSecond", rate), ("depositedAmount", deposited)):
         if not 0 < amount <= I128_MAX:
             raise CommandRefusedError(f"{name} must be from 1 to {I128_MAX}, not {amount}")
-    _refuse_endless(start_time + deposited // rate)
     facts: dict[str, object] = {
         "sender": sender,
         "recipient": recipient,
@@ -193,19 +192,18 @@ def _due(stream: Stream, now: int) -> int:
 
 
 def _new_end(stream: Stream, now: int) -> int:
-    """The `newEndTime` that the event announces."""
+    """The `newEndTime` that the event announces.
+
+    Times of the contract are u64. It refuses a call whose new end does not fit, and so do we. A
+    creation announces no end, so both accept it.
+    """
     end = announced_end(stream, now)
-    _refuse_endless(end)
-    return end
-
-
-def _refuse_endless(end: int) -> None:
-    """Times of the contract are u64. It refuses a call whose end does not fit, and so do we."""
     if end > U64_MAX:
         raise CommandRefusedError(
             f"the stream would end at second {end}, after the last possible time {U64_MAX}; "
-            "expected a smaller amount or a higher rate"
+            "expected a smaller amount"
         )
+    return end
 
 
 def _refuse_terminal(stream: Stream, what: str) -> None:

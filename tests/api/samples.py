@@ -60,7 +60,9 @@ async def made_and_accepted(client: WebClient, **more: Any) -> dict[str, Any]:
     return accepted
 
 
-async def on_chain(redis: Redis, keys: Keys, number: int, **progress: str) -> None:
+async def on_chain(
+    redis: Redis, keys: Keys, number: int, schedule: object = None, **progress: str
+) -> None:
     """Write chain stream `number` to the journal, like the indexer."""
     (event,) = commands.create(
         stream_id=str(number), sender=SENDER, recipient=RECIPIENT, token=TOKEN, rate=10,
@@ -68,5 +70,6 @@ async def on_chain(redis: Redis, keys: Keys, number: int, **progress: str) -> No
     )  # fmt: skip
     position = Position(toid(7, number), 0)
     source = Provenance(TOKEN, 7, "2026-07-21T18:01:10Z", "ab" * 32, True)
-    seen = Event(event.type, event.stream_id, T0, event.facts, position, source)
+    facts = {**event.facts, "schedule": schedule}
+    seen = Event(event.type, event.stream_id, T0, facts, position, source)
     await Committer(redis, keys).record([seen], progress=progress)

@@ -1,5 +1,7 @@
 """Models of events that belong to no stream: events of the contract, of tokens and of the chain.
 
+Also the base of all models of events.
+
 The events of streams, and the table of all event types, are in `stream_events`.
 """
 
@@ -9,7 +11,14 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from services.api.models.responses import Address, Amount, AnyEvent, ContractAddress
+from services.api.models.responses import (
+    Address,
+    Amount,
+    AnyEvent,
+    ContractAddress,
+    StreamDocument,
+    StreamIdText,
+)
 
 _CHAIN_FIELDS = {
     "if": {"properties": {"origin": {"const": "chain"}}},
@@ -48,6 +57,16 @@ class EventModel(AnyEvent):
             "event does not match it; null: there is no such hash"
         ),
     ] = None
+
+
+class StreamEventModel(EventModel):
+    """An event of a stream, with the known fields of the stream."""
+
+    stream_id: StreamIdText
+    sender: Address = ""
+    recipient: Address = ""
+    token_address: Address = ""
+    stream: Annotated[StreamDocument | None, Field(description="the stream after the event")] = None
 
 
 class ContractEventModel(EventModel):

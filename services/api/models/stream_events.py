@@ -11,11 +11,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
+from services.api.models.announced_events import (
+    Closed,
+    DisputeRequested,
+    DisputeResolved,
+    MilestoneUnlocked,
+)
 from services.api.models.chain_events import (
     ContractEventModel,
     EventModel,
     JournalResetModel,
     LedgersLostModel,
+    StreamEventModel,
     TokenBurned,
     TokenClawedBack,
     TokenMinted,
@@ -27,22 +34,10 @@ from services.api.models.responses import (
     Amount,
     ContractAddress,
     Seconds,
-    StreamDocument,
-    StreamIdText,
     StreamSchedule,
 )
 from shared.domain.events import EventType
 from shared.domain.stream import NOTICE_THRESHOLDS, Acceptance, StreamStatus
-
-
-class StreamEventModel(EventModel):
-    """An event of a stream, with the known fields of the stream."""
-
-    stream_id: StreamIdText
-    sender: Address = ""
-    recipient: Address = ""
-    token_address: Address = ""
-    stream: Annotated[StreamDocument | None, Field(description="the stream after the event")] = None
 
 
 class Created(StreamEventModel):
@@ -142,33 +137,6 @@ class RateModified(StreamEventModel):
     old_rate_per_second: Amount = "0"
     new_rate_per_second: Amount
     new_end_time: Seconds = 0
-
-
-class MilestoneUnlocked(StreamEventModel):
-    """An amount became claimable, because `caller` confirmed its condition."""
-
-    milestone_id: int
-    amount: Amount
-    caller: Address
-
-
-class DisputeRequested(StreamEventModel):
-    """The sender asked the arbiter to cancel the stream."""
-
-    arbiter: Address
-
-
-class DisputeResolved(StreamEventModel):
-    """The arbiter decided. If `approved`, `stream.cancelled` follows."""
-
-    arbiter: Address
-    approved: bool
-
-
-class Closed(StreamEventModel):
-    """The contract removed a stream that had ended from its storage."""
-
-    closer: Address
 
 
 class Snapshot(StreamEventModel):

@@ -63,17 +63,21 @@ async def test_the_summary_of_sent_and_received_streams(
     assert tokens[TOKEN]["sent"] == {
         "deposited": "1000", "withdrawn": "300", "refunded": "0", "remaining": "700"
     }  # fmt: skip
-    assert tokens[TOKEN]["received"] == {"withdrawn": "300", "claimable": "0", "remaining": "0"}
+    assert tokens[TOKEN]["received"] == {
+        "withdrawn": "300", "claimable": "0", "claimableUnknown": 0, "remaining": "0"
+    }  # fmt: skip
     mirrored = await summary(client, RECIPIENT)
     tokens = {t["tokenAddress"]: t for t in mirrored["api"]["tokens"]}
     # 20 seconds since the withdrawal by the clock of Redis, 10 by the ledger's.
     assert tokens[TOKEN]["received"] == {
-        "withdrawn": "300", "claimable": "200", "remaining": "700"
+        "withdrawn": "300", "claimable": "200", "claimableUnknown": 0, "remaining": "700"
     }  # fmt: skip
     assert tokens[OTHER_TOKEN]["received"]["claimable"] == "300"
     assert mirrored["api"]["counts"]["sent"] == NONE | {"cancelled": 1}
     (token,) = mirrored["chain"]["tokens"]
-    assert token["received"] == {"withdrawn": "0", "claimable": "100", "remaining": "1000"}
+    assert token["received"] == {
+        "withdrawn": "0", "claimable": "100", "claimableUnknown": 0, "remaining": "1000"
+    }  # fmt: skip
 
 
 async def test_a_stream_that_was_not_accepted_is_in_no_sum_of_its_recipient(
@@ -139,3 +143,15 @@ async def test_invalid_parameters_are_refused(
     client: WebClient, account: str, query: dict[str, Any], status: int
 ) -> None:
     await summary(client, account, status, **query)
+
+
+async def test_a_stream_of_unknown_amount_is_counted_and_not_summed(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
+    await on_chain(redis, keys, 7)
+    await on_chain(redis, keys, 8, schedule={"kind": "allowance"})
+    (token,) = (await summary(client, RECIPIENT))["chain"]["tokens"]
+    assert token["received"]["claimableUnknown"] == 1
+    document = await (await client.get("/v1/streams/8")).json()
+    assert (document["claimable"], document["schedule"]) == (None, {"kind": "allowance"})
+    assert document["claimableUnknown"] == "depends_on_allowance"

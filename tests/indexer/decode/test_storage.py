@@ -17,14 +17,13 @@ from shared.domain.schedule import LINEAR, UNKNOWN, Schedule, ScheduleKind, Step
 from tests.indexer.simulated import NOW, Read, Sim, simulated
 
 pytestmark = pytest.mark.timeout(30)
-PARTIES = {"sender": accounts.address("alice"), "recipient": accounts.address("bob")}
 
 
 def record(cliff: int | None = None) -> dict[ScVal, ScVal]:
     """A record as the contract stores it."""
     stream = Record(
         id="7", token=accounts.TOKEN, rate=5, deposited=1000, start=100, anchor=100, cliff=cliff,
-        **PARTIES,
+        sender=accounts.address("alice"), recipient=accounts.address("bob"),
     )  # fmt: skip
     decoded = decode_scval(to_scval(stream_value(stream)).to_xdr_bytes())
     assert isinstance(decoded, dict)

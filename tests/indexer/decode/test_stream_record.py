@@ -58,6 +58,7 @@ def test_an_entry_that_is_no_map_is_unreadable(value: ScVal) -> None:
 def test_the_counter_is_in_the_instance() -> None:
     instance = decode_scval(contract_instance(5000, ALICE, BOB, 50).to_xdr_bytes())
     assert stream_count(instance) == 5000
-    for wrong in (None, {}, 5):
+    others: list[ScVal] = [None, {}, 5]
+    for wrong in others:
         with pytest.raises(UnreadableRecordError, match="'StreamCounter' is missing"):
             stream_count(wrong)

@@ -30,6 +30,7 @@ from shared.journal.keys import Keys
 from shared.runtime.tasks import cancel
 from tests.indexer.ingest.test_ingest import Bench
 from tests.indexer.simulated import Sim, as_stored, journal, simulated
+from tests.support.pace import last
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.io]
@@ -85,7 +86,7 @@ class Audited(Bench):
 
     async def has_read_all(self) -> None:
         async def is_read() -> bool:
-            cursor = int((await self.progress())["cursor"])
+            cursor = int((await self.progress()).get("cursor", 0))
             return next_ledger(cursor) > self.sim.network.chain.latest.sequence
 
         await until(is_read, what="the last ledger")
@@ -93,7 +94,7 @@ class Audited(Bench):
     async def _close(self) -> None:
         while True:
             self.sim.close()
-            await asyncio.sleep(0.05)
+            await last(0.05)
 
     async def documents(self) -> dict[str, Any]:
         ids = list(self.sim.network.contract.state.streams)

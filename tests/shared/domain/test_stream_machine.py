@@ -97,7 +97,6 @@ class StreamMachine(RuleBasedStateMachine):
     @initialize(rate=amounts, deposited=amounts, own=st.booleans(), delay=st.integers(0, 50))
     def create(self, rate: int, deposited: int, own: bool, delay: int) -> None:
         self.now, self.events = START, 0
-        rate = max(rate, deposited // (U64_MAX - START - delay) + 1)  # so that the end is a time
         decided = commands.create(
             stream_id="api-1", sender=S, recipient=S if own else R, token=TOKEN, rate=rate,
             deposited=deposited, start_time=START + delay, now=START,

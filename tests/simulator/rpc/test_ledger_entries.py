@@ -41,6 +41,10 @@ async def entries(http: aiohttp.ClientSession, *keys: str) -> dict[str, Any]:
     return result
 
 
+def native(value: xdr.SCVal) -> Any:
+    return scval.to_native(value)
+
+
 def value_of(entry: dict[str, Any]) -> xdr.SCVal:
     data = xdr.LedgerEntryData.from_xdr(entry["xdr"]).contract_data
     assert data
@@ -61,7 +65,7 @@ async def test_a_stream_is_there_as_of_the_last_ledger(
         "lastModifiedLedgerSeq": latest,
         "liveUntilLedgerSeq": latest + LIFETIME,
     }
-    stored = scval.to_native(value_of(entry))
+    stored = native(value_of(entry))
     assert (stored["withdrawn_amount"], stored["status"]) == (99500, ["Active"])
 
 
@@ -71,7 +75,7 @@ async def test_a_server_that_lags_has_the_state_of_its_last_ledger(
     await http.post("/sim/faults", json={"kind": "lag", "surface": "rpc", "after": 1})
     result = await entries(http, key_of("1"))
     assert result["latestLedger"] == network.chain.latest.sequence - 1
-    stored = scval.to_native(value_of(result["entries"][0]))
+    stored = native(value_of(result["entries"][0]))
     assert stored["withdrawn_amount"] == 0
 
 
@@ -85,7 +89,7 @@ async def test_the_instances_have_the_counter_and_the_metadata(
     assert scval.to_native(contract.storage.sc_map[1].val) == 1
     assert token
     assert token.storage
-    metadata = scval.to_native(token.storage.sc_map[0].val)
+    metadata = native(token.storage.sc_map[0].val)
     assert (metadata["decimal"], metadata["symbol"]) == (7, "USDC")
 
 
