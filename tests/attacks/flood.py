@@ -208,8 +208,10 @@ class Flood:
 
     @staticmethod
     async def _wait(closed: asyncio.Event, seconds: float) -> None:
+        # Python 3.11's asyncio.wait_for can lose a cancellation: the flood would never end.
         with suppress(TimeoutError):
-            await asyncio.wait_for(closed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await closed.wait()
 
 
 async def main() -> None:

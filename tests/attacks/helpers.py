@@ -32,10 +32,11 @@ class Helper:
         return self._process.pid
 
     async def end(self) -> None:
-        """Close stdin, and wait for the result."""
+        """Close stdin, and wait for the result. Raises TimeoutError after a minute."""
         assert self._process.stdin
         self._process.stdin.close()
-        output, _ = await self._process.communicate()
+        async with asyncio.timeout(60):
+            output, _ = await self._process.communicate()
         assert self._process.returncode == 0, f"it ended with {self._process.returncode}"
         self.result = orjson.loads(output)
 

@@ -31,7 +31,8 @@ async def _one(name: str, service: ServiceProcess, seconds: float) -> Figure:
         nonlocal sent
         while time.monotonic() < ends:
             half = await HalfSent.connect(service.port, _GARBAGE)
-            await asyncio.wait_for(half.closed.wait(), 10)
+            async with asyncio.timeout(10):
+                await half.closed.wait()
             half.close()
             sent += 1
 

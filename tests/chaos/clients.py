@@ -140,8 +140,10 @@ class Client:
         stalls = time.monotonic() + self._rng.expovariate(1 / 8)
         size, heard = 0, time.monotonic()
         while not sse.closed.is_set() and sse.status in (0, 200):
+            # Python 3.11's asyncio.wait_for can lose a cancellation: the client would never end.
             with suppress(TimeoutError):
-                await asyncio.wait_for(sse.closed.wait(), 0.02)
+                async with asyncio.timeout(0.02):
+                    await sse.closed.wait()
             self._take(sse, via)
             now = time.monotonic()
             if now > stalls:  # a slow reader: it reads nothing for a while
