@@ -107,9 +107,14 @@ class FailoverFaults:
         return self._then(node, self._replaced(node, began))
 
     async def lose_writes(self) -> str:
-        """Cut the replicas off from the primary for a while, then kill it."""
+        """Cut the replicas off from the primary for a while, then kill it.
+
+        The primary accepts writes without replicas, as it does until `min-replicas-max-lag` is over
+        if the network loses the packets to its replicas.
+        """
         node, began = await self._begin()
         replicas = await self._server.replicas()
+        await node.ask("CONFIG", "SET", "min-replicas-to-write", "0")
         await cut_off(node, replicas)
         await last(self._rng.uniform(0.3, 1.5))
         await node.stop(signal.SIGKILL)
@@ -125,7 +130,6 @@ class FailoverFaults:
         """
         node, began = await self._begin()
         replicas = await server.replicas()
-        await node.ask("CONFIG", "SET", "min-replicas-to-write", "1")
         await cut_off(node, replicas)
         sentinel = next(each for each in server.servers.sentinels.values() if each.running)
         await sentinel.ask("SENTINEL", "FAILOVER", NAME)
@@ -138,7 +142,6 @@ class FailoverFaults:
         await until(partial(_left, node, replicas), seconds=30, what=f"{node.port} left by all")
         await let_in(replicas)
         await self._replaced(node, began)
-        await node.ask("CONFIG", "SET", "min-replicas-to-write", "0")
 
     async def end_replica(self) -> str:
         """Kill a replica. Only a WAIT for more replicas than are left fails."""
@@ -178,7 +181,7 @@ class FailoverFaults:
         async def act() -> None:
             try:
                 await rest
-                await until(self._server.servers.is_well, seconds=30, what="a replica in step")
+                await until(self._server.servers.is_well, seconds=30, what="replicas in step")
             finally:
                 self._one_at_a_time.release()
 

@@ -17,6 +17,9 @@ from tests.support.redis_node import Node
 from tests.support.redis_sentinel import RedisSentinel
 from tests.support.tcp_proxy import TcpProxy
 
+_NO_SECOND_PRIMARY = {"min-replicas-to-write": 1, "min-replicas-max-lag": 5}
+"""A primary that lost its replicas refuses writes, as docs/operations.md tells operators."""
+
 
 class ReplicatedRedis:
     """The common part of both kinds. `losses` has the times in which writes may have been lost."""
@@ -70,7 +73,7 @@ class SentinelRedis(ReplicatedRedis):
     servers: RedisSentinel
 
     def __init__(self, folder: Path, _: tuple[str, ...]) -> None:
-        super().__init__(RedisSentinel(folder / "redis"))
+        super().__init__(RedisSentinel(folder / "redis", settings=_NO_SECOND_PRIMARY))
 
     async def primary(self) -> Node:
         """The primary that the Sentinels name."""

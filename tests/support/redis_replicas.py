@@ -21,7 +21,12 @@ async def cut_off(primary: Node, replicas: Iterable[Node]) -> None:
 
 
 async def let_in(replicas: Iterable[Node]) -> None:
-    """Undo `cut_off` on the servers that still run."""
+    """Undo `cut_off` on the servers that still run.
+
+    A Sentinel makes a server write its settings to its file. They are undone there too, or the
+    server could not follow the primary after its next restart.
+    """
     for node in replicas:
         with suppress(RedisError, OSError):
             await node.ask("CONFIG", "SET", *_AS_BEFORE)
+            await node.ask("CONFIG", "REWRITE")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -34,14 +35,25 @@ second. A Cluster counts a replica only after its first ping."""
 
 
 class RedisSentinel:
-    """The servers and the Sentinels by port. `url` is the REDIS_URL for services."""
+    """The servers and the Sentinels by port. `url` is the REDIS_URL for services.
 
-    def __init__(self, folder: Path, *, replicas: int = 2, sentinels: int = 3) -> None:
-        first = Node(folder / "server-0", SETTINGS)
+    `settings` adds to the settings of every server.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        replicas: int = 2,
+        sentinels: int = 3,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        settings = SETTINGS | dict(settings or {})
+        first = Node(folder / "server-0", settings)
         follow = f"replicaof 127.0.0.1 {first.port}"
         servers = [
             first,
-            *(Node(folder / f"server-{n + 1}", SETTINGS, follow) for n in range(replicas)),
+            *(Node(folder / f"server-{n + 1}", settings, follow) for n in range(replicas)),
         ]
         rules = (
             f"sentinel monitor {NAME} 127.0.0.1 {first.port} {sentinels // 2 + 1}",
@@ -109,7 +121,7 @@ class RedisSentinel:
         return found
 
     async def is_well(self) -> bool:
-        """Whether each running Sentinel could fail over to a replica now."""
+        """Whether each running Sentinel could fail over now, and all other servers are replicas."""
         with suppress(RedisError, OSError, IndexError):
             for sentinel in self.sentinels.values():
                 if sentinel.running:
@@ -117,7 +129,7 @@ class RedisSentinel:
                     flat = await sentinel.ask("SENTINEL", "REPLICAS", NAME)
                     if len(flat) + 1 < len(self.servers):
                         return False
-            return bool(await self.replicas())
+            return len(await self.replicas()) + 1 == len(self.servers)
         return False
 
     async def kill(self, port: int, number: int = signal.SIGKILL) -> None:
