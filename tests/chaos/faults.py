@@ -133,10 +133,16 @@ class Faults:
     # ── the channel, and the active indexer ──
 
     async def kill_pubsub(self) -> str:
-        """End the channel's connections several times. Each time at most one message is lost."""
+        """End the channel's connections several times. Each time at most one message is lost.
+
+        Connections of Sentinels stay: without them, a Sentinel takes the primary for dead.
+        """
+        redis = self._world.redis
         for _ in range(4):
             with suppress(RedisError):
-                await self._world.redis.client_kill_filter(_type="pubsub")
+                for client in await redis.client_list(_type="pubsub"):
+                    if not client["name"].startswith("sentinel-"):
+                        await redis.client_kill_filter(_id=client["id"])
             await last(self._rng.uniform(0.05, 0.4))
         return "redis"
 
