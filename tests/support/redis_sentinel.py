@@ -121,7 +121,11 @@ class RedisSentinel:
         return found
 
     async def is_well(self) -> bool:
-        """Whether each running Sentinel could fail over now, and all other servers are replicas."""
+        """Whether each running Sentinel could fail over now, and all other servers are replicas.
+
+        All Sentinels must name the same primary: after a failover, one of them may be late.
+        """
+        named = set()
         with suppress(RedisError, OSError, IndexError):
             for sentinel in self.sentinels.values():
                 if sentinel.running:
@@ -129,7 +133,8 @@ class RedisSentinel:
                     flat = await sentinel.ask("SENTINEL", "REPLICAS", NAME)
                     if len(flat) + 1 < len(self.servers):
                         return False
-            return len(await self.replicas()) + 1 == len(self.servers)
+                    named.add(await self._opinion(sentinel))
+            return len(named) == 1 and len(await self.replicas()) + 1 == len(self.servers)
         return False
 
     async def kill(self, port: int, number: int = signal.SIGKILL) -> None:

@@ -32,6 +32,7 @@ async def test_streams_from_before_the_start_are_known_soon(site: Site) -> None:
             return bool(found and found >= streams)
 
         await until(audited, seconds=30, what="the first round of the audit")
+        await until(lambda: process.log_lines("audited"), seconds=10, what="the line in the log")
         [line] = process.log_lines("audited")
         assert line["loaded"] > 0
     for stream_id in site.sim.network.contract.state.streams:
