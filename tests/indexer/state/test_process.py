@@ -23,19 +23,20 @@ async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
 
 
 async def test_streams_from_before_the_start_are_known_soon(site: Site) -> None:
-    streams = len(site.sim.network.contract.state.streams)
+    streams = list(site.sim.network.contract.state.streams)
     async with site.indexer(START="latest", AUDIT_SECONDS="3600") as process:
 
         async def audited() -> bool:
             site.sim.close()
-            found = await site.metric(process, "headrace_indexer_equal_streams")
-            return bool(found and found >= streams)
+            equal = await site.metric(process, "headrace_indexer_equal_streams")
+            in_all = await site.metric(process, "headrace_indexer_contract_streams")
+            return bool(equal and equal == in_all and equal >= len(streams))
 
         await until(audited, seconds=30, what="the first round of the audit")
         await until(lambda: process.log_lines("audited"), seconds=10, what="the line in the log")
         [line] = process.log_lines("audited")
         assert line["loaded"] > 0
-    for stream_id in site.sim.network.contract.state.streams:
+    for stream_id in streams:
         raw = await site.redis.get(site.keys.stream(stream_id))
         assert raw, stream_id
         assert orjson.loads(raw)["origin"] == "chain"
