@@ -12,9 +12,9 @@ from shared.domain.schedule import schedule_document, schedule_of
 from shared.domain.stream import Stream, StreamStatus
 
 
-def snapshot_event(stream: Stream, now: int) -> Event:
-    """The event for a state that was read from the contract. `now`: Unix seconds."""
-    facts: dict[str, object] = {
+def state_fields(stream: Stream) -> dict[str, object]:
+    """The parties, amounts and times of a stream, with the names that they have on the wire."""
+    return {
         "contractId": stream.contract_id,
         "sender": stream.sender,
         "recipient": stream.recipient,
@@ -25,6 +25,13 @@ def snapshot_event(stream: Stream, now: int) -> Event:
         "refundedAmount": str(stream.refunded),
         "startTime": stream.start_time,
         "lastUpdateTime": stream.last_update_time,
+    }
+
+
+def snapshot_event(stream: Stream, now: int) -> Event:
+    """The event for a state that was read from the contract. `now`: Unix seconds."""
+    facts: dict[str, object] = {
+        **state_fields(stream),
         "pausedAt": stream.paused_at,
         "status": stream.status,
         "schedule": schedule_document(stream.schedule),

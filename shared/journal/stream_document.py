@@ -13,6 +13,7 @@ import orjson
 
 from shared.domain.events import Origin
 from shared.domain.schedule import schedule_document, schedule_of
+from shared.domain.snapshot import state_fields
 from shared.domain.stream import Acceptance, Stream, StreamStatus, claimable, end_time
 
 _ENDING = (None, "48h", "24h", "depleted")
@@ -28,16 +29,7 @@ def stream_document(stream: Stream, now: int) -> dict[str, object]:
         "version": stream.version,
         "id": stream.id,
         "origin": stream.origin,
-        "contractId": stream.contract_id,
-        "sender": stream.sender,
-        "recipient": stream.recipient,
-        "tokenAddress": stream.token,
-        "ratePerSecond": str(stream.rate),
-        "depositedAmount": str(stream.deposited),
-        "withdrawnAmount": str(stream.withdrawn),
-        "refundedAmount": str(stream.refunded),
-        "startTime": stream.start_time,
-        "lastUpdateTime": stream.last_update_time,
+        **state_fields(stream),
         "endTime": end_time(stream),
         "pausedAt": stream.paused_at,
         "status": stream.status,

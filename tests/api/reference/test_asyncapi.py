@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from services.fanout import sse
 from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.ingest.gap import gap_event
 from services.indexer.sources.base import SourceGapError
-from shared.domain.events import EventType
+from shared.domain.events import Event, EventType
 from shared.domain.position import START, toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
@@ -103,6 +104,16 @@ async def test_events_of_the_chain_match_their_models(redis: Redis, keys: Keys) 
     assert "contract.initialized" in types
 
 
+async def events_of(calls: Sequence[Operation], watched: WatchedContracts) -> list[Event]:
+    """The events that the indexer reads from a ledger with these calls of contracts."""
+    async with simulated(1, streams=0) as sim:
+        sim.network.submit(*(Proposal(operations=(each,)) for each in calls))
+        sim.close()
+        start = toid(SimulatorSettings().start_ledger)
+        read = await Read(start).up_to(sim.tip, sim.horizon(contracts=watched))
+    return [event for batch in read.batches for event in batch.events]
+
+
 async def test_events_of_tokens_match_their_models(redis: Redis, keys: Keys) -> None:
     watched = WatchedContracts.of(accounts.STREAMS, f"{accounts.TOKEN}:token")
     contract_calls = [
@@ -111,12 +122,7 @@ async def test_events_of_tokens_match_their_models(redis: Redis, keys: Keys) -> 
         for form in ("asset", "old", "plain")
         for muxed in ("", "7", "rent")
     ]
-    async with simulated(1, streams=0) as sim:
-        sim.network.submit(*(Proposal(operations=(each,)) for each in contract_calls))
-        sim.close()
-        start = toid(SimulatorSettings().start_ledger)
-        read = await Read(start).up_to(sim.tip, sim.horizon(contracts=watched))
-    events = [event for batch in read.batches for event in batch.events]
+    events = await events_of(contract_calls, watched)
     await Committer(redis, keys).record(events, progress={})
     assert await judged(redis, keys) == {
         *(f"token.{kind}" for kind in ("transfer", "mint", "burn", "clawback")),
@@ -155,12 +161,7 @@ async def test_events_of_the_next_contract_version_match_their_models(
 async def test_announced_events_match_their_models(redis: Redis, keys: Keys) -> None:
     watched = WatchedContracts.of(accounts.STREAMS)
     calls = [Operation(op="emit", name=name, stream_id="7") for name in announced.NAMES]
-    async with simulated(1, streams=0) as sim:
-        sim.network.submit(*(Proposal(operations=(each,)) for each in calls))
-        sim.close()
-        start = toid(SimulatorSettings().start_ledger)
-        read = await Read(start).up_to(sim.tip, sim.horizon(contracts=watched))
-    events = [event for batch in read.batches for event in batch.events]
+    events = await events_of(calls, watched)
     await Committer(redis, keys).record(events, progress={})
     kinds = await judged(redis, keys)
     assert kinds >= {"stream.created", "stream.milestone_unlocked", "stream.closed"}
