@@ -186,7 +186,13 @@ def _jobs(
         contract_changed=lambda: audit.soon() if audit else None,
     )
     audit = create_audit(
-        settings, session, committer, redis, readiness=readiness, lock=ingest.commit_lock
+        settings,
+        session,
+        committer,
+        redis,
+        readiness=readiness,
+        lock=ingest.commit_lock,
+        clock=clock,
     )
     if audit:
         yield audit.run()

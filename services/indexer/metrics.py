@@ -85,6 +85,10 @@ EQUAL_STREAMS = Gauge(
     "headrace_indexer_equal_streams",
     "Streams whose stored state was the contract's, or was read from it, at the last audit",
 )
+ARCHIVED_STREAMS = Gauge(
+    "headrace_indexer_archived_streams",
+    "Streams whose record in the contract's storage was archived, at the last audit",
+)
 AUDIT_LEDGER = Gauge(
     "headrace_indexer_audit_ledger", "Ledger as of which the last streams were compared"
 )

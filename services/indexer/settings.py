@@ -49,7 +49,7 @@ class IndexerSettings(JournalSettings):
         "source; 0 = never",
     )
     audit_seconds: float = Field(
-        0.0,
+        600.0,
         ge=0,
         description="RPC_URL: seconds between two comparisons of all streams with the contract's "
         "own state; 0 = never, and streams from before START stay unknown",

@@ -36,6 +36,7 @@ def snapshot_event(stream: Stream, now: int) -> Event:
         "status": stream.status,
         "schedule": schedule_document(stream.schedule),
         "stateLedger": stream.state_ledger,
+        "archived": stream.archived,
     }
     return Event(EventType.STREAM_SNAPSHOT, stream.id, now, facts)
 
@@ -59,6 +60,7 @@ def from_snapshot(stream: Stream | None, event: Event) -> Stream:
         schedule=schedule_of(event.facts.get("schedule")),
         status=StreamStatus(event.require_text("status")),
         state_ledger=event.require_number("stateLedger"),
+        archived=event.facts.get("archived") is True,
         created_at=event.require_number("startTime"),
         updated_at=event.timestamp,
     )

@@ -55,6 +55,8 @@ class Stream:
     `notices_sent` counts the NOTICE_THRESHOLDS of the current end that are done: a notice was sent,
     or the threshold had already passed when this end was set. `state_ledger` is the ledger as of
     which the contract's own state was read; 0 if the state was computed from events only.
+    `archived`: the contract's record of the stream was archived then (CAP-46-12). The next
+    transaction that uses the stream restores it, for a fee (CAP-66).
     """
 
     id: str
@@ -76,6 +78,7 @@ class Stream:
     acceptance: Acceptance = Acceptance.ACCEPTED
     metadata: Mapping[str, object] = field(default_factory=dict)
     state_ledger: int = 0
+    archived: bool = False
     version: int = 1
     position: str = ""
     created_at: int

@@ -44,6 +44,8 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
     # A chain event can be older than an API update that was applied before it; keep the later time.
     latest = max(stream.updated_at, event.timestamp)
     changed = replace(stream, version=stream.version + 1, updated_at=latest, position="")
+    if event.provenance is not None and not is_known:
+        changed = replace(changed, archived=False)  # a transaction has just used the record
     if change is None or is_known:
         return changed
     if not stream.terminal or event.type in _ALSO_WHEN_TERMINAL:

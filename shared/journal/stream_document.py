@@ -54,6 +54,7 @@ def _current_fields(stream: Stream, now: int) -> dict[str, object]:
         "schedule": schedule_document(stream.schedule),
         "claimable": None if amount is None else {"amount": str(amount), "asOf": now},
         "claimableUnknown": None if stream.terminal else stream.schedule.unknown,
+        "archived": stream.archived,
     }
 
 
@@ -79,6 +80,7 @@ def with_claimable(document: bytes, stream: Stream, now: int) -> bytes:
 _CURRENT_FIELDS = re.compile(
     rb'(?:"acceptance":"\w+",)?(?:"schedule":\{.*?\},)?'
     rb'"claimable":(?:null|\{"amount":"-?\d+","asOf":-?\d+\})(?:,"claimableUnknown":(?:null|"\w+"))?'
+    rb'(?:,"archived":(?:true|false))?'
 )
 
 
@@ -109,6 +111,7 @@ def stream_of(doc: Mapping[str, Any]) -> Stream:
         acceptance=Acceptance(doc.get("acceptance", Acceptance.ACCEPTED)),
         metadata=doc["metadata"],
         state_ledger=doc.get("stateLedger") or 0,
+        archived=doc.get("archived") is True,
         version=doc["version"],
         position=doc["position"],
         created_at=doc["createdAt"],

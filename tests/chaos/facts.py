@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from shared.domain.events import EventType
 from shared.domain.position import END, START, Position, parse_position
 from shared.journal.wire import JournalEntry
 from tests.chaos.checker import ExpectedEvent, Span, Violation
@@ -36,22 +38,49 @@ Only subscribers of the stream or of all events get its events.
 """
 
 
+class Snapshot(NamedTuple):
+    """A `stream.snapshot` of a journal. It has the effect of all events up to `ledger`."""
+
+    position: Position
+    stream_id: str
+    ledger: int
+    parties: tuple[str, ...]
+
+
+def snapshots_of(entries: Iterable[JournalEntry]) -> list[Snapshot]:
+    """The snapshots in a journal, in order."""
+    found = []
+    for entry in entries:
+        if entry.type == EventType.STREAM_SNAPSHOT:
+            body, position = orjson.loads(entry.body), parse_position(entry.position)
+            found.append(Snapshot(position, body["streamId"], body["stateLedger"], _pair(body)))
+    return sorted(found)
+
+
 def parties_on_chain(
-    held: Sequence[Mapping[str, Any]], unknown: Collection[str] = ()
+    held: Sequence[Mapping[str, Any]],
+    unknown: Collection[str] = (),
+    snapshots: Sequence[Snapshot] = (),
 ) -> list[tuple[Parties, Parties]]:
     """For each event of the ledger: its audience, and the parties of its stream after it.
 
     The audience are the accounts that the event names and the parties of the stream before and
     after it. A fee comes before the stream that it belongs to is created. The effect of the events
     `unknown` on a stream is not known: they came before the start of the journal, or were lost.
+    A snapshot makes the parties of its stream known to the events after it.
     """
     known = (e for e in held if e["id"] not in unknown)
     streams = {e["streamId"]: _pair(e["data"]) for e in known if e["name"] == "stream_created"}
-    concerned = []
+    concerned, coming, read = [], deque(snapshots), dict[str, int]()
     for event in held:
+        while coming and coming[0].position < parse_position(event["id"]):
+            snapshot = coming.popleft()
+            streams[snapshot.stream_id] = snapshot.parties
+            read[snapshot.stream_id] = snapshot.ledger
         before = after = streams.get(event["streamId"], ())
+        is_included = event["ledger"] <= read.get(event["streamId"], 0)
         moves = event["name"] == "recipient_transferred" and event["id"] not in unknown
-        if before and moves:
+        if before and moves and not is_included:
             after = streams[event["streamId"]] = (before[0], event["data"]["new_recipient"])
         everyone = event["streamId"] is None
         audience = (
@@ -88,24 +117,28 @@ def expected_events(
     for ack in acks:
         parties.setdefault(ack.stream_id, [(START, ack.parties)])
     facts, gaps = [], gaps_of(entries)
-    audience = _parties(held, lost, began, gaps)
+    audience = _parties(held, journal, lost, began, gaps)
     for event, (concerned, after, sure) in zip(held, audience, strict=True):
         position, stream_id = parse_position(event["id"]), event["streamId"]
         body = bodies.get(event["id"], "")
         facts.append(ExpectedEvent(position, event["name"], stream_id, concerned, body, sure))
         if stream_id:
             parties.setdefault(stream_id, [(START, after)]).append((position, after))
+    for each in snapshots_of(entries):
+        insort(parties.setdefault(each.stream_id, []), (each.position, frozenset(each.parties)))
     for entry in entries:
         body, position = orjson.loads(entry.body), parse_position(entry.position)
         if entry.type in LOSS_FRAMES:
             facts.append(ExpectedEvent(position, LOSS_FRAMES[entry.type], None, frozenset()))
         elif body["origin"] == "api":
             known = [who for since, who in parties.get(body["streamId"], ()) if since < position]
-            concerned = known[-1] if known else _in_body(body)
+            concerned = sure = known[-1] if known else _in_body(body)
+            if entry.type == EventType.STREAM_SNAPSHOT:  # also for the parties before it
+                sure = _in_body(body)
+                concerned |= sure
+            text = entry.body.decode()
             facts.append(
-                ExpectedEvent(
-                    position, entry.type, body["streamId"], concerned, entry.body.decode()
-                )
+                ExpectedEvent(position, entry.type, body["streamId"], concerned, text, sure)
             )
     wrong = [
         *check_chain(held, entries, lost, began, gaps),
@@ -117,12 +150,17 @@ def expected_events(
 
 
 def _parties(
-    held: Sequence[Mapping[str, Any]], lost: LostData, began: Position, gaps: Sequence[Span]
+    held: Sequence[Mapping[str, Any]],
+    journal: Sequence[JournalEntry],
+    lost: LostData,
+    began: Position,
+    gaps: Sequence[Span],
 ) -> list[tuple[Parties, Parties, Parties]]:
     """For each event: audience, parties after it, and the audience of which every journal is sure.
 
     The first two follow from the first journal that had the event, the last from the last journal.
-    Each journal knows only the streams that were created in it.
+    Each journal knows only the streams that were created in it, and those that were read from the
+    contract.
     """
     found: list[tuple[Parties, Parties]] = []
     positions = [parse_position(event["id"]) for event in held]
@@ -130,12 +168,16 @@ def _parties(
         e["id"] for e, p in zip(held, positions, strict=True) if any(a < p <= b for a, b in gaps)
     }
     sure: list[Parties] = []
-    for start, top in [
-        *((lost_journal.began, lost_journal.top) for lost_journal in lost.journals),
-        (began, END),
+    for start, top, entries in [
+        *(
+            (lost_journal.began, lost_journal.top, lost_journal.entries)
+            for lost_journal in lost.journals
+        ),
+        (began, END, [*lost.entries, *journal]),
     ]:
         first = bisect_right(positions, start)
-        known = parties_on_chain(held, gone | {event["id"] for event in held[:first]})
+        before = {event["id"] for event in held[:first]}
+        known = parties_on_chain(held, gone | before, snapshots_of(entries))
         found += known[len(found) : bisect_right(positions, top)]
         sure = [*sure[:first], *(audience for audience, _ in known[len(sure[:first]) :])]
     return [(audience, after, last) for (audience, after), last in zip(found, sure, strict=True)]

@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 
+from shared.domain.position import parse_position
 from shared.journal.wire import JournalEntry
 from tests.chaos.checker import Kind
-from tests.chaos.facts import expected_events
+from tests.chaos.facts import NOBODY, expected_events
 from tests.chaos.journals import AcknowledgedWrite
 
 ALICE, BOB, CAROL = "GALICE", "GBOB", "GCAROL"
@@ -127,3 +128,33 @@ def test_automatic_events_need_no_command() -> None:
 
 def test_a_version_that_exists_twice_is_a_duplicate() -> None:
     assert Kind.DUPLICATE in wrong([*JOURNAL, made("7-9", 1), made("7-10", 1)], ACK)
+
+
+def snapshot(position: str, ledger: int, sender: str, recipient: str) -> JournalEntry:
+    """A stream of the chain that was read from the contract, as of the end of `ledger`."""
+    parties = {"sender": sender, "recipient": recipient}
+    stream = {"streamId": "1", "stateLedger": ledger, "stream": {"version": 1}}
+    body = orjson.dumps({"origin": "api", **stream, **parties})
+    return JournalEntry(position, "0-0", "stream.snapshot", (), body)
+
+
+def test_events_after_a_snapshot_are_for_its_parties() -> None:
+    """The journal began after the creation, so before the snapshot nobody knew the stream."""
+    story = [CREATED, held(3, "stream_paused"), held(6, "stream_resumed")]
+    journal = [kept(story[1]), snapshot("5-1", 1, ALICE, CAROL), kept(story[2])]
+    facts, found = expected_events(story, [], journal, began=parse_position("2-0"))
+    assert found == []
+    assert [(str(fact.position), fact.sure or fact.parties) for fact in facts[1:]] == [
+        ("3-0", NOBODY),
+        ("5-1", {ALICE, CAROL}),
+        ("6-0", {ALICE, CAROL}),
+    ]
+
+
+def test_a_snapshot_includes_the_transfers_of_its_ledger() -> None:
+    moved = held(6, "recipient_transferred", old_recipient=BOB, new_recipient=CAROL)
+    story = [CREATED, moved, held(7, "stream_paused")]
+    for ledger, recipient in (1, BOB), (0, CAROL):
+        journal = [kept(story[0]), snapshot("5-1", ledger, ALICE, BOB), *map(kept, story[1:])]
+        facts, _ = expected_events(story, [], journal)
+        assert facts[-1].parties == {ALICE, recipient}

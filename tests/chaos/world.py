@@ -50,6 +50,7 @@ _COMMON = {
     "SOURCE_READ_SECONDS": "1.5",
     "SOURCE_WAIT_SECONDS": "1",
     "RPC_POLL_SECONDS": "0.2",
+    "AUDIT_SECONDS": "2",
     "RATE_LIMIT_IP": "0",
     "BYTES_PER_IP": "0",
     "DRAIN_SECONDS": "0.5",

@@ -44,6 +44,11 @@ class StorageHistory:
         """Archive an entry: nobody has paid for its storage."""
         self._versions[key].append(self._versions[key][-1]._replace(modified=ledger, live_until=0))
 
+    def restore(self, key: str, ledger: int) -> None:
+        """Restore an archived entry. No event tells this."""
+        entry = self._versions[key][-1]
+        self._versions[key].append(entry._replace(modified=ledger, live_until=ledger + LIFETIME))
+
     def at(self, key: str, ledger: int) -> StoredEntry | None:
         """The entry after a ledger; None if there was none."""
         versions = self._versions.get(key, [])

@@ -121,6 +121,13 @@ class StreamDocument(ResponseModel):
     claimable_unknown: Annotated[
         ClaimableUnknown | None, Field(description="why nobody can compute what is claimable")
     ]
+    archived: Annotated[
+        bool,
+        Field(
+            description="true: at the last audit, the contract's record was archived; the next "
+            "transaction that uses the stream restores it, for a fee"
+        ),
+    ]
     metadata: dict[str, Any]
     state_ledger: Annotated[
         int | None,

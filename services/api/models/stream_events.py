@@ -143,7 +143,8 @@ class Snapshot(StreamEventModel):
     """The state of the stream was read from the contract. No money moved.
 
     It is as of the end of `stateLedger`. Headrace publishes it for streams that were created before
-    the first ledger that was read, and if its own state was not the contract's.
+    the first ledger that was read, if its own state was not the contract's, and when the record in
+    the contract's storage was archived or restored.
     """
 
     contract_id: ContractAddress
@@ -160,6 +161,7 @@ class Snapshot(StreamEventModel):
     status: StreamStatus
     schedule: StreamSchedule
     state_ledger: Annotated[int, Field(ge=1)]
+    archived: Annotated[bool, Field(description="true: the contract's record is archived")]
 
 
 class RunningLow(StreamEventModel):

@@ -51,6 +51,7 @@ _INDEXER = {
     "deadLetters": "headrace_indexer_dead_letters_total",
     "contractStreams": "headrace_indexer_contract_streams",
     "equalStreams": "headrace_indexer_equal_streams",
+    "archivedStreams": "headrace_indexer_archived_streams",
     "auditLedger": "headrace_indexer_audit_ledger",
     "alarms": "headrace_indexer_alarm",
 }

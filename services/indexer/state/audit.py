@@ -11,6 +11,7 @@ See docs/decisions/0083-state-is-read-and-audited.md.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -30,6 +31,7 @@ from shared.journal.commit_errors import ContentionError, JournalBehindError
 from shared.journal.keys import Keys
 from shared.journal.plan import StreamStates
 from shared.journal.progress import read_progress
+from shared.redis.clock import Clock
 from shared.web.probes import Readiness
 
 log = structlog.get_logger()
@@ -55,8 +57,12 @@ class StateAudit:
         lock: asyncio.Lock,
         seconds: float,
         pause: float = 1.0,
+        clock: Clock = time.time,
     ) -> None:
-        """`seconds`: the time between two rounds. `pause`: between two reads of a later round."""
+        """`seconds`: the time between two rounds. `pause`: between two reads of a later round.
+
+        `clock` returns the time of Redis in Unix seconds.
+        """
         self._rounds = StateRounds(storage, redis, keys)
         self._committer = committer
         self._redis = redis
@@ -65,6 +71,7 @@ class StateAudit:
         self._lock = lock
         self._seconds = seconds
         self._pause = pause
+        self._clock = clock
         self._wanted = asyncio.Event()
 
     def soon(self) -> None:
@@ -96,6 +103,7 @@ class StateAudit:
         metrics.AUDITS.labels("differs" if found.different else "same").inc()
         metrics.CONTRACT_STREAMS.set(found.streams)
         metrics.EQUAL_STREAMS.set(found.equal + len(found.loaded))
+        metrics.ARCHIVED_STREAMS.set(len(found.archived))
         metrics.AUDIT_LEDGER.set(found.ledger)
         log.info(
             "audited",
@@ -118,7 +126,8 @@ class StateAudit:
     async def _take(self, contract: Mapping[str, Stream]) -> AuditRound:
         """Commit the contract's states where they are new or different."""
         progress = await read_progress(self._redis, self._keys)
-        now = int(progress.closed_at or 0)
+        # Nothing may have been read yet whose ledger has a known close time.
+        now = int(progress.closed_at or self._clock())
         outcome = AuditRound()
 
         def decide(stored: StreamStates) -> Sequence[Event]:

@@ -17,7 +17,9 @@ class FieldDifference(NamedTuple):
     contract: str
 
 
-def stream_of_record(stream_id: str, record: StreamRecord, contract_id: str, ledger: int) -> Stream:
+def stream_of_record(
+    stream_id: str, record: StreamRecord, contract_id: str, ledger: int, *, archived: bool = False
+) -> Stream:
     """The stream in a record, as of the end of `ledger`."""
     status = _status(record)
     cancelled = status is StreamStatus.CANCELLED
@@ -38,6 +40,7 @@ def stream_of_record(stream_id: str, record: StreamRecord, contract_id: str, led
         schedule=record.schedule,
         status=status,
         state_ledger=ledger,
+        archived=archived,
         created_at=record.start,
         updated_at=record.anchor,
     )
@@ -67,5 +70,9 @@ def differences(stored: Stream, contract: Stream) -> list[FieldDifference]:
 
 
 def is_learned(stored: Stream, contract: Stream) -> bool:
-    """True if the contract's record tells a schedule that was not known."""
-    return bool(stored.schedule.unknown) and stored.schedule != contract.schedule
+    """True if the record tells what no event tells: a new schedule, or that it is archived now.
+
+    It can also tell that it is not archived any more: a restore has no event.
+    """
+    is_new_schedule = bool(stored.schedule.unknown) and stored.schedule != contract.schedule
+    return is_new_schedule or stored.archived is not contract.archived

@@ -13,6 +13,7 @@ from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.state.audit import StateAudit
 from services.indexer.state.contract_storage import ContractStorage
 from shared.journal.commit import Committer
+from shared.redis.clock import Clock
 from shared.web.probes import Readiness
 
 
@@ -24,6 +25,7 @@ def create_audit(
     *,
     readiness: Readiness,
     lock: asyncio.Lock,
+    clock: Clock,
 ) -> StateAudit | None:
     """None without RPC_URL: Horizon cannot be asked for the contract's storage."""
     if not settings.rpc_url or not settings.audit_seconds:
@@ -37,4 +39,5 @@ def create_audit(
         readiness=readiness,
         lock=lock,
         seconds=settings.audit_seconds,
+        clock=clock,
     )

@@ -15,7 +15,8 @@ class AuditRound:
     """What one round found, or a part of it. Streams are named by their ids.
 
     `streams`: how many the contract has made. `equal`: how many stored states are the contract's.
-    `loaded`: streams that were not stored. `learned`: streams with a schedule that was not known.
+    `loaded`: streams that were not stored. `learned`: streams with a schedule that was not known,
+    or whose record was archived or restored since the last round.
     `different`: stored states that are not the contract's. `unreadable`: why a record could not be
     read. `unsettled`: streams whose events came too fast to compare. `ledger`: the last ledger as
     of which states were compared.

@@ -93,7 +93,13 @@ class StateRounds:
         self, reading: StateReading, stored: StreamStates, newer: set[str], take: Take | None
     ) -> AuditRound:
         contract = {
-            each: stream_of_record(each, record, self._storage.contract_id, reading.ledger)
+            each: stream_of_record(
+                each,
+                record,
+                self._storage.contract_id,
+                reading.ledger,
+                archived=each in reading.archived,
+            )
             for each, record in reading.records.items()
             if each not in newer
         }

@@ -2,119 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 import pytest
 from redis.asyncio import Redis
 
-from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from deploy.simulator.chain.values import to_scval
-from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts.record import claimable
-from deploy.simulator.contracts.storage import stream_key
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.ingest.ingest import Ingest
-from services.indexer.sources.ledger_range import next_ledger
-from services.indexer.sources.rpc.client import RpcClient
-from services.indexer.state.audit import StateAudit
-from services.indexer.state.contract_storage import ContractStorage
-from services.indexer.state.findings import AuditRound
 from shared.domain import stream as rules
-from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.runtime.tasks import cancel
-from tests.indexer.ingest.test_ingest import Bench
-from tests.indexer.simulated import Sim, as_stored, journal, simulated
-from tests.support.pace import last
+from tests.indexer.simulated import as_stored, journal, simulated
+from tests.indexer.state.audited import CREATE, Audited
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.io]
-CREATE = Operation(op="create", amount=10**6, duration=5000)
-
-
-class Audited(Bench):
-    """An ingest that reads RPC from the latest ledger on, with an audit beside it."""
-
-    def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
-        super().__init__(sim, redis, keys)
-        committer = Committer(redis, keys)
-        self.working = Ingest(
-            sim.rpc(),
-            committer,
-            redis,
-            keys,
-            self.readiness,
-            start="latest",
-            max_wait=0.02,
-            contract_changed=lambda: self.audit.soon(),  # noqa: PLW0108 - it is made later
-        )
-        rpc = RpcClient(sim.session, f"{sim.url}/rpc")
-        contract = WatchedContracts.of(accounts.STREAMS).stream
-        self.committer = committer
-        self.audit = StateAudit(
-            ContractStorage(rpc, contract),
-            committer,
-            redis,
-            keys,
-            readiness=self.readiness,
-            lock=self.working.commit_lock,
-            seconds=3600,
-            pause=0.0,
-        )
-
-    @asynccontextmanager
-    async def ingesting(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.working.run())
-        try:
-            yield
-        finally:
-            await cancel(task)
-
-    async def round(self) -> AuditRound:
-        """A round, while ledgers go on closing."""
-        closing = asyncio.create_task(self._close())
-        try:
-            return await self.audit.round()
-        finally:
-            await cancel(closing)
-            await self.has_read_all()
-
-    async def has_read_all(self) -> None:
-        async def is_read() -> bool:
-            cursor = int((await self.progress()).get("cursor", 0))
-            return next_ledger(cursor) > self.sim.network.chain.latest.sequence
-
-        await until(is_read, what="the last ledger")
-
-    async def _close(self) -> None:
-        while True:
-            self.sim.close()
-            await last(0.05)
-
-    async def documents(self) -> dict[str, Any]:
-        ids = list(self.sim.network.contract.state.streams)
-        raw: Any = await self.redis.mget([self.keys.stream(each) for each in ids])
-        return {i: each and orjson.loads(each) for i, each in zip(ids, raw, strict=True)}
-
-    async def kinds(self) -> list[str]:
-        return [entry.type for entry in await journal(self.redis, self.keys)]
-
-
-@pytest.fixture
-async def chain(redis: Redis, keys: Keys) -> AsyncIterator[Audited]:
-    """A contract with 450 streams of all kinds, all made before the indexer starts."""
-    async with simulated(60, fee_bps=50) as sim:
-        for _ in range(10):
-            sim.network.submit(Proposal(operations=(CREATE,) * 40))
-        with_cliff = Operation(op="create", amount=10**6, duration=50, cliff=20)
-        sim.network.submit(Proposal(operations=(with_cliff,)))
-        sim.close(2)
-        yield Audited(sim, redis, keys)
 
 
 async def test_every_stream_from_before_the_start_is_known_to_the_unit(chain: Audited) -> None:
@@ -171,7 +73,7 @@ async def test_events_after_a_snapshot_continue_it_and_earlier_ones_do_not(
         await chain.round()
         call = Operation(op="top_up", stream_id="300", amount=1000)
         chain.sim.network.submit(Proposal(operations=(call,)))
-        await until_equal(chain, "300")
+        await chain.until_equal("300")
     [snapshot, *later] = [
         orjson.loads(entry.body)
         for entry in await journal(chain.redis, chain.keys)
@@ -180,17 +82,6 @@ async def test_events_after_a_snapshot_continue_it_and_earlier_ones_do_not(
     assert snapshot["type"] == "stream.snapshot"
     assert [each["type"] for each in later] == ["stream.fee_collected", "stream.topped_up"]
     assert all("stream" in each for each in later)
-
-
-async def until_equal(chain: Audited, stream_id: str) -> None:
-    chain.sim.close()
-
-    async def equal() -> bool:
-        record = chain.sim.network.contract.stream(stream_id)
-        document = (await chain.documents())[stream_id]
-        return bool(document["depositedAmount"] == str(record.deposited))
-
-    await until(equal, what="the stream's new deposit")
 
 
 async def test_an_upgrade_of_the_contract_starts_a_round(chain: Audited) -> None:
@@ -203,8 +94,15 @@ async def test_an_upgrade_of_the_contract_starts_a_round(chain: Audited) -> None
         await until(chain.audit._wanted.is_set, what="the wish for a round")
 
 
-async def test_an_archived_record_is_told(chain: Audited) -> None:
-    key = entry_key(accounts.STREAMS, to_scval(stream_key("300"))).to_xdr()
-    chain.sim.network.storage.archive(key, chain.sim.network.chain.latest.sequence)
-    async with chain.ingesting():
-        assert (await chain.round()).archived == {"300"}
+async def test_a_snapshot_before_the_first_known_close_time_has_the_time_of_redis(
+    redis: Redis, keys: Keys
+) -> None:
+    async with simulated(60) as sim:
+        sim.network.submit(Proposal(operations=(CREATE,)))
+        sim.close()
+        chain = Audited(sim, redis, keys)
+        chain.audit._clock = lambda: 1_800_000_000.5
+        async with chain.ingesting():
+            await chain.audit.round()
+        bodies = [orjson.loads(entry.body) for entry in await journal(redis, keys)]
+        assert {body["timestamp"] for body in bodies} == {1_800_000_000}

@@ -88,6 +88,8 @@ def test_a_schedule_that_was_unknown_is_learned_and_is_no_difference() -> None:
     assert is_learned(ours, theirs)
     assert not is_learned(read(), theirs)
     assert not is_learned(ours, ours)
+    assert is_learned(ours, replace(ours, archived=True))
+    assert is_learned(replace(ours, archived=True), ours)
 
 
 def test_a_snapshot_keeps_what_only_headrace_knows() -> None:

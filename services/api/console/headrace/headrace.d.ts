@@ -36,6 +36,8 @@ export interface Stream {
   /** null: nobody can compute the amount, for the reason in `claimableUnknown`. Do not show it as 0. */
   claimable: { amount: string; asOf: number } | null;
   claimableUnknown: "schedule_not_read" | "depends_on_allowance" | "depends_on_conditions" | null;
+  /** true: the contract's record of the stream is archived. The next transaction restores it, for a fee. */
+  archived: boolean;
   metadata: { label?: string; tags?: string[]; note?: string };
   /** The ledger as of which the state was last read from the contract; null: computed from events. */
   stateLedger: number | null;
@@ -86,7 +88,7 @@ interface Fields {
   "stream.dispute_requested": { arbiter: string };
   "stream.dispute_resolved": { arbiter: string; approved: boolean };
   "stream.closed": { closer: string };
-  "stream.snapshot": { stateLedger: number };
+  "stream.snapshot": { stateLedger: number; archived: boolean };
   "stream.running_low": { endsAt: number; secondsLeft: number };
   "stream.depleted": { endsAt: number };
   "token.transfer": { from: string; to: string; amount: string; asset?: string; toMuxedId?: string; toMuxedIdType?: MuxedIdType };

@@ -50,6 +50,8 @@ function details(stream) {
     tags.length && ["Tags", tags.join(", ")],
     note && ["Note", note],
     ["Id", h("code", {}, stream.id)],
+    stream.archived && ["Archived", "The contract's record of this stream is archived. The next transaction that uses the stream restores it, for a fee."],
+    stream.stateLedger && ["Read from the contract", `as of ledger ${stream.stateLedger}`],
     ["Version", String(stream.version)],
   ].filter(Boolean).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
 }

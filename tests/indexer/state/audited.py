@@ -1,0 +1,109 @@
+"""An ingest with an audit beside it, on a simulated network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from deploy.simulator.chain import accounts
+from deploy.simulator.chain.operations import Operation
+from services.indexer.decode.contracts import WatchedContracts
+from services.indexer.ingest.ingest import Ingest
+from services.indexer.sources.ledger_range import next_ledger
+from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.state.audit import StateAudit
+from services.indexer.state.contract_storage import ContractStorage
+from services.indexer.state.findings import AuditRound
+from shared.journal.commit import Committer
+from shared.journal.keys import Keys
+from shared.runtime.tasks import cancel
+from tests.indexer.ingest.test_ingest import Bench
+from tests.indexer.simulated import Sim, journal
+from tests.support.pace import last
+from tests.support.waiting import until
+
+CREATE = Operation(op="create", amount=10**6, duration=5000)
+
+
+class Audited(Bench):
+    """An ingest that reads RPC from the latest ledger on, with an audit beside it."""
+
+    def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
+        super().__init__(sim, redis, keys)
+        committer = Committer(redis, keys)
+        self.working = Ingest(
+            sim.rpc(),
+            committer,
+            redis,
+            keys,
+            self.readiness,
+            start="latest",
+            max_wait=0.02,
+            contract_changed=lambda: self.audit.soon(),  # noqa: PLW0108 - it is made later
+        )
+        rpc = RpcClient(sim.session, f"{sim.url}/rpc")
+        contract = WatchedContracts.of(accounts.STREAMS).stream
+        self.committer = committer
+        self.audit = StateAudit(
+            ContractStorage(rpc, contract),
+            committer,
+            redis,
+            keys,
+            readiness=self.readiness,
+            lock=self.working.commit_lock,
+            seconds=3600,
+            pause=0.0,
+        )
+
+    @asynccontextmanager
+    async def ingesting(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.working.run())
+        try:
+            yield
+        finally:
+            await cancel(task)
+
+    async def round(self) -> AuditRound:
+        """A round, while ledgers go on closing."""
+        closing = asyncio.create_task(self._close())
+        try:
+            return await self.audit.round()
+        finally:
+            await cancel(closing)
+            await self.has_read_all()
+
+    async def has_read_all(self) -> None:
+        async def is_read() -> bool:
+            cursor = int((await self.progress()).get("cursor", 0))
+            return next_ledger(cursor) > self.sim.network.chain.latest.sequence
+
+        await until(is_read, what="the last ledger")
+
+    async def _close(self) -> None:
+        while True:
+            self.sim.close()
+            await last(0.05)
+
+    async def documents(self) -> dict[str, Any]:
+        ids = list(self.sim.network.contract.state.streams)
+        raw: Any = await self.redis.mget([self.keys.stream(each) for each in ids])
+        return {i: each and orjson.loads(each) for i, each in zip(ids, raw, strict=True)}
+
+    async def kinds(self) -> list[str]:
+        return [entry.type for entry in await journal(self.redis, self.keys)]
+
+    async def until_equal(self, stream_id: str) -> None:
+        """Close a ledger, and wait until the stored deposit is the contract's."""
+        self.sim.close()
+
+        async def equal() -> bool:
+            record = self.sim.network.contract.stream(stream_id)
+            document = (await self.documents())[stream_id]
+            return bool(document["depositedAmount"] == str(record.deposited))
+
+        await until(equal, what="the stream's new deposit")
