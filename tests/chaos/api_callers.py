@@ -31,6 +31,7 @@ class ApiCallers:
     def __init__(self, world: World, rng: random.Random, *, callers: int = 3) -> None:
         self.acks: list[AcknowledgedWrite] = []
         self.tries = 0
+        self._refused: dict[int, str] = {}
         self._world = world
         self._rng = rng
         self._ended = False
@@ -48,8 +49,12 @@ class ApiCallers:
     async def end(self) -> None:
         """Stop. Each caller first waits for the answer to its current command."""
         self._ended = True
-        async with asyncio.timeout(60):
-            await asyncio.gather(*self._tasks)
+        try:
+            async with asyncio.timeout(60):
+                await asyncio.gather(*self._tasks)
+        except TimeoutError as error:
+            error.add_note(f"the last answers without success: {self._refused}")
+            raise
 
     async def _call(self, caller: int) -> None:
         mine: list[str] = []
@@ -92,12 +97,13 @@ class ApiCallers:
             headers = self._headers[caller] | {"Idempotency-Key": str(key)}
             try:
                 status, document = await self.post(path, body, headers)
-            except (aiohttp.ClientError, TimeoutError, OSError):
-                status, document = 0, {}
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                status, document = 0, {"error": repr(error)}
             if status == 401:  # the token is older than the data in Redis
                 self._login()
             elif 200 <= status < 500 and status != 429:
                 return status, document
+            self._refused[caller] = f"{status} for {path}: {document}"
             await last(self._rng.uniform(0.1, 0.4))
 
     async def post(
@@ -111,7 +117,8 @@ class ApiCallers:
             url, json=body or None, headers=headers, timeout=_TIMEOUT
         ) as answer:
             text = await answer.text()
-            return answer.status, orjson.loads(text) if answer.status < 300 and text else {}
+            is_json = answer.content_type.endswith("json")
+            return answer.status, orjson.loads(text) if is_json and text else {}
 
 
 def _ack(path: str, document: Mapping[str, Any]) -> AcknowledgedWrite:

@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import orjson
@@ -33,6 +34,9 @@ _SEEN = 2.0
 FLUSHED = "all of Redis deleted"
 EMPTY = "Redis restarts with an empty folder"
 
+Fault = Callable[[], Awaitable[str]]
+"""Injects one fault. Returns the name of the part that was hit."""
+
 
 class DeletionFaults:
     """The faults that delete data."""
@@ -42,14 +46,15 @@ class DeletionFaults:
         self._redis = world.redis
         self._rng = rng
 
-    def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
-        """The faults by the name in the table. Each returns the name of the part that was hit."""
-        faults: dict[str, Callable[[], Awaitable[str]]] = {
+    def all(self) -> dict[str, Fault]:
+        """The faults by the name in the table."""
+        one: dict[str, Fault] = {
             "progress deleted": self.progress,
             "document of a stream deleted": self.document,
             "epoch deleted": self.epoch,
             "entry of the journal deleted": self.entry,
         }
+        faults: dict[str, Fault] = {name: partial(_insist, act) for name, act in one.items()}
         if isinstance(server := self._world.server, RedisSingle):
             faults[FLUSHED] = self.everything
             faults[EMPTY] = lambda: self.folder(server)
@@ -135,6 +140,14 @@ class DeletionFaults:
         await self._redis.xdel(KEYS.journal, entry.position)
         self._world.lost.entries.append(entry)
         return entry.position
+
+
+async def _insist(act: Fault) -> str:
+    """Try until Redis answers. Another fault may stop it at the same time."""
+    while True:
+        with suppress(RedisError, OSError):
+            return await act()
+        await last(0.2)
 
 
 def _stream(entry: JournalEntry) -> str | None:
