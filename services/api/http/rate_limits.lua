@@ -14,6 +14,8 @@ for i, key in ipairs(KEYS) do
   local window = ARGV[3 * i - 2] * 1000000
   local step = window / ARGV[3 * i - 1]
   local full_at = math.max(tonumber(redis.call('GET', key) or now), now)
+  -- No request makes a quota full later than this. So the clock was set back since the last request.
+  full_at = math.min(full_at, now + window)
   local after = math.max(full_at + step * ARGV[3 * i], now)
   local wait = after - now - window
   if wait > 0.5 then refused = true else wait = 0 end

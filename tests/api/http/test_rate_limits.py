@@ -62,6 +62,16 @@ async def test_a_request_counts_in_all_quotas_or_in_none(limits: RateLimits) -> 
     assert whole.remaining == 98
 
 
+async def test_a_clock_that_was_set_back_delays_nobody_longer_than_a_used_up_quota(
+    limits: RateLimits, redis: Redis, keys: Keys
+) -> None:
+    seconds, _ = await redis.time()
+    await redis.set(keys.rate("ip", "me"), (seconds + 3600) * 1_000_000)
+    (verdict,) = await limits.take([(TEN, "me")])
+    assert (verdict.remaining, verdict.reset) == (0, 60.0)
+    assert 5 < verdict.wait <= 6
+
+
 async def test_without_a_quota_redis_is_not_asked() -> None:
     class Nobody(RateLimits):
         def __init__(self) -> None:
