@@ -14,8 +14,11 @@ for i, key in ipairs(KEYS) do
   local window = ARGV[3 * i - 2] * 1000000
   local step = window / ARGV[3 * i - 1]
   local full_at = math.max(tonumber(redis.call('GET', key) or now), now)
-  -- No request makes a quota full later than this. So the clock was set back since the last request.
-  full_at = math.min(full_at, now + window)
+  if full_at > now + window then
+    -- No request makes a quota full so late. So the clock was set back since the last request.
+    full_at = now + window
+    redis.call('SET', key, string.format('%.0f', full_at), 'PX', ARGV[3 * i - 2] * 1000 + 1)
+  end
   local after = math.max(full_at + step * ARGV[3 * i], now)
   local wait = after - now - window
   if wait > 0.5 then refused = true else wait = 0 end

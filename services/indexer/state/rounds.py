@@ -2,13 +2,13 @@
 
 A record is the state at the end of RPC's last ledger. It can be compared with the stored state when
 the indexer has read that ledger, and no event of the stream after it. Until then the stream is read
-again.
+again. The wait for a ledger takes seconds, so thousands of records are read before each wait.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from redis.asyncio import Redis
@@ -28,6 +28,8 @@ from shared.journal.topic_index import TopicIndex
 _TRIES = 5
 """How often a stream is read in one round, if events of it keep coming."""
 _RETRY_SECONDS = 1.0
+_MOST_STREAMS = 25 * MOST_KEYS
+"""So many streams are read before their records are compared. This bounds the memory."""
 _POLL_SECONDS = 0.2
 _NEWEST = 8
 """So many of a stream's newest events are looked at. Some can be notices and other API events."""
@@ -61,10 +63,8 @@ class StateRounds:
         """
         await self._read_up_to(0)
         found = AuditRound(streams=await self._storage.count())
-        for first in range(1, found.streams + 1, MOST_KEYS):
-            ids = [str(n) for n in range(first, min(first + MOST_KEYS, found.streams + 1))]
-            await self._compare(ids, found, take, lock or nullcontext())
-            await asyncio.sleep(pause)
+        for ids in _parts([str(n) for n in range(1, found.streams + 1)], _MOST_STREAMS):
+            await self._compare(ids, found, take, lock or nullcontext(), pause)
         return found
 
     async def _compare(
@@ -73,23 +73,38 @@ class StateRounds:
         found: AuditRound,
         take: Take | None,
         lock: AbstractAsyncContextManager[None],
+        pause: float,
     ) -> None:
         """Compare some streams. Those that have newer events are read again, a few times."""
         for _ in range(_TRIES):
-            reading = await self._storage.read(ids)
-            await self._read_up_to(reading.ledger)
-            async with lock:
-                stored = await self._streams.load(list(reading.records))
-                newer = await self._changed_after(reading)
-                found.add(await self._settle(reading, stored, newer, take), reading.ledger)
-            found.archived |= reading.archived
-            found.unreadable |= reading.unreadable
+            readings = [await self._read(part, pause) for part in _parts(ids, MOST_KEYS)]
+            await self._read_up_to(max(reading.ledger for reading in readings))
+            newer: set[str] = set()
+            for reading in readings:
+                async with lock:
+                    newer |= await self._settle(reading, found, take)
+                found.archived |= reading.archived
+                found.unreadable |= reading.unreadable
             if not (ids := sorted(newer, key=int)):
                 return
             await asyncio.sleep(_RETRY_SECONDS)
         found.unsettled += ids
 
+    async def _read(self, ids: Sequence[str], pause: float) -> StateReading:
+        reading = await self._storage.read(ids)
+        await asyncio.sleep(pause)
+        return reading
+
     async def _settle(
+        self, reading: StateReading, found: AuditRound, take: Take | None
+    ) -> set[str]:
+        """Compare the records of a reading. Returns the streams that have newer events."""
+        stored = await self._streams.load(list(reading.records))
+        newer = await self._changed_after(reading)
+        found.add(await self._outcome(reading, stored, newer, take), reading.ledger)
+        return newer
+
+    async def _outcome(
         self, reading: StateReading, stored: StreamStates, newer: set[str], take: Take | None
     ) -> AuditRound:
         contract = {
@@ -131,3 +146,7 @@ class StateRounds:
             for stream_id, places in newest.items()
             if any(place.ledger > reading.ledger for place in places if not place.by_clock)
         }
+
+
+def _parts(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (ids[first : first + size] for first in range(0, len(ids), size))
