@@ -57,12 +57,12 @@ ORDER = (
 
 # No socket, no clock, no chance: all that these do follows from their arguments.
 PURE = (
-    *(f"shared.domain.{name}" for name in ("commands", "contracts", "errors", "events")),
+    *(f"shared.domain.{name}" for name in ("assets", "commands", "contracts", "errors", "events")),
     *(
         f"shared.domain.{name}"
         for name in ("instant", "position", "schedule", "snapshot", "stream")
     ),
-    *(f"shared.domain.{name}" for name in ("strkeys", "topics", "transitions")),
+    *(f"shared.domain.{name}" for name in ("strkeys", "tokens", "topics", "transitions")),
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "reported")),
     *(f"shared.journal.{name}" for name in ("read_size", "stream_document", "wire")),
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),

@@ -31,7 +31,7 @@
 --   limits:    index key, number of members from which the commit is refused
 --   expected:  stream key, version (0 = the stream must not exist)
 --   events:    position ('' = assigned here), header, body, stream key (0 = none), document
---   indexes:   '+' or '-', index key, score, member
+--   indexes:   '+', '?' (keep the score of a member that is there) or '-', index key, score, member
 --   progress:  field, value
 --   dead:      key of the dead letters, JSON of one dead letter
 -- Returns {'committed', damaged sets of topics separated by spaces, position…}. If nothing was
@@ -235,6 +235,8 @@ end
 for _, row in ipairs(indexes) do
   if row[1] == '+' then
     redis.call('ZADD', KEYS[tonumber(row[2])], row[3], row[4])
+  elseif row[1] == '?' then
+    redis.call('ZADD', KEYS[tonumber(row[2])], 'NX', row[3], row[4])
   else
     redis.call('ZREM', KEYS[tonumber(row[2])], row[4])
   end

@@ -11,8 +11,12 @@ flood of streams from others neither fills the account's own list nor slows its 
 `updated:user:<account>` has all these streams, because it also serves lists by sender, recipient
 and acceptance.
 
+`tokens` has the tokens of all streams, scored by the time at which the indexer reads what the token
+tells (shared.journal.tokens). A token stays, whatever happens to its streams.
+
 See docs/decisions/0018-notices-from-a-schedule.md,
-docs/decisions/0073-recipients-accept-streams.md.
+docs/decisions/0073-recipients-accept-streams.md,
+docs/decisions/0084-tokens-name-themselves.md.
 """
 
 from __future__ import annotations
@@ -22,9 +26,10 @@ from typing import NamedTuple
 from shared.domain.commands import next_notice
 from shared.domain.events import Origin
 from shared.domain.stream import Acceptance, Stream
-from shared.domain.strkeys import account_of_login
+from shared.domain.strkeys import account_of_login, is_contract
 
 EVERYTHING = "all"
+TOKENS = "tokens"
 
 _FAR = 1 << 53
 """Scores are doubles, which are exact up to this number. A notice due later is never sent."""
@@ -60,7 +65,7 @@ def _by_creation(stream: Stream) -> tuple[str, ...]:
         f"user:{stream.sender}",
         received(stream.recipient, stream.acceptance),
         f"status:{stream.status}",
-        f"token:{stream.token}",
+        of_token(stream.token),
         f"origin:{stream.origin}",
     )
 
@@ -84,6 +89,21 @@ def by_change(name: str) -> str | None:
 def notice_schedule(origin: Origin) -> str:
     """The schedule of notices. Each origin has its own schedule, because each has its own clock."""
     return f"schedule:{origin}"
+
+
+def of_token(token: str) -> str:
+    """The index of the streams with this token."""
+    return f"token:{token}"
+
+
+def token_entry(stream: Stream) -> dict[str, int]:
+    """The stream's token and its score in `tokens`, if it is new there: it is read at once.
+
+    Tokens of the chain come first, so that a flood of API streams does not delay them: strangers
+    can make API streams with tokens that do not exist. Empty if the token is not a contract.
+    """
+    score = 0 if stream.origin is Origin.CHAIN else 1
+    return {stream.token: score} if is_contract(stream.token) else {}
 
 
 def member_of(stream: Stream) -> str:

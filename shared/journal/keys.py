@@ -88,6 +88,11 @@ class Keys:
         """Sorted set of streams: an index or a notice schedule (shared.journal.indexes)."""
         return self._key("index", name)
 
+    @property
+    def tokens(self) -> str:
+        """Hash from the address of each token to what it tells (shared.journal.tokens)."""
+        return self._key("tokens")
+
     def topic(self, name: str) -> str:
         """Sorted set of the positions of a topic's events (shared.journal.topic_index)."""
         return self._key("topic", name)

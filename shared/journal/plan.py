@@ -177,6 +177,10 @@ class CommitRequest:
     ) -> Iterable[tuple[str, int, int, str]]:
         final = {write.after.id: write.after for write in writes if write.after}
         for stream_id, after in final.items():
-            for add, name, member, score in indexes.index_changes(streams.get(stream_id), after):
+            before = streams.get(stream_id)
+            for add, name, member, score in indexes.index_changes(before, after):
                 number = self._number(self._keys.index(name))
                 yield ("+" if add else "-", number, score, member)
+            if before is None or before.token != after.token:
+                for token, score in indexes.token_entry(after).items():
+                    yield ("?", self._number(self._keys.index(indexes.TOKENS)), score, token)

@@ -1,0 +1,1 @@
+"""What tokens tell of themselves: symbol, name and decimals, read through RPC."""

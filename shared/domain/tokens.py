@@ -1,0 +1,100 @@
+"""What is known of a token: symbol, name, decimals. Whatever is not known is None. Pure.
+
+Strangers choose the texts, so only short texts that cannot deceive the eye are taken: no control
+characters, no characters that change the direction of a text, nothing invisible. A text with any of
+these counts as not told. It is not shortened or mended, because the rest could deceive.
+
+See docs/decisions/0084-tokens-name-themselves.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from shared.domain.strkeys import is_contract
+
+MAX_SYMBOL = 32
+MAX_NAME = 100
+"""Characters. The name of an asset's contract, `CODE:ISSUER`, has at most 69."""
+MAX_DECIMALS = 38
+"""An i128 has at most 39 digits. So with more decimals no amount would reach 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """What a token's contract tells. `read_at`: Unix seconds, when it was read.
+
+    `asset`: the Stellar asset that the contract stands for, `native` or `CODE:ISSUER`. It is
+    proved, not told.
+    """
+
+    symbol: str | None = None
+    name: str | None = None
+    decimals: int | None = None
+    asset: str | None = None
+    read_at: int | None = None
+
+
+UNTOLD = TokenInfo()
+"""Nothing is known of the token."""
+
+
+class TokenSpec(NamedTuple):
+    """Symbol and decimals of a token, as the operator names them in the settings."""
+
+    address: str
+    symbol: str
+    decimals: int
+
+    def __str__(self) -> str:
+        return f"{self.address}={self.symbol}:{self.decimals}"
+
+
+def readable_text(text: str, most: int) -> str | None:
+    """The text if it can be shown to people, else None. `most`: the most characters.
+
+    Printable characters are those of Python: no controls, no formatting characters (direction,
+    joiners), no other spaces than U+0020. A backslash is refused because the decoder of XDR writes
+    bytes that are not UTF-8 with it.
+    """
+    usable = text.isprintable() and "\\" not in text and text == text.strip()
+    return text if usable and 0 < len(text) <= most else None
+
+
+def parse_tokens(texts: Iterable[str]) -> tuple[TokenSpec, ...]:
+    """Parse `C…=SYMBOL:DECIMALS`. Raises ValueError with all mistakes in its message."""
+    found, mistakes = [], []
+    for text in texts:
+        try:
+            found.append(_parse(text))
+        except ValueError as error:
+            mistakes.append(str(error))
+    addresses = [each.address for each in found]
+    twice = [each for each in dict.fromkeys(addresses) if addresses.count(each) > 1]
+    mistakes += [f"{address} is listed twice" for address in twice]
+    if mistakes:
+        raise ValueError("; ".join(mistakes))
+    return tuple(found)
+
+
+def _parse(text: str) -> TokenSpec:
+    address, _, told = text.partition("=")
+    symbol, _, decimals = told.rpartition(":")
+    if not is_contract(address):
+        raise ValueError(f"{address[:80]!r} is not a contract address: expected {_FORM}")
+    if readable_text(symbol, MAX_SYMBOL) is None:
+        raise ValueError(
+            f"{text[:120]!r} has no usable symbol: expected {_FORM}, "
+            f"with a symbol of 1 to {MAX_SYMBOL} visible characters"
+        )
+    if not (decimals.isascii() and decimals.isdecimal()) or int(decimals) > MAX_DECIMALS:
+        raise ValueError(
+            f"{text[:120]!r} has no usable decimals: expected {_FORM}, "
+            f"with 0 to {MAX_DECIMALS} decimals"
+        )
+    return TokenSpec(address, symbol, int(decimals))
+
+
+_FORM = "C…=SYMBOL:DECIMALS, such as C…=USDC:7"
