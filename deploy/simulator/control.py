@@ -197,6 +197,7 @@ async def parties(request: web.Request) -> web.Response:
             "networkPassphrase": request.app[NETWORK].settings.network_passphrase,
             "contractId": accounts.STREAMS,
             "tokenId": accounts.TOKEN,
+            "tokens": accounts.TOKENS,
             "routerId": accounts.ROUTER,
             "strangerId": accounts.STRANGER,
             "accounts": {name: accounts.address(name) for name in accounts.ALL_NAMES},

@@ -69,7 +69,7 @@ def execute(
     if not proposal.operations:
         return _pay(caller, proposal, place)
     run = _call(contract, proposal.operations, place.closed_at)
-    touched = _touched(proposal.operations)
+    touched = _touched(proposal.operations, contract)
     signed = _invocation(caller, proposal.operations, touched)
     write = meta_v3 if proposal.meta == 3 else meta_v4
     made = _transaction(
@@ -174,13 +174,14 @@ def _caller(proposal: Proposal, contract: StreamContract) -> Keypair:
     return signer(stream.recipient if recipients else stream.sender)
 
 
-def _touched(operations: Sequence[Operation]) -> list[str]:
+def _touched(operations: Sequence[Operation], contract: StreamContract) -> list[str]:
     """The contracts of the footprint. A transaction has one call, so a router makes several."""
     if all(each.op == "foreign" for each in operations):
         return [STRANGER]
     if all(each.op == "token" for each in operations):
         return [TOKEN]
-    return [STREAMS, TOKEN] if len(operations) == 1 else [ROUTER, STREAMS, TOKEN]
+    tokens = dict.fromkeys(map(contract.token_of, operations))
+    return [STREAMS, *tokens] if len(operations) == 1 else [ROUTER, STREAMS, *tokens]
 
 
 def _invocation(

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import orjson
-from stellar_sdk import Keypair
+from stellar_sdk import Keypair, xdr
 
 from deploy.simulator.chain.accounts import STREAMS, TOKEN
 from deploy.simulator.chain.envelopes import Caller
@@ -20,19 +20,14 @@ from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, close_ledg
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.storage_history import StorageHistory
 from deploy.simulator.chain.values import Emitted
-from deploy.simulator.chain.xdr import EntryChange
-from deploy.simulator.contracts.entry_changes import stream_change
-from deploy.simulator.contracts.storage import INSTANCE_KEY, token_instance
-from deploy.simulator.contracts.stream_contract import ASSET, StreamContract
+from deploy.simulator.contracts.entry_changes import instance_change, stream_change
+from deploy.simulator.contracts.stream_contract import StreamContract
+from deploy.simulator.contracts.token_instances import TOKEN_INSTANCES
 from deploy.simulator.execution import LedgerSlot, execute
 from deploy.simulator.replay import Vector, ledgers, passes
 from deploy.simulator.script import Script
 from deploy.simulator.settings import SimulatorSettings
 from shared.domain.position import Position
-
-DECIMALS = 7
-"""The decimals of the token. All contracts of Stellar assets have seven."""
-
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
@@ -81,6 +76,11 @@ class Network:
         change = stream_change(self.contract.contract_id, before, after)
         self.storage.put(self.chain.latest.sequence, [change])
 
+    def put_instance(self, contract_id: str, instance: xdr.SCVal) -> None:
+        """Replace the instance of a contract, such as a token that tells something else now."""
+        change = instance_change(contract_id, instance)
+        self.storage.put(self.chain.latest.sequence, [change])
+
     def reset(self, now: int, start_ledger: int = 2) -> None:
         """Start again at ledger `start_ledger` with the same passphrase, as the testnet does."""
         self._epoch += 1
@@ -104,9 +104,10 @@ class Network:
         self.contract = StreamContract(STREAMS, TOKEN, settings.fee_bps)
         self.events = []
         self.storage = StorageHistory()
-        token = token_instance(ASSET, DECIMALS)
-        self.storage.put(start_ledger, [EntryChange(TOKEN, INSTANCE_KEY, None, token)])
-        self._script = Script(f"{settings.seed}/{self._epoch}", settings.streams)
+        for token, instance in TOKEN_INSTANCES.items():
+            self.storage.put(start_ledger, [instance_change(token, instance)])
+        seed = f"{settings.seed}/{self._epoch}"
+        self._script = Script(seed, settings.streams, settings.script_tokens)
         self._sequences: defaultdict[str, int] = defaultdict(lambda: start_ledger << 32)
         self._waiting = [Proposal(operations=(Operation(op="initialize"),))]
         genesis = sha256(f"{settings.network_passphrase}/{self._epoch}".encode()).hexdigest()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import cycle
 
-from deploy.simulator.chain.accounts import NAMES
+from deploy.simulator.chain.accounts import NAMES, TOKENS
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.contracts.record import Record, claimable
 from deploy.simulator.contracts.stream_contract import StreamContract
@@ -16,14 +17,18 @@ PAUSED = {"resume": 12, "cancel": 3, "top_up": 3, "withdraw": 1}  # the contract
 
 
 class Script:
-    """Keeps about `streams` payment streams running. `seed` determines all that the script does."""
+    """Keeps about `streams` payment streams running. `seed` determines all that the script does.
 
-    def __init__(self, seed: str, streams: int) -> None:
+    The streams use the first `tokens` tokens of the network in turn.
+    """
+
+    def __init__(self, seed: str, streams: int, tokens: int = 1) -> None:
         self._random = random.Random(seed)
         self._target = streams
         self._live: list[str] = []
         self._seen = 0
         self._zombies: list[str] = []
+        self._tokens = cycle(list(TOKENS)[:tokens])
 
     def proposals(self, contract: StreamContract, now: int) -> Iterator[Proposal]:
         """The transactions of the next ledger.
@@ -68,6 +73,7 @@ class Script:
             op="create",
             sender=sender,
             recipient=recipient,
+            token=next(self._tokens),
             amount=self._random.randint(10**6, 10**10),
             duration=self._random.randint(20, 300),
         )

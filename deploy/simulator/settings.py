@@ -31,6 +31,9 @@ class SimulatorSettings:
     history_ledgers: int = _setting(2_000, "number of ledgers kept; older ledgers are dropped")
     streams: int = _setting(8, "payment streams that the script keeps running; 0: no script")
     seed: str = _setting("headrace", "seed of the script; the same seed gives the same events")
+    script_tokens: int = _setting(
+        1, "tokens that the script uses in turn: 1 (USDC), 2 (and XLM) or 3 (and GOLD)"
+    )
     fee_bps: int = _setting(50, "fee of the stream contract, hundredths of a percent")
     stream_seconds: float = _setting(55.0, "seconds after which Horizon ends a stream")
     protocol: int = _setting(30, "protocol version; also the version of Horizon and RPC")

@@ -24,6 +24,7 @@ from services.indexer.sources import factory
 from services.indexer.sources.base import FatalSourceError, Source
 from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.state.factory import create_audit
+from services.indexer.tokens.reader import create_token_reader
 from shared.journal.commit import Committer
 from shared.journal.commit_errors import CursorMovedError, FencedError, JournalInconsistentError
 from shared.journal.losses import DataLossDetector, check_journal
@@ -196,6 +197,8 @@ def _jobs(
     )
     if audit:
         yield audit.run()
+    if tokens := create_token_reader(settings, session, redis, clock):
+        yield tokens.run()
     yield ingest.run()
     yield ingest.startup.watch_reports()
     yield ingest.checkpoint.store_regularly(source)

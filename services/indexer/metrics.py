@@ -96,6 +96,14 @@ AUDITS = at_zero(
     Counter("headrace_indexer_audits_total", "Rounds of the audit, by outcome", ["outcome"]),
     ("same", "differs", "failed"),
 )
+TOKEN_READS = at_zero(
+    Counter(
+        "headrace_indexer_token_reads_total",
+        "Tokens whose symbol, name and decimals were read, and failed calls for them",
+        ["outcome"],
+    ),
+    ("read", "failed"),
+)
 ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator must look", ["kind"]), ALARMS)
 """The kinds are listed in docs/operations.md. One alert rule covers all kinds."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import sha256
 
-from stellar_sdk import Keypair, StrKey
+from stellar_sdk import Asset, Keypair, StrKey
+
+from deploy.simulator.settings import SimulatorSettings
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank")
 """The senders and recipients of the scripted streams."""
@@ -54,7 +56,36 @@ def contract_id(name: str) -> str:
 
 
 STREAMS = contract_id("streams")
-TOKEN = contract_id("token")
 ROUTER = contract_id("router")
 STRANGER = contract_id("stranger")
-"""The stream contract, its token, a router that batches calls, and an unrelated contract."""
+"""The stream contract, a router that batches calls, and an unrelated contract."""
+
+USDC = Asset("USDC", address(ADMIN))
+_PASSPHRASE = SimulatorSettings().network_passphrase
+TOKEN = USDC.contract_id(_PASSPHRASE)
+LUMENS = Asset.native().contract_id(_PASSPHRASE)
+"""The usual token of the streams, and lumens: the contracts of assets, whose addresses prove it.
+
+With another passphrase than the default, the addresses stay the same and prove nothing.
+"""
+
+GOLD, SILENT, IMPOSTOR, HOSTILE = map(contract_id, ("gold", "silent", "impostor", "hostile"))
+"""Other tokens: an honest one, one that tells nothing, and two that want to deceive."""
+
+TOKENS = {
+    "usdc": TOKEN,
+    "xlm": LUMENS,
+    "gold": GOLD,
+    "silent": SILENT,
+    "impostor": IMPOSTOR,
+    "hostile": HOSTILE,
+}
+
+
+def token(name: str) -> str:
+    """The address of a token by its name; an address is returned unchanged. Raises ValueError."""
+    if name in TOKENS:
+        return TOKENS[name]
+    if StrKey.is_valid_contract(name):
+        return name
+    raise ValueError(f"{name!r} is no contract and none of {', '.join(TOKENS)}")

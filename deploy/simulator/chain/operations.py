@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from deploy.simulator.chain.accounts import address
+from deploy.simulator.chain.accounts import TOKENS, address
+from deploy.simulator.chain.accounts import token as token_address
 from deploy.simulator.chain.values import Typed
 
 PARTIES = ("sender", "recipient", "admin", "treasury")
@@ -23,6 +24,7 @@ class Operation:
 
     * `sender`, `recipient`, `admin`, `treasury`: names or addresses.
     * `amount`: base units, before fees. `fee_bps`: hundredths of a percent.
+    * `token`: the name or address of the token of a new stream.
     * `duration`, `cliff`: seconds. A `cliff` of 0 means that the stream has none.
     * `name`: the name of the event, for an `emit` or a `token`.
     * `form`, `muxed`: see the module `token`.
@@ -35,6 +37,7 @@ class Operation:
     recipient: str = "bob"
     admin: str = "admin"
     treasury: str = "treasury"
+    token: str = "usdc"
     amount: int = 0
     duration: int = 0
     cliff: int = 0
@@ -69,7 +72,7 @@ class Proposal:
     future: str | None = None
 
 
-_TEXTS = frozenset({"op", "sender", "recipient", "admin", "treasury", "name", "form", "muxed"})
+_TEXTS = frozenset({"op", *PARTIES, "token", "name", "form", "muxed"})
 _NUMBERS = frozenset({"amount", "duration", "cliff", "rate", "fee_bps"})
 
 
@@ -87,6 +90,7 @@ def read_operation(body: Mapping[str, object]) -> Operation:
         raise ValueError(f"op must be one of {', '.join(sorted(NAMES))}, not {values.get('op')!r}")
     for party in PARTIES:
         address(str(values.get(party, "alice")))
+    token_address(str(values.get("token", next(iter(TOKENS)))))
     return Operation(**values)  # type: ignore[arg-type]  # _read checked each type
 
 

@@ -33,6 +33,11 @@ def _instance_of(state: ContractState) -> xdr.SCVal:
     return contract_instance(len(state.streams), state.admin, state.treasury, state.fee_bps)
 
 
+def instance_change(contract_id: str, instance: xdr.SCVal) -> EntryChange:
+    """The change of a contract's instance that nothing is known of before."""
+    return EntryChange(contract_id, INSTANCE_KEY, None, instance)
+
+
 def stream_change(contract_id: str, before: Record | None, after: Record) -> EntryChange:
     """The change of a stream's entry."""
     old = to_scval(stream_value(before)) if before else None

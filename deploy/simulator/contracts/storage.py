@@ -11,14 +11,24 @@ from hashlib import sha256
 
 from stellar_sdk import scval, xdr
 
+from deploy.simulator.chain.accounts import ADMIN, address
 from deploy.simulator.chain.values import Typed, to_scval
 from deploy.simulator.contracts.record import Record
 
 INSTANCE_KEY = xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE)
-_WASM = xdr.ContractExecutable(
-    xdr.ContractExecutableType.CONTRACT_EXECUTABLE_WASM,
-    wasm_hash=xdr.Hash(sha256(b"the simulated stream contract").digest()),
-)
+ASSET_DECIMALS = 7
+"""All contracts of Stellar assets have seven decimals."""
+
+
+def _wasm(name: str) -> xdr.ContractExecutable:
+    return xdr.ContractExecutable(
+        xdr.ContractExecutableType.CONTRACT_EXECUTABLE_WASM,
+        wasm_hash=xdr.Hash(sha256(name.encode()).digest()),
+    )
+
+
+_WASM = _wasm("the simulated stream contract")
+_TOKEN_CODE = _wasm("a simulated token")
 _ASSET = xdr.ContractExecutable(xdr.ContractExecutableType.CONTRACT_EXECUTABLE_STELLAR_ASSET)
 
 
@@ -78,14 +88,32 @@ def contract_instance(streams: int, admin: str, treasury: str, fee_bps: int) -> 
     )
 
 
-def token_instance(asset: str, decimals: int) -> xdr.SCVal:
-    """The instance of the contract of an asset (`CODE:ISSUER`): its name, symbol and decimals."""
-    metadata = {
-        "decimal": Typed("u32", decimals),
-        "name": Typed("string", asset),
-        "symbol": Typed("string", asset.partition(":")[0]),
-    }
-    return _instance(_ASSET, {Typed("symbol", "METADATA"): to_scval(metadata)})
+def asset_instance(asset: str) -> xdr.SCVal:
+    """The instance of the contract of an asset: `CODE:ISSUER`, or `native`."""
+    told = _metadata(asset.partition(":")[0], asset, ASSET_DECIMALS)
+    return _instance(_ASSET, {Typed("symbol", "METADATA"): told})
+
+
+def token_instance(symbol: str, name: str, decimals: int) -> xdr.SCVal:
+    """The instance of a token that is no asset, as contracts with soroban-token-sdk have it."""
+    admin = to_scval(Typed("address", address(ADMIN)))
+    told = _metadata(symbol, name, decimals)
+    return _instance(_TOKEN_CODE, {_enum("Admin"): admin, Typed("symbol", "METADATA"): told})
+
+
+def silent_instance() -> xdr.SCVal:
+    """The instance of a contract that tells nothing of itself."""
+    return _instance(_TOKEN_CODE, {_enum("Admin"): to_scval(Typed("address", address(ADMIN)))})
+
+
+def _metadata(symbol: str, name: str, decimals: int) -> xdr.SCVal:
+    return to_scval(
+        {
+            "decimal": Typed("u32", decimals),
+            "name": Typed("string", name),
+            "symbol": Typed("string", symbol),
+        }
+    )
 
 
 def _instance(code: xdr.ContractExecutable, storage: Mapping[Typed, xdr.SCVal]) -> xdr.SCVal:

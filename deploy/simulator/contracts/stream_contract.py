@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from deploy.simulator.chain import accounts
 from deploy.simulator.chain.accounts import ADMIN, STRANGER, TREASURY, address
 from deploy.simulator.chain.operations import Operation
 from deploy.simulator.chain.values import Emission, Typed
@@ -19,7 +20,7 @@ from deploy.simulator.contracts.dialect import emission, without
 from deploy.simulator.contracts.record import CallRefusedError, Record
 from deploy.simulator.contracts.token import event_of, transfer
 
-ASSET = f"USDC:{address(ADMIN)}"
+ASSET = f"{accounts.USDC.code}:{accounts.USDC.issuer}"
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class ContractState:
 
 
 class StreamContract:
-    """FlowFi's contract, with one token."""
+    """FlowFi's contract. `token`: the usual token of its streams, which has the asset USDC."""
 
     def __init__(self, contract_id: str, token: str, fee_bps: int) -> None:
         self.contract_id = contract_id
@@ -77,6 +78,13 @@ class StreamContract:
             raise CallRefusedError(rules.NOT_FOUND, f"there is no stream {stream_id}")
         return found
 
+    def token_of(self, operation: Operation) -> str:
+        """The token that a call moves. A call of a stream that does not exist moves none."""
+        if operation.op == "create":
+            return self.token if operation.token == "usdc" else accounts.token(operation.token)
+        found = self.state.streams.get(operation.stream_id)
+        return found.token if found else self.token
+
     def _call(self, operation: Operation, now: int) -> list[Emission]:
         emissions = self._calls[operation.op](operation, now)
         return [without(each, operation.omit) for each in emissions]
@@ -87,7 +95,7 @@ class StreamContract:
                 id=str(len(self.state.streams) + 1),
                 sender=address(operation.sender),
                 recipient=address(operation.recipient),
-                token=self.token,
+                token=self.token_of(operation),
                 rate=0,
                 deposited=self._net(operation.amount),
                 start=now,
@@ -122,7 +130,8 @@ class StreamContract:
 
     def _on_stream(self, operation: Operation, now: int) -> list[Emission]:
         effect = CALLS[operation.op](self.stream(operation.stream_id), operation, now)
-        paid = [each for to, amount in effect.payments for each in self._pay(to, amount)]
+        token = effect.after.token
+        paid = [each for to, amount in effect.payments for each in self._pay(token, to, amount)]
         return paid + [self._event(name, data, effect.after) for name, data in effect.events]
 
     def _initialize(self, operation: Operation, now: int) -> list[Emission]:
@@ -192,20 +201,21 @@ class StreamContract:
     def _deposit(self, stream: Record, amount: int) -> list[Emission]:
         """The gross amount comes in, the fee goes out. `fee_collected` precedes the main event."""
         self.state.held += amount
-        moved = [self._transfer(stream.sender, self.contract_id, amount)]
+        moved = [self._transfer(stream.token, stream.sender, self.contract_id, amount)]
         if (fee := self._fee(amount)) == 0:
             return moved
         treasury = self.state.treasury
         data = {"fee_amount": fee, "token": stream.token, "treasury": treasury}
         event = emission(self.contract_id, "fee_collected", data, stream.id)
-        return [*moved, *self._pay(treasury, fee), event]
+        return [*moved, *self._pay(stream.token, treasury, fee), event]
 
-    def _pay(self, to: str, amount: int) -> list[Emission]:
+    def _pay(self, token: str, to: str, amount: int) -> list[Emission]:
         if amount == 0:
             return []
         self.state.held -= amount
-        return [self._transfer(self.contract_id, to, amount)]
+        return [self._transfer(token, self.contract_id, to, amount)]
 
-    def _transfer(self, payer: str, to: str, amount: int) -> Emission:
+    def _transfer(self, token: str, payer: str, to: str, amount: int) -> Emission:
         """The transfer event of the token. It counts among the events of the call."""
-        return transfer(self.token, ASSET, sender=payer, recipient=to, amount=amount)
+        asset = {self.token: ASSET, accounts.LUMENS: "native"}.get(token, "")
+        return transfer(token, asset, sender=payer, recipient=to, amount=amount)

@@ -23,9 +23,18 @@ _BY_ADMIN = ("mint", "clawback")
 def transfer(
     token: str, asset: str, *, sender: str, recipient: str, amount: int, memo: str = ""
 ) -> Emission:
-    """The event of a transfer, as the token contract of `asset` emits it."""
+    """The event of a transfer, as the token contract of `asset` emits it.
+
+    An empty `asset`: the token is no Stellar asset.
+    """
     call = Operation(
-        op="token", name="transfer", sender=sender, recipient=recipient, amount=amount, muxed=memo
+        op="token",
+        name="transfer",
+        sender=sender,
+        recipient=recipient,
+        amount=amount,
+        form="asset" if asset else "plain",
+        muxed=memo,
     )
     return event_of(call, token, asset)
 

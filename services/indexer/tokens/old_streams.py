@@ -1,0 +1,44 @@
+"""Schedules the tokens of streams that were stored before this schedule existed.
+
+Since then, the commit of each new stream does it. So this happens once in a namespace, or again if
+the schedule was deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from redis.asyncio import Redis
+
+from shared.journal.indexes import EVERYTHING, stream_id_of, token_entry
+from shared.journal.keys import Keys
+from shared.journal.stream_indexes import StreamIndexes
+from shared.journal.streams import StoredStreams
+from shared.journal.tokens import TokenSchedule
+
+log = structlog.get_logger()
+
+_STREAMS = 200
+"""Streams in a read. Other tasks have their turn between two reads."""
+_PAUSE = 0.02
+
+
+async def schedule_tokens_of_old_streams(redis: Redis, keys: Keys) -> None:
+    """Add the tokens of all stored streams to the schedule, unless that was done before."""
+    schedule, indexes = TokenSchedule(redis, keys), StreamIndexes(redis, keys)
+    if await schedule.is_complete():
+        return
+    streams = StoredStreams(redis, keys)
+    after: str | None = None
+    known: set[str] = set()
+    while members := await indexes.members(EVERYTHING, after, _STREAMS, newest_first=True):
+        found = await streams.load([stream_id_of(each) for each in members])
+        entries = [token_entry(stream) for stream in found.values() if stream]
+        new = {t: score for entry in entries for t, score in entry.items() if t not in known}
+        await schedule.add(new)
+        known |= new.keys()
+        after = members[-1]
+        await asyncio.sleep(_PAUSE)
+    await schedule.set_complete()
+    log.info("tokens_scheduled", tokens=len(known))

@@ -1,0 +1,243 @@
+"""Reading tokens: new ones soon, all again after a day; whatever RPC does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.asyncio import Redis
+from stellar_sdk import StrKey
+
+from deploy.simulator.chain import accounts
+from deploy.simulator.chain.operations import Operation, Proposal
+from deploy.simulator.chain.xdr import entry_key
+from deploy.simulator.contracts.storage import INSTANCE_KEY, silent_instance, token_instance
+from deploy.simulator.contracts.stream_contract import ASSET
+from services.indexer.sources.base import SourceError
+from services.indexer.sources.rpc.client import LedgerEntries, RpcClient
+from services.indexer.tokens.reader import DAY, MISSING_SECONDS, MOST_TOKENS, TokenReader
+from shared.domain.tokens import UNTOLD, TokenInfo
+from shared.journal.keys import Keys
+from shared.journal.tokens import StoredTokens, TokenSchedule
+from shared.runtime.tasks import cancel
+from tests.api.samples import T0, Clock
+from tests.indexer.ingest.test_ingest import Bench
+from tests.indexer.simulated import PASSPHRASE, Sim, simulated
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.timeout(60), pytest.mark.io]
+USDC = TokenInfo("USDC", ASSET, 7, ASSET, T0)
+
+
+class Tokens(Bench):
+    """An ingest and a reader of tokens, with a clock that the test sets."""
+
+    def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
+        super().__init__(sim, redis, keys)
+        self.clock = Clock()
+        self.reader = self.made()
+        self.schedule = TokenSchedule(redis, keys)
+
+    def made(self, path: str = "rpc") -> TokenReader:
+        rpc = RpcClient(self.sim.session, f"{self.sim.url}/{path}", seconds=2.0)
+        return TokenReader(
+            rpc, self.redis, self.keys, passphrase=PASSPHRASE, clock=self.clock, pause=0.02
+        )
+
+    async def create(self, *tokens: str) -> None:
+        """Make a stream with each token, and wait until the ingest has committed it."""
+        for token in tokens:
+            call = Operation(op="create", amount=10**6, duration=5000, token=token)
+            self.sim.network.submit(Proposal(operations=(call,)))
+        self.sim.close()
+        await self.caught_up()
+
+    async def told(self, token: str) -> TokenInfo:
+        return (await StoredTokens(self.redis, self.keys).find([token]))[token]
+
+    async def all_told(self, *tokens: str) -> dict[str, TokenInfo]:
+        return {token: await self.told(accounts.TOKENS[token]) for token in tokens}
+
+    @asynccontextmanager
+    async def reading(self, reader: TokenReader | None = None) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task((reader or self.reader).run())
+        try:
+            yield task
+        finally:
+            await cancel(task)
+
+    async def read(self) -> list[int]:
+        """Read until nothing is due. Returns how many tokens each call read."""
+        sizes = []
+        while found := await self.reader.read_due():
+            sizes.append(found)
+        return sizes
+
+
+@pytest.fixture
+async def bench(redis: Redis, keys: Keys) -> AsyncIterator[Tokens]:
+    async with simulated(1, streams=0) as sim:
+        bench = Tokens(sim, redis, keys)
+        async with bench.running():
+            yield bench
+
+
+async def test_a_new_token_is_read_soon(bench: Tokens) -> None:
+    async with bench.reading():
+        await bench.create("usdc")
+        assert await until_told(bench, accounts.TOKEN) == USDC
+        await bench.create("gold")
+        gold = TokenInfo("GOLD", "Grams of gold", 2, None, T0)
+        assert await until_told(bench, accounts.GOLD) == gold
+
+
+async def until_told(bench: Tokens, token: str) -> TokenInfo:
+    async def told() -> TokenInfo | None:
+        info = await bench.told(token)
+        return info if info != UNTOLD else None
+
+    return await until(told, seconds=10, what="what the token tells")
+
+
+async def test_only_a_true_asset_contract_has_an_asset(bench: Tokens) -> None:
+    await bench.create("usdc", "xlm", "impostor")
+    await bench.read()
+    told = await bench.all_told("usdc", "xlm", "impostor")
+    assert {name: info.asset for name, info in told.items()} == {
+        "usdc": ASSET, "xlm": "native", "impostor": None
+    }  # fmt: skip
+    assert told["impostor"].name == ASSET
+
+
+async def test_of_a_silent_and_of_a_hostile_token_nothing_is_known(bench: Tokens) -> None:
+    await bench.create("silent", "hostile")
+    assert await bench.read() == [2]
+    nothing = TokenInfo(read_at=T0)
+    assert await bench.all_told("silent", "hostile") == {"silent": nothing, "hostile": nothing}
+
+
+async def test_all_tokens_are_read_again_after_a_day(bench: Tokens) -> None:
+    await bench.create("usdc", "gold")
+    assert await bench.read() == [2]
+    other = token_instance("AU", "Gold", 3)
+    bench.sim.network.put_instance(accounts.GOLD, other)
+    bench.sim.network.put_instance(accounts.TOKEN, silent_instance())
+    bench.clock.now += DAY - 1
+    assert await bench.read() == []
+    assert (await bench.told(accounts.GOLD)).symbol == "GOLD"
+    bench.clock.now += 1
+    assert await bench.read() == [2]
+    assert await bench.told(accounts.GOLD) == TokenInfo("AU", "Gold", 3, None, T0 + DAY)
+    assert await bench.told(accounts.TOKEN) == TokenInfo(read_at=T0 + DAY)
+
+
+async def test_a_token_that_rpc_lacks_is_tried_again_soon_and_then_daily(bench: Tokens) -> None:
+    missing = StrKey.encode_contract(bytes(32))
+    await bench.create(missing)
+    assert await bench.read() == [1]
+    for wait in (MISSING_SECONDS, DAY, DAY):
+        bench.clock.now += wait - 1
+        assert await bench.read() == []
+        bench.clock.now += 1
+        assert await bench.read() == [1]
+    assert await bench.told(missing) == UNTOLD
+    assert not await bench.redis.hexists(bench.keys.tokens, missing), "takes no memory"
+
+
+async def test_a_token_that_rpc_no_longer_has_keeps_what_it_told(bench: Tokens) -> None:
+    await bench.create("gold")
+    await bench.read()
+    before = await bench.told(accounts.GOLD)
+    bench.sim.network.storage._versions.clear()
+    bench.clock.now += DAY
+    assert await bench.read() == [1]
+    assert await bench.told(accounts.GOLD) == before
+
+
+async def test_an_archived_token_is_read(bench: Tokens) -> None:
+    key = entry_key(accounts.GOLD, INSTANCE_KEY).to_xdr()
+    bench.sim.network.storage.archive(key, bench.sim.network.chain.latest.sequence)
+    await bench.create("gold")
+    await bench.read()
+    assert (await bench.told(accounts.GOLD)).symbol == "GOLD"
+
+
+async def test_without_rpc_the_ingest_goes_on_and_the_tokens_are_read_later(
+    bench: Tokens,
+) -> None:
+    async with bench.reading(bench.made("nothing-here")) as task:
+        await bench.create("usdc")
+        await bench.create("gold")
+        assert not task.done()
+        assert await bench.told(accounts.GOLD) == UNTOLD
+    await bench.sim.arm("503", surface="rpc", times=1)
+    with pytest.raises(SourceError):
+        await bench.reader.read_due()
+    assert await bench.read() == [2]
+    assert await bench.told(accounts.TOKEN) == USDC
+
+
+async def test_a_flood_of_tokens_is_read_in_small_calls_and_chain_tokens_come_first(
+    bench: Tokens,
+) -> None:
+    flood = [StrKey.encode_contract(n.to_bytes(32)) for n in range(3 * MOST_TOKENS)]
+    await bench.schedule.add(dict.fromkeys(flood, 1))
+    await bench.create("usdc")
+    assert await bench.reader.read_due() == MOST_TOKENS
+    assert await bench.told(accounts.TOKEN) == USDC
+    assert sum(await bench.read()) == 2 * MOST_TOKENS + 1
+    assert await bench.redis.hlen(bench.keys.tokens) == 1
+
+
+async def test_after_an_answer_that_takes_too_long_fewer_tokens_are_asked(bench: Tokens) -> None:
+    flood = [StrKey.encode_contract(n.to_bytes(32)) for n in range(8)]
+    await bench.schedule.add(dict.fromkeys(flood, 1))
+    await bench.create("usdc")
+    rpc = Slow(bench.sim, most=1)
+    bench.reader._rpc = rpc
+    for _ in range(20):
+        try:
+            await bench.reader.read_due()
+        except SourceError:
+            continue
+        break
+    assert rpc.asked[0] == 9
+    assert rpc.asked[-1] == 1
+    assert await bench.told(accounts.TOKEN) == USDC
+
+
+class Slow(RpcClient):
+    """An RPC that answers only small calls in time."""
+
+    def __init__(self, sim: Sim, most: int) -> None:
+        super().__init__(sim.session, f"{sim.url}/rpc")
+        self.most = most
+        self.asked: list[int] = []
+
+    async def entries(self, keys: Sequence[bytes]) -> LedgerEntries:
+        self.asked.append(len(keys))
+        if len(keys) > self.most:
+            raise SourceError("unreachable", "took too long", is_too_large=True)
+        return await super().entries(keys)
+
+
+async def test_tokens_of_streams_from_before_this_version_are_read(bench: Tokens) -> None:
+    await bench.create("usdc", "gold", "usdc")
+    await bench.redis.delete(bench.keys.index("tokens"))
+    async with bench.reading():
+        assert await until_told(bench, accounts.TOKEN) == USDC
+        assert (await until_told(bench, accounts.GOLD)).decimals == 2
+    assert await bench.schedule.is_complete()
+
+
+async def test_the_old_streams_are_looked_through_only_once(bench: Tokens) -> None:
+    async with bench.reading():
+        await until(bench.schedule.is_complete, what="the old streams")
+    await bench.create("gold")
+    await bench.redis.zrem(bench.keys.index("tokens"), accounts.GOLD)
+    async with bench.reading():
+        await bench.create("usdc")
+        await until_told(bench, accounts.TOKEN)
+    assert await bench.told(accounts.GOLD) == UNTOLD
