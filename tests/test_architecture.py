@@ -35,6 +35,7 @@ ORDER = (
     "services.api.errors",
     "services.api.auth.settings",
     *(f"services.api.{name}" for name in ("settings", "metrics", "http", "auth", "models")),
+    "services.api.tokens",
     *(f"services.api.{name}" for name in ("streams", "events", "system", "reference")),
     *(f"services.api.{name}" for name in ("console", "commands")),
     "services.api",

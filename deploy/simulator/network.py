@@ -29,6 +29,7 @@ from deploy.simulator.script import Script
 from deploy.simulator.settings import SimulatorSettings
 from shared.domain.position import Position
 
+
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
     """An event and its position."""

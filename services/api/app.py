@@ -48,6 +48,8 @@ from services.api.streams.routes import STREAMS, add_routes
 from services.api.streams.service import StreamService
 from services.api.streams.summary import AccountSummaries
 from services.api.system.routes import add_system_routes
+from services.api.tokens.directory import TokenDirectory
+from services.api.tokens.routes import TOKENS, add_token_routes
 from shared.auth.public_keys import PublicKeys, watch_keys
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
@@ -119,12 +121,14 @@ def build_app(
     # another contract or network ("namespace").
     unsafe_reason = partial(readiness.first_reason, "store", "namespace")
     app[REDIS_MEMORY] = memory = RedisMemory(redis)
+    app[TOKENS] = tokens = TokenDirectory(redis, settings.keys, settings.tokens)
     app[STREAMS] = StreamService(
         committer,
         journal,
         listing,
         clock or redis_clock,
         lambda: unsafe_reason() or memory.full_reason(),
+        tokens=tokens,
     )
     app[STREAM_NOTICES] = StreamNotices(
         redis,
@@ -135,10 +139,11 @@ def build_app(
     )
     app[EVENT_HISTORY] = EventHistory(redis, settings.keys, journal)
     indexes = StreamIndexes(redis, settings.keys)
-    app[SUMMARIES] = AccountSummaries(indexes, listing, journal, stream_clock)
+    app[SUMMARIES] = AccountSummaries(indexes, listing, journal, stream_clock, tokens)
     add_probes(app, readiness)
     add_routes(app)
     add_event_routes(app)
+    add_token_routes(app)
     add_login_routes(app)
     add_system_routes(app)
     add_console_routes(app)

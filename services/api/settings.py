@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from aiohttp import web
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
 from services.api.auth.settings import LoginSettings
 from shared.auth.settings import CorsSettings
+from shared.domain.tokens import TokenSpec, parse_tokens
 from shared.journal.settings import JournalSettings
 from shared.runtime.config import http_url, split_list
 
@@ -60,7 +61,18 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
         description="the same for all accounts of one IP address (IPv6: /64 network); 0 = no "
         "limit; in AUTH_MODE=open there is no limit unless you set this",
     )
+    tokens: Annotated[tuple[TokenSpec, ...], NoDecode] = Field(
+        (),
+        description="symbol and decimals of tokens, comma-separated: C…=USDC:7; used where the "
+        "token's contract does not tell them, or was not read because the indexer has no RPC_URL",
+    )
     max_body_bytes: int = Field(65536, ge=1, description="largest request body, in bytes")
+
+    @field_validator("tokens", mode="before")
+    @classmethod
+    def _parse_tokens(cls, value: object) -> object:
+        texts = split_list(value)
+        return parse_tokens(map(str, texts)) if isinstance(texts, tuple) else texts
 
     def write_limit(self, name: str) -> int:
         """A limit of writes; 0 = no limit. In AUTH_MODE=open the default is no limit."""

@@ -177,7 +177,8 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
     orders = ("", "?status=active", f"?user={bob}", f"?sender={bob}", "?sort=updated&order=asc")
     for query in orders:
         await call("GET", f"streams{query}")
-    for path in (f"streams/{made['id']}", f"streams/{made['id']}/events", f"users/{bob}/summary"):
+    known = (f"streams/{made['id']}/events", f"users/{bob}/summary", f"tokens/{accounts.TOKEN}")
+    for path in (f"streams/{made['id']}", *known):
         await call("GET", path)
     await call("GET", f"events?users={bob}")
     await call("GET", f"events?users={bob}", headers=admin | {"Accept": "text/csv"})

@@ -41,7 +41,7 @@ API += [
     b"GET /v1/keys",
 ]
 API += [b"POST /v1/keys", b"DELETE /v1/keys/{}", b"GET /docs/{}", b"GET /console/{}/{}", b"GET /{}"]
-API += [b"GET /problems/{}"]
+API += [b"GET /problems/{}", b"GET /v1/tokens/{}"]
 FANOUT = [b"GET /v1/events/subscribe"] * 12 + [b"GET /events/subscribe", b"GET /v1/events/stats"]
 FANOUT += [b"POST /v1/events/subscribe", b"GET /{}", b"GET /readyz"]
 

@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from services.api.models.pages import AnyEvent
 from services.api.models.responses import (
     Address,
     Amount,
-    AnyEvent,
     ContractAddress,
     StreamDocument,
     StreamIdText,

@@ -141,47 +141,6 @@ class StreamDocument(ResponseModel):
     position: PositionText
 
 
-class StreamPage(ResponseModel):
-    """A page of streams."""
-
-    items: list[StreamDocument]
-    total: Annotated[
-        int | None,
-        Field(ge=0, description="number of matching streams; null with several filters"),
-    ]
-    next: CursorText | None
-    position: PositionText
-
-
-class Gap(ResponseModel):
-    """Events after `from`, up to and including `to`, are not stored any more."""
-
-    from_: PositionText = Field(alias="from")
-    to: PositionText
-
-
-class AnyEvent(BaseModel):
-    """An event. The other fields of each event type are in /asyncapi.json."""
-
-    model_config = ConfigDict(extra="allow", alias_generator=to_camel)
-
-    id: PositionText
-    published_at: Microseconds
-    type: str
-    stream_id: StreamIdText | None
-    timestamp: Annotated[int, Field(description="when the event happened, in Unix seconds")]
-    origin: Origin
-
-
-class HistoryPage(ResponseModel):
-    """A page of past events. For the next page, send `next` as `after` (asc) or `before` (desc)."""
-
-    items: list[AnyEvent]
-    next: PositionText | None
-    position: PositionText
-    gap: Gap | None
-
-
 class ServiceIndex(BaseModel):
     """The service, its login mode, and the paths of its endpoints by name."""
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from services.api.models.pages import Tokens
 from services.api.models.responses import (
     Address,
     Amount,
@@ -77,6 +78,7 @@ class AccountSummary(ResponseModel):
     account: Address
     chain: OriginTotals
     api: OriginTotals
+    tokens: Tokens
     pending: Annotated[int, Field(ge=0, description="streams that wait for the account's answer")]
     hidden: Annotated[int, Field(ge=0, description="streams that the account has hidden")]
     next: CursorText | None

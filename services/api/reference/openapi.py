@@ -30,6 +30,7 @@ _HEADERS = {
 _PATH = {
     "id": {"type": "string", "examples": ["7"]},
     "account": {"type": "string", "format": "stellar-account"},
+    "address": {"type": "string", "format": "stellar-contract"},
     "file": {"type": "string", "examples": ["style.css"]},
     "slug": {"type": "string", "examples": ["invalid"]},
     "folder": {"type": "string", "examples": ["headrace"]},
@@ -111,7 +112,7 @@ def _operation(method: str, path: str, operation: ApiOperation) -> Json:
 
 def _versioned() -> frozenset[str]:
     """The paths that also exist with /v1."""
-    roots = ("/streams", "/events", "/users", "/auth", "/keys")
+    roots = ("/streams", "/events", "/users", "/tokens", "/auth", "/keys")
     return frozenset(f"/v1{path}" for _, path in OPERATIONS if path.startswith(roots))
 
 

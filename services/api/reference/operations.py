@@ -14,6 +14,7 @@ from services.api.auth.schemas import ChallengeQuery, CreateApiKey, RevokeTokens
 from services.api.events.schemas import EventsQuery, HistoryQuery
 from services.api.http.models import EmptyBody
 from services.api.models import login as login_answers
+from services.api.models import pages
 from services.api.models import responses as answers
 from services.api.models.summaries import AccountSummary
 from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, SummaryQuery, TopUp
@@ -82,7 +83,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         problems=(400, 404, 409, 413, 415, 422),
     ),
     ("GET", "/streams"): ApiOperation(
-        "List streams", STREAMS, query=ListQuery, answer=answers.StreamPage, problems=(422,)
+        "List streams", STREAMS, query=ListQuery, answer=pages.StreamPage, problems=(422,)
     ),
     ("GET", "/streams/{id}"): ApiOperation(
         "Read a stream",
@@ -104,7 +105,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         "Read the past events of one stream",
         EVENTS,
         query=EventsQuery,
-        answer=answers.HistoryPage,
+        answer=pages.HistoryPage,
         media=(_CSV,),
         problems=(404, 422),
     ),
@@ -112,7 +113,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         "Read past events by the filters of a subscription",
         EVENTS,
         query=HistoryQuery,
-        answer=answers.HistoryPage,
+        answer=pages.HistoryPage,
         media=(_CSV,),
         problems=(422,),
     ),
@@ -138,6 +139,12 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         query=SummaryQuery,
         answer=AccountSummary,
         problems=(404, 422),
+    ),
+    ("GET", "/tokens/{address}"): ApiOperation(
+        "Read what is known of a token: symbol, name and decimals",
+        STREAMS,
+        answer=pages.TokenDetails,
+        problems=(400, 404),
     ),
     ("GET", "/auth"): ApiOperation(
         "Get a challenge to sign with a wallet (SEP-10)",

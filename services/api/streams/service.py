@@ -31,6 +31,7 @@ from services.api.streams.ids import new_stream_id
 from services.api.streams.listing import StreamListing
 from services.api.streams.schemas import CreateStream, ListQuery
 from services.api.streams.stored_responses import StoredResponses
+from services.api.tokens.directory import TokenDirectory
 from shared.auth.principal import ANYONE, Principal
 from shared.domain import commands
 from shared.domain.events import Event, Origin
@@ -60,9 +61,12 @@ class StreamService:
         listing: StreamListing,
         clock: Clock,
         unsafe_reason: Callable[[], str | None],
+        *,
+        tokens: TokenDirectory,
     ) -> None:
         """`unsafe_reason` returns the reason why nothing may be changed now, or None."""
         self._unsafe_reason = unsafe_reason
+        self._tokens = tokens
         self._committer = committer
         self._journal = journal
         self._listing = listing
@@ -119,7 +123,7 @@ class StreamService:
         return {i: (s.sender, s.recipient) if s else () for i, s in streams.items()}
 
     async def page(self, query: ListQuery) -> Document:
-        """A page of streams, and the position to subscribe from."""
+        """A page of streams, their tokens, and the position to subscribe from."""
         # Read the tip first. So a client that subscribes from the tip gets an event for each change
         # after this read.
         tip = await self._journal.tip()
@@ -133,6 +137,7 @@ class StreamService:
         )
         return {
             "items": [orjson.Fragment(self._current(each, tip)) for each in page.streams],
+            "tokens": await self._tokens.of([each.stream.token for each in page.streams]),
             "total": page.total,
             "next": encode_cursor(page.last) if page.last else None,
             "position": str(tip.top),

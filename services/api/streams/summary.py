@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from services.api.http.page_cursor import encode_cursor
 from services.api.streams.clock import StreamClock
 from services.api.streams.listing import StreamListing
+from services.api.tokens.directory import TokenDirectory
 from shared.domain.events import Origin
 from shared.domain.stream import Acceptance, Stream, StreamStatus, claimable, remaining
 from shared.journal.indexes import received
@@ -61,6 +62,10 @@ class AccountTotals:
                 for name, amount in amounts.items():
                     self._sums[stream.token, side, name] += amount
 
+    def tokens(self) -> list[str]:
+        """The tokens of the streams, in alphabetical order."""
+        return sorted({token for token, _, _ in self._sums})
+
     def document(self) -> dict[str, object]:
         """The JSON object. Amounts are decimal strings, because a sum can exceed 128 bits."""
         return {
@@ -69,7 +74,7 @@ class AccountTotals:
                 side: {status.value: self._counts[side, status] for status in StreamStatus}
                 for side in ("sent", "received")
             },
-            "tokens": [self._token(token) for token in sorted({t for t, _, _ in self._sums})],
+            "tokens": [self._token(token) for token in self.tokens()],
         }
 
     def _token(self, token: str) -> dict[str, object]:
@@ -89,8 +94,14 @@ class AccountSummaries:
     """Summaries of the accounts of one namespace."""
 
     def __init__(
-        self, indexes: StreamIndexes, listing: StreamListing, journal: Journal, clock: StreamClock
+        self,
+        indexes: StreamIndexes,
+        listing: StreamListing,
+        journal: Journal,
+        clock: StreamClock,
+        tokens: TokenDirectory,
     ) -> None:
+        self._tokens = tokens
         self._indexes = indexes
         self._listing = listing
         self._journal = journal
@@ -106,6 +117,7 @@ class AccountSummaries:
         return {
             "account": account,
             **{origin.value: each.document() for origin, each in totals.items()},
+            "tokens": await self._tokens.of({t for each in totals.values() for t in each.tokens()}),
             **{name.value: sizes[index] for name, index in unanswered.items()},
             "next": encode_cursor(last) if last else None,
             "position": str(tip.top),

@@ -55,7 +55,7 @@ async def many(client: WebClient, clock: Clock) -> list[str]:
 
 async def test_an_empty_list(client: WebClient) -> None:
     assert await fetch(client) == {
-        "items": [], "total": 0, "next": None, "position": "0-0"
+        "items": [], "tokens": {}, "total": 0, "next": None, "position": "0-0"
     }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ async def test_the_summary_of_an_account_without_streams(client: WebClient) -> N
         "account": NOBODY,
         "chain": EMPTY,
         "api": EMPTY,
+        "tokens": {},
         "pending": 0,
         "hidden": 0,
         "next": None,

@@ -1,0 +1,61 @@
+"""What is known of the tokens: what their contracts tell, else what the setting TOKENS says.
+
+The contract comes first if it tells its symbol and its decimals: it is the token itself, and a
+setting can be old or mistyped. The two are never mixed, because a symbol of one and decimals of the
+other could show a wrong amount.
+
+See docs/decisions/0084-tokens-name-themselves.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from redis.asyncio import Redis
+
+from services.api.errors import TokenNotFoundError
+from shared.domain.tokens import TokenInfo, TokenSpec
+from shared.journal.indexes import of_token
+from shared.journal.keys import Keys
+from shared.journal.stream_indexes import StreamIndexes
+from shared.journal.tokens import StoredTokens
+
+TokenDocument = dict[str, object]
+
+
+class TokenDirectory:
+    """The tokens of one namespace. `specs`: the tokens that the settings name."""
+
+    def __init__(self, redis: Redis, keys: Keys, specs: Iterable[TokenSpec] = ()) -> None:
+        self._stored = StoredTokens(redis, keys)
+        self._indexes = StreamIndexes(redis, keys)
+        self._specs = {each.address: each for each in specs}
+
+    async def get(self, address: str) -> TokenDocument:
+        """One token. Raises TokenNotFoundError if no stream has it."""
+        index = of_token(address)
+        if not (await self._indexes.sizes([index]))[index]:
+            raise TokenNotFoundError(address)
+        return (await self.of([address]))[address]
+
+    async def of(self, addresses: Collection[str]) -> dict[str, TokenDocument]:
+        """The documents of these tokens, by address, in the order of the addresses."""
+        found = await self._stored.find(sorted(set(addresses)))
+        return {a: _document(a, info, self._specs.get(a)) for a, info in found.items()}
+
+
+def _document(address: str, info: TokenInfo, spec: TokenSpec | None) -> TokenDocument:
+    source: str | None = "contract"
+    if spec and (info.symbol is None or info.decimals is None):
+        info, source = TokenInfo(spec.symbol, None, spec.decimals), "setting"
+    elif info.symbol is info.name is info.decimals is None:
+        info, source = TokenInfo(), None
+    return {
+        "address": address,
+        "symbol": info.symbol,
+        "name": info.name,
+        "decimals": info.decimals,
+        "asset": info.asset,
+        "source": source,
+        "readAt": info.read_at,
+    }
