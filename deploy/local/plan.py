@@ -151,8 +151,9 @@ def parts(ports: Ports, chain: ChainSettings, folder: Path) -> Sequence[Part]:
         without_key = common
     api = {**common, "READY_URLS": ",".join(ready), "WEB_AUTH_DOMAIN": domain}
     # Not restarted: a new process would begin another chain, which does not match the journal.
+    script = {**common, "SCRIPT_TOKENS": "3"}  # so that one sees tokens with other decimals
     network = [
-        replace(_service("network", "deploy.simulator", common, ports.network), restart=False)
+        replace(_service("network", "deploy.simulator", script, ports.network), restart=False)
     ]
     services = [
         _service("indexer", "services.indexer", without_key, ports.indexer),

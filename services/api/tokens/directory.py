@@ -48,7 +48,7 @@ def _document(address: str, info: TokenInfo, spec: TokenSpec | None) -> TokenDoc
     source: str | None = "contract"
     if spec and (info.symbol is None or info.decimals is None):
         info, source = TokenInfo(spec.symbol, None, spec.decimals), "setting"
-    elif info.symbol is info.name is info.decimals is None:
+    elif (info.symbol, info.name, info.decimals) == (None, None, None):
         info, source = TokenInfo(), None
     return {
         "address": address,

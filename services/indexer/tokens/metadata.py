@@ -53,9 +53,11 @@ def _metadata(entry: bytes) -> Fields:
     return _NOTHING
 
 
-def _pairs(storage: Fields | Pairs | None) -> Iterable[tuple[ScVal, ScVal]]:
+def _pairs(storage: dict[ScVal, ScVal] | Pairs | None) -> Iterable[tuple[ScVal, ScVal]]:
     """The entries of a map. A map with keys that are lists is no dict."""
-    return storage.items() if isinstance(storage, dict) else storage or ()
+    if isinstance(storage, dict):
+        return storage.items()
+    return storage or ()
 
 
 def _is_metadata(key: ScVal) -> bool:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from services.api.reference.openapi import routes_of
 from services.api.reference.operations import OPERATIONS
 from shared.journal.keys import Keys
-from tests.api.samples import SENDER, Clock, made, on_chain
+from tests.api.samples import SENDER, TOKEN, Clock, made, on_chain
 from tests.support.web_client import WebClient
 
 
@@ -96,6 +96,7 @@ async def test_responses_match_the_document(
         ("HistoryPage", "/v1/events?all=true&limit=1"),
         ("HistoryPage", f"{url}/events"),
         ("AccountSummary", f"/v1/users/{SENDER}/summary"),
+        ("TokenDetails", f"/v1/tokens/{TOKEN}"),
         ("ProblemDocument", "/v1/streams/8"),
         ("ProblemDocument", "/v1/events"),
     ]:

@@ -35,7 +35,7 @@ def stored(redis: Redis, keys: Keys) -> StoredTokens:
 
 
 async def told(stored: StoredTokens, **more: Any) -> None:
-    info = {
+    info: dict[str, Any] = {
         "symbol": "USDC",
         "name": ASSET,
         "decimals": 7,
