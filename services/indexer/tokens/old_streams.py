@@ -1,7 +1,7 @@
 """Schedules the tokens of streams that were stored before this schedule existed.
 
-Since then, the commit of each new stream does it. So this happens once in a namespace, or again if
-the schedule was deleted.
+Since then, the commit of each new stream does it. So this happens once in a namespace, and again
+after the schedule was deleted.
 """
 
 from __future__ import annotations

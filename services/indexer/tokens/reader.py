@@ -66,9 +66,9 @@ class TokenReader:
 
     async def run(self) -> None:
         """Read until cancelled. After a failure of RPC, wait longer each time."""
-        await schedule_tokens_of_old_streams(self._redis, self._keys)
         wait = self._pause
         while True:
+            await schedule_tokens_of_old_streams(self._redis, self._keys)
             try:
                 await self.read_due()
                 wait = self._pause

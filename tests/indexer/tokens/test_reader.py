@@ -232,6 +232,20 @@ async def test_tokens_of_streams_from_before_this_version_are_read(bench: Tokens
     assert await bench.schedule.is_complete()
 
 
+async def test_a_deleted_schedule_is_made_again_and_all_tokens_are_read(bench: Tokens) -> None:
+    await bench.create("usdc", "gold")
+    async with bench.reading():
+        await until_told(bench, accounts.GOLD)
+        bench.clock.now += 1
+        await bench.redis.delete(bench.keys.index("tokens"))
+
+        async def read_again() -> bool:
+            told = await bench.all_told("usdc", "gold")
+            return all(info.read_at == T0 + 1 for info in told.values())
+
+        await until(read_again, seconds=10, what="another reading")
+
+
 async def test_the_old_streams_are_looked_through_only_once(bench: Tokens) -> None:
     async with bench.reading():
         await until(bench.schedule.is_complete, what="the old streams")
