@@ -9,8 +9,11 @@ See docs/decisions/0084-tokens-name-themselves.md.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 from shared.domain.strkeys import is_contract
@@ -20,6 +23,14 @@ MAX_NAME = 100
 """Characters. The name of an asset's contract, `CODE:ISSUER`, has at most 69."""
 MAX_DECIMALS = 38
 """An i128 has at most 39 digits. So with more decimals no amount would reach 1."""
+
+
+_INVISIBLE = re.compile(
+    r"[\\\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    r"\U000e0100-\U000e01ef]"
+)
+"""A backslash; the Braille blank; the characters of Unicode's Default_Ignorable_Code_Point that
+Python calls printable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +70,15 @@ def readable_text(text: str, most: int) -> str | None:
     joiners), no other spaces than U+0020. A backslash is refused because the decoder of XDR writes
     bytes that are not UTF-8 with it.
     """
-    usable = text.isprintable() and "\\" not in text and text == text.strip()
-    return text if usable and 0 < len(text) <= most else None
+    if not 0 < len(text) <= most or not text.isprintable() or text != text.strip():
+        return None
+    return None if _INVISIBLE.search(text) or _has_stacked_marks(text) else text
+
+
+def _has_stacked_marks(text: str) -> bool:
+    """True if more than two marks, such as accents, stand on one letter: they cover other lines."""
+    runs = groupby(text, key=lambda each: unicodedata.category(each) in ("Mn", "Me"))
+    return any(is_mark and len(list(run)) > 2 for is_mark, run in runs)
 
 
 def parse_tokens(texts: Iterable[str]) -> tuple[TokenSpec, ...]:

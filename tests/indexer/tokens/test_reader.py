@@ -2,78 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 
 import pytest
 from redis.asyncio import Redis
 from stellar_sdk import StrKey
 
 from deploy.simulator.chain import accounts
-from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts.storage import INSTANCE_KEY, silent_instance, token_instance
 from deploy.simulator.contracts.stream_contract import ASSET
 from services.indexer.sources.base import SourceError
 from services.indexer.sources.rpc.client import LedgerEntries, RpcClient
-from services.indexer.tokens.reader import DAY, MISSING_SECONDS, MOST_TOKENS, TokenReader
+from services.indexer.tokens.reader import DAY, MISSING_SECONDS, MOST_TOKENS
 from shared.domain.tokens import UNTOLD, TokenInfo
 from shared.journal.keys import Keys
-from shared.journal.tokens import StoredTokens, TokenSchedule
-from shared.runtime.tasks import cancel
-from tests.api.samples import T0, Clock
-from tests.indexer.ingest.test_ingest import Bench
-from tests.indexer.simulated import PASSPHRASE, Sim, simulated
+from tests.api.samples import T0
+from tests.indexer.simulated import Sim, simulated
+from tests.indexer.tokens.reading import Tokens, until_told
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.io]
 USDC = TokenInfo("USDC", ASSET, 7, ASSET, T0)
-
-
-class Tokens(Bench):
-    """An ingest and a reader of tokens, with a clock that the test sets."""
-
-    def __init__(self, sim: Sim, redis: Redis, keys: Keys) -> None:
-        super().__init__(sim, redis, keys)
-        self.clock = Clock()
-        self.reader = self.made()
-        self.schedule = TokenSchedule(redis, keys)
-
-    def made(self, path: str = "rpc") -> TokenReader:
-        rpc = RpcClient(self.sim.session, f"{self.sim.url}/{path}", seconds=2.0)
-        return TokenReader(
-            rpc, self.redis, self.keys, passphrase=PASSPHRASE, clock=self.clock, pause=0.02
-        )
-
-    async def create(self, *tokens: str) -> None:
-        """Make a stream with each token, and wait until the ingest has committed it."""
-        for token in tokens:
-            call = Operation(op="create", amount=10**6, duration=5000, token=token)
-            self.sim.network.submit(Proposal(operations=(call,)))
-        self.sim.close()
-        await self.caught_up()
-
-    async def told(self, token: str) -> TokenInfo:
-        return (await StoredTokens(self.redis, self.keys).find([token]))[token]
-
-    async def all_told(self, *tokens: str) -> dict[str, TokenInfo]:
-        return {token: await self.told(accounts.TOKENS[token]) for token in tokens}
-
-    @asynccontextmanager
-    async def reading(self, reader: TokenReader | None = None) -> AsyncIterator[asyncio.Task[None]]:
-        task = asyncio.create_task((reader or self.reader).run())
-        try:
-            yield task
-        finally:
-            await cancel(task)
-
-    async def read(self) -> list[int]:
-        """Read until nothing is due. Returns how many tokens each call read."""
-        sizes = []
-        while found := await self.reader.read_due():
-            sizes.append(found)
-        return sizes
 
 
 @pytest.fixture
@@ -91,14 +41,6 @@ async def test_a_new_token_is_read_soon(bench: Tokens) -> None:
         await bench.create("gold")
         gold = TokenInfo("GOLD", "Grams of gold", 2, None, T0)
         assert await until_told(bench, accounts.GOLD) == gold
-
-
-async def until_told(bench: Tokens, token: str) -> TokenInfo:
-    async def told() -> TokenInfo | None:
-        info = await bench.told(token)
-        return info if info != UNTOLD else None
-
-    return await until(told, seconds=10, what="what the token tells")
 
 
 async def test_only_a_true_asset_contract_has_an_asset(bench: Tokens) -> None:

@@ -14,7 +14,9 @@ from shared.domain.tokens import MAX_SYMBOL, TokenSpec, parse_tokens, readable_t
 A, B = (StrKey.encode_contract(bytes([n]) * 32) for n in (1, 2))
 
 
-@pytest.mark.parametrize("text", ["USDC", "US Dollar", "€", "ETH/BTC", "円", "x" * MAX_SYMBOL])
+@pytest.mark.parametrize(
+    "text", ["USDC", "US Dollar", "€", "ETH/BTC", "円", "x" * MAX_SYMBOL, "e\u0301\u0323", "รูปี"]
+)
 def test_a_plain_text_is_shown(text: str) -> None:
     assert readable_text(text, MAX_SYMBOL) == text
 
@@ -38,6 +40,11 @@ def test_a_plain_text_is_shown(text: str) -> None:
         "US\u2028DC",
         "\\xff",
         "\ue000",
+        "USDC\u3164",
+        "US\u2800DC",
+        "US\ufe0fDC",
+        "US\u034fDC",
+        "U\u0301\u0302\u0303SDC",
     ],
 )
 def test_a_text_that_can_deceive_counts_as_not_told(text: str) -> None:
