@@ -48,7 +48,7 @@ async def test_events_appear_without_a_reload(whole: Installation, someone: User
     stream = await create(whole, label="seen at once")
     row = page.locator(f'.event:has(a[href="#/streams/{stream["id"]}"])')
     await row.wait_for()
-    assert "995,000 at 11 a second" in await row.inner_text()
+    assert "995,000 base units (CA6E…AUB2) at 11 base units a second" in await row.inner_text()
     assert someone.noise == []
 
 

@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -90,21 +92,37 @@ def cases(draw: st.DrawFn) -> tuple[Stream, int]:
     return stream, draw(st.one_of(times, st.integers(start, start + 10_000)))
 
 
+Ask = Callable[[dict[str, Any]], Any]
+
+
+@contextmanager
+def answering(script: str) -> Iterator[Ask]:
+    """A Node process that answers each line of JSON with a line of JSON."""
+    command = ["node", str(HERE / "node" / script)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        questions, answers = process.stdin, process.stdout
+
+        def ask(question: dict[str, Any]) -> Any:
+            questions.write(orjson.dumps(question) + b"\n")
+            questions.flush()
+            return json.loads(answers.readline())
+
+        yield ask
+
+
 @pytest.fixture(scope="module")
 def count() -> Iterator[Callable[[Stream, int], int | None]]:
     """The claimable amount by the module of the page, computed in a Node process."""
-    command = ["node", str(HERE / "node/claimable.mjs")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with answering("claimable.mjs") as ask:
+        yield lambda stream, now: ask({"stream": stream_document(stream, now), "now": now})
 
-        def ask(stream: Stream, now: int) -> int | None:
-            assert process.stdin
-            assert process.stdout
-            question = {"stream": stream_document(stream, now), "now": now}
-            process.stdin.write(orjson.dumps(question) + b"\n")
-            process.stdin.flush()
-            answer = process.stdout.readline()
-            return None if answer == b"null\n" else int(answer)
 
+@pytest.fixture(scope="module")
+def write() -> Iterator[Ask]:
+    """The text of an amount by the module of the page, computed in a Node process."""
+    with answering("numbers.mjs") as ask:
         yield ask
 
 
@@ -116,6 +134,65 @@ def test_the_page_computes_the_same_amounts_as_the_api(
 ) -> None:
     stream, now = case
     assert count(stream, now) == claimable(stream, now)
+
+
+# How people write numbers: (separator of groups, sizes of groups from the right, decimal separator).
+LOCALES = {
+    "en": (",", (3,), "."),
+    "de-DE": (".", (3,), ","),
+    "fr-FR": ("\u202f", (3,), ","),
+    "hi-IN": (",", (3, 2), "."),
+    "ar-EG": ("\u066c", (3,), "\u066b"),
+    "de-CH": ("\u2019'", (3,), "."),
+}
+
+
+@pytest.mark.io
+@settings(max_examples=examples(1000))
+@given(
+    locale=st.sampled_from(sorted(LOCALES)),
+    value=st.one_of(amounts, st.integers(-I128_MAX - 1, 10**9), st.just(I128_MAX)),
+    decimals=st.integers(0, 38),
+)
+def test_the_text_of_an_amount_is_exact_in_every_language(
+    write: Ask, locale: str, value: int, decimals: int
+) -> None:
+    answer = write({"locale": locale, "value": str(value), "decimals": decimals, "digits": None})
+    whole, fraction = read(answer["text"], locale)
+    assert len(fraction) <= decimals
+    assert fraction[2:] == fraction[2:].rstrip("0"), "no zeros that say nothing"
+    sign = -1 if "-" in answer["text"] else 1
+    assert sign * int(whole + fraction.ljust(decimals, "0")) == value
+    if value > 0:
+        assert int(answer["read"]) == value, "what is typed is read back"
+
+
+@pytest.mark.io
+@settings(max_examples=examples(300))
+@given(value=amounts, decimals=st.integers(0, 38), data=st.data())
+def test_a_running_amount_has_a_fixed_number_of_decimals_and_is_never_too_high(
+    write: Ask, value: int, decimals: int, data: st.DataObject
+) -> None:
+    digits = data.draw(st.integers(0, decimals))
+    question = {"locale": "en", "value": str(value), "decimals": decimals, "digits": digits}
+    whole, fraction = read(write(question)["text"], "en")
+    assert len(fraction) == digits
+    assert int(whole + fraction) == value // 10 ** (decimals - digits)
+
+
+def read(text: str, locale: str) -> tuple[str, str]:
+    """The digits before and after the decimal separator. The groups must have their usual sizes."""
+    group, sizes, point = LOCALES[locale]
+    whole, _, fraction = re.sub("[-\u061c]", "", text).partition(point)
+    groups = re.split(f"[{group}]", whole)[::-1]
+    wanted = [sizes[min(n, len(sizes) - 1)] for n in range(len(groups))]
+    assert [len(each) for each in groups[:-1]] == wanted[:-1]
+    assert 1 <= len(groups[-1]) <= wanted[-1]
+    return ascii_digits("".join(groups[::-1])), ascii_digits(fraction)
+
+
+def ascii_digits(text: str) -> str:
+    return "".join(str(int(digit)) for digit in text)
 
 
 def test_the_page_listens_for_every_event_type() -> None:

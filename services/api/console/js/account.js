@@ -7,6 +7,7 @@ import { short } from "./format.js";
 import { session } from "./session.js";
 import { StreamList } from "./stream_row.js";
 import { sums } from "./sums.js";
+import { learn } from "./tokens.js";
 
 const PAGE = 50;
 const MOVES = new Set(["stream.created", "stream.accepted", "stream.recipient_transferred"]);
@@ -71,6 +72,7 @@ export function account({ headrace, parts: [, given] }) {
   body.append(totals, ...lists.map((each) => each.node), hidden);
   const summarise = async () => {
     const summary = await get(`/v1/users/${current}/summary`);
+    learn(summary.tokens);
     totals.replaceChildren(...sums(summary));
     hidden.replaceChildren(...(summary.hidden ? [h("a", { href: `#/streams?search=${current}&acceptance=hidden` }, `Hidden streams: ${summary.hidden}`)] : []));
   };
@@ -84,6 +86,7 @@ export function account({ headrace, parts: [, given] }) {
       ]);
       for (const [n, { list }] of lists.entries()) {
         list.clear();
+        learn(pages[n].tokens);
         pages[n].items.forEach((each) => list.put(each));
       }
       say(said, pages.some(({ next }) => next) ? `The lists show the latest ${PAGE} streams each. The totals include all streams.` : "");

@@ -1,7 +1,8 @@
 /** The buttons that change a stream; for a stream that cannot be changed, the reason. */
 
+import { amountField } from "./amount_field.js";
 import { post, streamPath } from "./api.js";
-import { field, h } from "./dom.js";
+import { h } from "./dom.js";
 import { isOver } from "./money.js";
 
 const FUNCTIONS = "create_stream, withdraw, top_up_stream, pause_stream, resume_stream, cancel_stream";
@@ -27,12 +28,12 @@ export function actions(stream) {
     cancel: h("button", { type: "button", class: "danger", click: () => confirmCancel(act("cancel")) }, "Cancel stream"),
     topUp: h("button", { type: "submit" }, "Top up"),
   };
-  const more = h("input", { type: "text", inputmode: "numeric", pattern: "[1-9][0-9]{0,38}", required: true, autocomplete: "off" });
+  const more = amountField("Amount to add", () => stream().tokenAddress);
   const topUp = h("form", { class: "inline", submit: async (event) => {
     event.preventDefault();
-    await act("top-up", () => ({ amount: more.value.trim() }))();
-    if (!said.textContent) more.value = "";
-  } }, field("Amount to add", more), buttons.topUp);
+    await act("top-up", () => ({ amount: more.read() }))();
+    if (!said.textContent) more.clear();
+  } }, more.node, buttons.topUp);
   const own = h("div", { class: "actions", role: "group", "aria-label": "Actions" },
     buttons.withdraw, buttons.pause, buttons.resume, buttons.cancel, topUp);
   const foreign = h("p", { class: "quiet-text" }, `This stream is on the chain. Only its parties can move its money, by calling functions of the contract (${FUNCTIONS}).`);

@@ -14,6 +14,7 @@ import { prepareNotice, showStatus } from "./status.js";
 import { stream } from "./stream.js";
 import { streams } from "./streams.js";
 import { system } from "./system.js";
+import { chooseBaseUnits, inBaseUnits } from "./tokens.js";
 
 const element = (id) => document.getElementById(id);
 
@@ -33,6 +34,14 @@ function theme() {
     root.dataset.theme = dark ? "light" : "dark";
     storage.set("headrace theme", root.dataset.theme);
   });
+}
+
+/** The button that shows the exact numbers behind all amounts. */
+function units() {
+  const button = element("units");
+  const show = () => button.setAttribute("aria-pressed", inBaseUnits());
+  button.addEventListener("click", () => { chooseBaseUnits(!inBaseUnits()); show(); });
+  show();
 }
 
 function who() {
@@ -57,6 +66,7 @@ function connect() {
 
 async function start() {
   theme();
+  units();
   prepareNotice(element("notice"));
   element("main").replaceChildren(h("p", { class: "quiet-text", role: "status" }, "Loading …"));
   let places;

@@ -1,23 +1,25 @@
 /** The dialog that creates a stream. */
 
+import { amountField } from "./amount_field.js";
 import { post } from "./api.js";
 import { field, h } from "./dom.js";
 import { session } from "./session.js";
 
 const ACCOUNT = "[GCM][A-Z2-7]{55,68}";
+const CONTRACT = "C[A-Z2-7]{55}";
 
 /** Ask for the fields of a stream, create the stream, and show its view. */
 export function createDialog() {
   const text = (more = {}) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...more });
-  const whole = () => text({ inputmode: "numeric", pattern: "[1-9][0-9]{0,38}", required: true });
   const inputs = {
     sender: text({ required: true, pattern: ACCOUNT, value: session.account, readonly: Boolean(session.account) }),
     recipient: text({ required: true, pattern: ACCOUNT }),
-    tokenAddress: text({ required: true, pattern: "C[A-Z2-7]{55}" }),
-    ratePerSecond: whole(),
-    depositedAmount: whole(),
+    tokenAddress: text({ required: true, pattern: CONTRACT }),
     label: text({ maxlength: 100 }),
   };
+  const token = () => (new RegExp(`^${CONTRACT}$`).test(inputs.tokenAddress.value.trim()) ? inputs.tokenAddress.value.trim() : "");
+  const rate = amountField("Rate a second", token, { isRate: true });
+  const deposit = amountField("Deposit", token);
   const said = h("p", { class: "bad", role: "alert" });
   const title = h("h2", { id: "create-title" }, "New stream");
   const form = h("form", { submit },
@@ -25,9 +27,7 @@ export function createDialog() {
     field("From", inputs.sender, "Address of the sender. A stream of the API moves no money on the chain."),
     field("To", inputs.recipient),
     field("Token", inputs.tokenAddress, "Address of the token contract (C…)."),
-    h("div", { class: "pair" },
-      field("Rate a second", inputs.ratePerSecond, "In base units."),
-      field("Deposit", inputs.depositedAmount, "In base units.")),
+    h("div", { class: "pair" }, rate.node, deposit.node),
     field("Label", inputs.label, "Optional. What the stream is for."),
     said,
     h("div", { class: "buttons" },
@@ -41,7 +41,8 @@ export function createDialog() {
     event.preventDefault();
     const { label, ...given } = Object.fromEntries(Object.entries(inputs).map(([name, { value }]) => [name, value.trim()]));
     try {
-      const made = await post("/v1/streams", { ...given, ...(label && { metadata: { label } }) });
+      const amounts = { ratePerSecond: rate.read(), depositedAmount: deposit.read() };
+      const made = await post("/v1/streams", { ...given, ...amounts, ...(label && { metadata: { label } }) });
       dialog.close();
       location.hash = `#/streams/${made.id}`;
     } catch (error) {

@@ -1,7 +1,8 @@
 /** Descriptions of events, and events as rows of a list. */
 
+import { amount, rate, tokenName } from "./amounts.js";
 import { h } from "./dom.js";
-import { amount, clockTime, dateTime, iso, short, span, streamName } from "./format.js";
+import { clockTime, dateTime, iso, short, span, streamName } from "./format.js";
 import { session } from "./session.js";
 
 const NAMES = {
@@ -42,35 +43,48 @@ export function nameOf(type) {
   return NAMES[type] ?? [type.replace(/^\w+\./, "").replaceAll("_", " "), "quiet"];
 }
 
+/** The details of each type as a list of texts and nodes. `m` makes an amount, `r` a rate. */
 const facts = {
-  "stream.created": (e) => `${amount(e.depositedAmount)} at ${amount(e.ratePerSecond)} a second`,
-  "stream.topped_up": (e) => `${amount(e.amount)} more, ${amount(e.newDepositedAmount)} in total`,
-  "stream.withdrawn": (e) => amount(e.amount),
-  "stream.completed": (e) => `${amount(e.totalWithdrawn)} in total`,
-  "stream.cancelled": (e) => `${amount(e.amountWithdrawn)} paid, ${amount(e.refundedAmount)} refunded`,
-  "stream.fee_collected": (e) => amount(e.feeAmount),
-  "stream.recipient_transferred": (e) => `from ${short(e.oldRecipient)} to ${short(e.newRecipient)}`,
-  "stream.rate_modified": (e) => `from ${amount(e.oldRatePerSecond)} to ${amount(e.newRatePerSecond)} a second`,
-  "stream.milestone_unlocked": (e) => `${amount(e.amount)} can be withdrawn`,
-  "stream.dispute_requested": (e) => `${short(e.arbiter)} decides`,
-  "stream.dispute_resolved": (e) => (e.approved ? "the stream is cancelled" : "the stream continues"),
-  "contract.pause_changed": (e) => (e.paused ?? e.isPaused ? "nobody can create or top up streams" : "streams can be created again"),
-  "stream.snapshot": (e) => `as of ledger ${e.stateLedger}${e.archived ? ", archived" : ""}`,
-  "stream.running_low": (e) => `runs out at ${dateTime(e.endsAt)}`,
-  "stream.depleted": () => "no money accrues until the stream is topped up",
-  "token.transfer": (e) => `${amount(e.amount)} from ${short(e.from)} to ${short(e.to)}`,
-  "token.mint": (e) => `${amount(e.amount)} to ${short(e.to)}`,
-  "token.burn": (e) => `${amount(e.amount)} from ${short(e.from)}`,
-  "token.clawback": (e) => `${amount(e.amount)} from ${short(e.from)}`,
-  "chain.unknown": (e) => `unknown event “${e.name}”`,
+  "stream.created": (e, { m, r }) => [m(e.depositedAmount), " at ", r(e.ratePerSecond)],
+  "stream.topped_up": (e, { m }) => [m(e.amount), " more, ", m(e.newDepositedAmount), " in total"],
+  "stream.withdrawn": (e, { m }) => [m(e.amount)],
+  "stream.completed": (e, { m }) => [m(e.totalWithdrawn), " in total"],
+  "stream.cancelled": (e, { m }) => [m(e.amountWithdrawn), " paid, ", m(e.refundedAmount), " refunded"],
+  "stream.fee_collected": (e, { m }) => [m(e.feeAmount)],
+  "stream.recipient_transferred": (e) => [`from ${short(e.oldRecipient)} to ${short(e.newRecipient)}`],
+  "stream.rate_modified": (e, { r }) => ["from ", r(e.oldRatePerSecond), " to ", r(e.newRatePerSecond)],
+  "stream.milestone_unlocked": (e, { m }) => [m(e.amount), " can be withdrawn"],
+  "stream.dispute_requested": (e) => [`${short(e.arbiter)} decides`],
+  "stream.dispute_resolved": (e) => [e.approved ? "the stream is cancelled" : "the stream continues"],
+  "contract.pause_changed": (e) => [e.paused ?? e.isPaused ? "nobody can create or top up streams" : "streams can be created again"],
+  "stream.snapshot": (e) => [`as of ledger ${e.stateLedger}${e.archived ? ", archived" : ""}`],
+  "stream.running_low": (e) => [`runs out at ${dateTime(e.endsAt)}`],
+  "stream.depleted": () => ["no money accrues until the stream is topped up"],
+  "token.transfer": (e, { m }) => [m(e.amount), ` from ${short(e.from)} to ${short(e.to)}`],
+  "token.mint": (e, { m }) => [m(e.amount), ` to ${short(e.to)}`],
+  "token.burn": (e, { m }) => [m(e.amount), ` from ${short(e.from)}`],
+  "token.clawback": (e, { m }) => [m(e.amount), ` from ${short(e.from)}`],
+  "chain.unknown": (e) => [`unknown event “${e.name}”`],
 };
 
-/** The details of an event in a few words; "" if a field for them is missing. */
-export function factsOf(event) {
+/** Makes amounts of the event's token. With `names`, the first one of a sentence has the token's short address. */
+function moneyOf({ tokenAddress, stream }, names) {
+  const address = tokenAddress ?? stream?.tokenAddress;
+  let brief = !names;
+  const one = (make) => (value) => {
+    const node = make(value, address, { brief });
+    brief = true;
+    return node;
+  };
+  return { m: one(amount), r: one(rate) };
+}
+
+/** The details of an event in a few words, as texts and nodes; none if a field for them is missing. */
+export function factsOf(event, names = true) {
   try {
-    return facts[event.type]?.(event) ?? "";
+    return facts[event.type]?.(event, moneyOf(event, names)) ?? [];
   } catch {
-    return "";
+    return [];
   }
 }
 
@@ -98,10 +112,8 @@ export function latency(event, time) {
   return Math.max(0, (time - from) / 1000);
 }
 
-function tokenOf({ type, asset, tokenAddress }) {
-  if (!type.startsWith("token.")) return "everyone";
-  return h("span", { title: tokenAddress }, asset ?? short(tokenAddress));
-}
+/** Not the `asset` of the event: a contract can write any asset there. */
+const tokenOf = ({ type, tokenAddress }) => (type.startsWith("token.") ? tokenName(tokenAddress) : "everyone");
 
 /** The label of a stream. A stranger's stream has none until the user has accepted it. */
 function labelOf({ acceptance, sender, metadata }) {
@@ -116,7 +128,7 @@ export function eventRow(event, { late = null, stream = true } = {}) {
   return h("li", { class: "event", "data-id": event.id, "data-type": event.type },
     moment(event.timestamp, !stream), chip(event.type),
     stream && h("span", { class: "who" }, name || tokenOf(event)),
-    h("span", { class: "facts" }, factsOf(event)),
+    h("span", { class: "facts" }, ...factsOf(event, Boolean(stream && event.streamId))),
     origin(event),
     stream && h("span", { class: "late", title: "delay from the close of the ledger (or the commit of the API) to this page" },
       late === null ? "" : span(late)));

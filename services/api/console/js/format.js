@@ -1,13 +1,9 @@
 /** Formats of values. Pure. */
 
-const GROUPS = new Intl.NumberFormat("en");
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const UNITS = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
 const LATEST = 8.64e12; // the largest time of a Date, in seconds
-
-/** An amount in base units with separators: 995000 → 995,000. */
-export const amount = (value) => GROUPS.format(BigInt(value));
 
 /** The start and the end of a long address or hash. */
 export const short = (text, ends = 4) =>

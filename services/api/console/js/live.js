@@ -1,6 +1,7 @@
 /** The view Live: events as they arrive. */
 
 import { EVENT_TYPES } from "../headrace/headrace.js";
+import { redraw } from "./amounts.js";
 import { get } from "./api.js";
 import { now } from "./clock.js";
 import { calmly, field, h, say, select } from "./dom.js";
@@ -73,6 +74,7 @@ export function live({ headrace, parameters }) {
   const pause = h("button", { type: "button", "aria-pressed": "false", click: () => (waiting ? resume() : hold()) }, "Pause");
 
   function show(row) {
+    redraw(row); // its token may have become known while the row waited
     list.prepend(row);
     while (list.children.length > SHOWN) list.lastChild.remove();
     if (said.dataset.empty) describe("");

@@ -1,7 +1,8 @@
 /** A chart of a stream: deposited, withdrawn and claimable over time. */
 
+import { amountText } from "./amounts.js";
 import { h, say, svg } from "./dom.js";
-import { amount, dateTime } from "./format.js";
+import { dateTime } from "./format.js";
 import { claimable, isOver, jumps } from "./money.js";
 
 const WIDTH = 720;
@@ -84,6 +85,7 @@ export function picture() {
     shapes.deposited.setAttribute("d", `M${line(all, "deposited")}`);
     shapes.outlook.setAttribute("d", ahead.length ? `M${line(ahead, "accrued")}` : "");
     shapes.now.setAttribute("d", ahead.length ? `M${x(seconds)} 0V${HEIGHT}` : "");
+    const amount = (value) => amountText(value, stream.tokenAddress);
     say(top, amount(highest));
     say(from, dateTime(first));
     say(to, ahead.length ? `runs out on ${dateTime(last)}` : dateTime(last));

@@ -2,12 +2,13 @@
 
 import { Versions } from "../headrace/headrace.js";
 import { actions } from "./actions.js";
+import { aboutToken, amount, rate, unit } from "./amounts.js";
 import { answers } from "./answers.js";
 import { get, streamPath } from "./api.js";
 import { now } from "./clock.js";
 import { h, say } from "./dom.js";
 import { eventRow, moment } from "./events.js";
-import { amount, streamName } from "./format.js";
+import { streamName } from "./format.js";
 import { isOver } from "./money.js";
 import { picture } from "./picture.js";
 import { answerChip, ends, progress, statusChip } from "./stream_row.js";
@@ -24,26 +25,28 @@ const WHY = {
 };
 
 /** How the money becomes claimable, if not by the second from the start on. */
-function schedule({ schedule: { kind, cliffTime, cliffAmount, steps } = {}, claimableUnknown }) {
+function schedule({ schedule: { kind, cliffTime, cliffAmount, steps } = {}, claimableUnknown, tokenAddress }) {
   const rows = [];
+  const at = (value, time) => h("span", {}, amount(value, tokenAddress, { brief: true }), ", ", moment(time, true));
   if (claimableUnknown) rows.push(["Claimable", WHY[claimableUnknown] ?? "not known"]);
   if (kind === "cliff") rows.push(["Nothing before", moment(cliffTime, true)]);
-  if (kind === "cliff_amount") rows.push(["At the cliff", h("span", {}, `${amount(cliffAmount)}, `, moment(cliffTime, true))]);
-  for (const step of steps ?? []) rows.push(["Step", h("span", {}, `${amount(step.amount)}, `, moment(step.time, true))]);
+  if (kind === "cliff_amount") rows.push(["At the cliff", at(cliffAmount, cliffTime)]);
+  for (const step of steps ?? []) rows.push(["Step", at(step.amount, step.time)]);
   return rows;
 }
 
 function details(stream) {
   const { tags = [], note } = stream.metadata;
+  const money = (value) => amount(value, stream.tokenAddress, { brief: true });
   return [
     ["From", account(stream.sender)],
     ["To", account(stream.recipient)],
-    ["Token", h("code", {}, stream.tokenAddress)],
-    stream.ratePerSecond !== "0" && ["Rate", `${amount(stream.ratePerSecond)} a second`],
+    ["Token", aboutToken(stream.tokenAddress)],
+    stream.ratePerSecond !== "0" && ["Rate", rate(stream.ratePerSecond, stream.tokenAddress, { brief: true })],
     ...schedule(stream),
-    ["Deposit", amount(stream.depositedAmount)],
-    ["Withdrawn", amount(stream.withdrawnAmount)],
-    stream.refundedAmount !== "0" && ["Refunded", amount(stream.refundedAmount)],
+    ["Deposit", money(stream.depositedAmount)],
+    ["Withdrawn", money(stream.withdrawnAmount)],
+    stream.refundedAmount !== "0" && ["Refunded", money(stream.refundedAmount)],
     ["Started", moment(stream.startTime, true)],
     stream.endTime !== null && [isOver(stream) ? "Ended" : "Runs out", moment(stream.endTime, true)],
     stream.contractId && ["Contract", h("code", {}, stream.contractId)],
@@ -62,6 +65,7 @@ function page(first) {
   const stream = () => shown.stream;
   const name = h("h1", { tabindex: -1 });
   const status = h("span", { class: "status-of" });
+  const flow = h("span");
   const until = h("span", { class: "until" });
   const list = h("dl", { class: "details" });
   const timeline = h("ol", { class: "events timeline", "aria-label": "Events, newest first" });
@@ -72,10 +76,10 @@ function page(first) {
   const node = h("div", { class: "one", "data-id": first.id },
     h("div", { class: "head" }, name, status),
     h("div", { class: "hero card" },
-      h("p", { class: "quiet-text" }, "Claimable now, in base units"),
-      counter(stream, { "aria-label": "claimable now", id: "claimable" }),
+      h("p", { class: "quiet-text" }, "Claimable now"),
+      h("p", { class: "count" }, counter(stream, { "aria-label": "claimable now", id: "claimable" }), " ", unit(first.tokenAddress)),
       progress(stream),
-      h("p", { class: "quiet-text" }, until)),
+      h("p", { class: "quiet-text" }, flow, until)),
     doing.node, answering.node,
     h("h2", {}, "Amounts over time"), drawing.node,
     h("h2", {}, "Details"), list,
@@ -86,16 +90,15 @@ function page(first) {
     say(name, next.metadata.label || `Stream ${streamName(next.id)}`);
     status.replaceChildren(...[statusChip(next), answerChip(next)].filter(Boolean));
     list.replaceChildren(...details(next));
+    const flowing = !isOver(next) && next.ratePerSecond !== "0";
+    flow.replaceChildren(...(flowing ? [rate(next.ratePerSecond, next.tokenAddress, { brief: true }), ", "] : []));
     node.dataset.status = next.status;
     node.dataset.version = next.version;
     doing.update();
     answering.update();
     draw();
   }
-  moves(until, (time) => {
-    const rate = isOver(stream()) || stream().ratePerSecond === "0" ? "" : `${amount(stream().ratePerSecond)} a second, `;
-    say(until, rate + ends(stream(), time));
-  });
+  moves(until, (time) => say(until, ends(stream(), time)));
   let drawn = 0;
   moves(drawing.node, (time) => { if (time - drawn > 1000) { drawn = time; draw(); } });
   return {

@@ -1,9 +1,10 @@
 /** Streams as rows of a list, kept up to date. */
 
 import { Versions } from "../headrace/headrace.js";
+import { amount, rawText, unit } from "./amounts.js";
 import { now } from "./clock.js";
 import { h, say } from "./dom.js";
-import { amount, duration, short, streamName } from "./format.js";
+import { duration, short, streamName } from "./format.js";
 import { flows, isOver, shares } from "./money.js";
 import { counter, moves } from "./ticker.js";
 
@@ -51,7 +52,7 @@ export function streamRow(first, more = null) {
   const node = h("li", { class: "stream", "data-id": stream.id },
     h("div", { class: "what" }, title,
       h("span", { class: "parties" }, short(stream.sender), " → ", h("span", {}, short(stream.recipient)))),
-    h("div", { class: "money" }, count, total),
+    h("div", { class: "money" }, h("span", { class: "count" }, count, " ", unit(stream.tokenAddress, { brief: true })), total),
     h("div", { class: "course" }, progress(() => stream), h("span", { class: "line" }, status, until)),
     added?.node);
   function update(next) {
@@ -59,14 +60,18 @@ export function streamRow(first, more = null) {
     say(title, stream.metadata.label || `Stream ${streamName(stream.id)}`);
     status.replaceChildren(...[statusChip(stream), answerChip(stream)].filter(Boolean));
     added?.update();
-    say(total, `of ${amount(stream.depositedAmount)}`);
+    total.replaceChildren("of ", amount(stream.depositedAmount, stream.tokenAddress));
     say(node.querySelector(".parties span"), short(stream.recipient));
     node.dataset.status = stream.status;
     node.dataset.version = stream.version;
     node.dataset.flows = flows(stream, now());
   }
   update(stream);
-  moves(until, (time) => say(until, ends(stream, time)));
+  moves(until, (time) => {
+    say(until, ends(stream, time));
+    const exact = `Claimable: ${count.title || "not known"}. Deposit: ${rawText(stream.depositedAmount)}.`;
+    if (node.title !== exact) node.title = exact; // the link covers the row, so the amounts' own titles cannot appear
+  });
   return { node, update, get stream() { return stream; } };
 }
 

@@ -6,6 +6,7 @@ import { calmly, field, h, say, select } from "./dom.js";
 import { remember } from "./router.js";
 import { session } from "./session.js";
 import { StreamList } from "./stream_row.js";
+import { learn } from "./tokens.js";
 
 const STATUSES = [["", "Any status"], ["active", "Active"], ["paused", "Paused"], ["completed", "Completed"], ["cancelled", "Cancelled"]];
 const ORIGINS = [["", "Chain and API"], ["chain", "On chain"], ["api", "API"]];
@@ -73,6 +74,7 @@ export function streams({ headrace, parameters, places }) {
 
   const told = (error) => say(said, error.message);
   function show(found) {
+    learn(found.tokens);
     found.items.forEach((stream) => list.put(stream));
     next = found.next;
     more.hidden = !next;

@@ -1,7 +1,7 @@
 /** The sums of an account: first those of the chain, then those of the API, which nothing backs. */
 
+import { aboutToken, amount, tokenName } from "./amounts.js";
 import { h } from "./dom.js";
-import { amount, short } from "./format.js";
 
 const ORIGINS = [
   ["chain", "On the chain", ""],
@@ -14,12 +14,13 @@ function counted({ counts }) {
 }
 
 function token({ tokenAddress, sent, received }) {
-  const figure = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, amount(value)));
+  const figure = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, amount(value, tokenAddress, { brief: true })));
   const unknown = received.claimableUnknown;
   const due = unknown ? `Claimable, without ${unknown} of unknown amount` : "Claimable";
   const side = (title, figures) => h("div", { class: "card side" }, h("h4", {}, title), h("dl", { class: "figures" }, ...figures));
   return h("section", { class: "token" },
-    h("h3", {}, "Token ", h("code", { title: tokenAddress }, short(tokenAddress, 6))),
+    h("h3", {}, "Token ", tokenName(tokenAddress)),
+    h("p", { class: "quiet-text about" }, aboutToken(tokenAddress)),
     h("div", { class: "sides" },
       side("Received", [figure(due, received.claimable), figure("Withdrawn", received.withdrawn), figure("Remaining", received.remaining)]),
       side("Sent", [figure("Deposited", sent.deposited), figure("Paid out", sent.withdrawn), figure("Refunded", sent.refunded), figure("Remaining", sent.remaining)])));

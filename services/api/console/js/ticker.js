@@ -1,13 +1,16 @@
 /** One loop that updates everything in the page that changes with time. */
 
+import { numberOf, rawText, shownDecimals } from "./amounts.js";
 import { now } from "./clock.js";
 import { h, say } from "./dom.js";
-import { amount } from "./format.js";
-import { claimable } from "./money.js";
+import { claimable, flows } from "./money.js";
+import { onTokens } from "./tokens.js";
+import { running } from "./units.js";
 
 const moving = new Map();
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const FRAME = 50; // milliseconds between two updates; nobody can read digits that change faster
+const LONG = 16; // characters; a phone shows so many in large digits
 let asked = false;
 
 /** Call `draw(milliseconds)` now, and again regularly as long as `node` is in the page. */
@@ -27,6 +30,10 @@ function later() {
 function turn() {
   asked = moving.size > 0;
   if (asked) later();
+  drawAll();
+}
+
+function drawAll() {
   const time = now();
   for (const [node, each] of moving) {
     each.seen ||= node.isConnected;
@@ -35,19 +42,38 @@ function turn() {
   }
 }
 
+onTokens(drawAll);
+
 /**
- * Shows the claimable amount of `stream()`. The text changes several times a second. `data-amount` is
- * the amount that the API returns for the Unix second `data-as-of`; empty if it is not known.
+ * The text of a claimable amount. While it flows, it has a fixed number of decimals, so that its width
+ * does not change all the time. While it stands still, it is exact.
+ */
+function countText(stream, due, time) {
+  if (due === null) return "not known";
+  const { tokenAddress, ratePerSecond } = stream;
+  const decimals = shownDecimals(tokenAddress);
+  const cut = decimals !== null && flows(stream, time) ? running(ratePerSecond, decimals) : null;
+  return numberOf(due, tokenAddress, cut);
+}
+
+/**
+ * Shows the claimable amount of `stream()`, without its unit. The text changes several times a second.
+ * `data-amount` is the amount in base units that the API returns for the Unix second `data-as-of`; empty
+ * if it is not known. `data-size` is "long" for a number that must wrap on a phone.
  */
 export function counter(stream, attributes = {}) {
   const node = h("output", { class: "counter", "aria-live": "off", ...attributes });
   return moves(node, (time) => {
     const second = Math.floor(time / 1000);
     const due = claimable(stream(), calm.matches ? second * 1000 : time);
-    say(node, due === null ? "not known" : amount(due));
+    const text = countText(stream(), due, time);
+    say(node, text);
+    node.dataset.size = text.length > LONG ? "long" : "";
     if (node.dataset.asOf === String(second) && node.dataset.version === String(stream().version)) return;
     node.dataset.asOf = second;
     node.dataset.version = stream().version;
-    node.dataset.amount = claimable(stream(), second * 1000) ?? "";
+    const exact = claimable(stream(), second * 1000);
+    node.dataset.amount = exact ?? "";
+    node.title = exact === null ? "" : rawText(exact);
   });
 }

@@ -1,0 +1,76 @@
+/**
+ * The tokens that the page knows, and the reader's choice: amounts in tokens, or in base units.
+ *
+ * Lists and summaries bring their tokens. The page asks once for any other. Nothing waits for the
+ * answer: until it is there, amounts are shown in base units, and then they are drawn again.
+ */
+
+import { Storage } from "../headrace/storage.js";
+import { get } from "./api.js";
+
+const ASKED = 4; // requests at the same time, so that many new tokens do not delay the page's own
+const AGAIN = 60_000; // milliseconds until an unknown token is asked for again: the indexer may know it then
+const KEPT = 1000; // tokens: anyone can make streams of new tokens, and a page can be open for weeks
+const CHOICE = "headrace amounts";
+
+const storage = new Storage(globalThis, "localStorage");
+const known = new Map(); // address → {token, at}
+const pending = new Set(); // addresses that the page asks for
+const listeners = new Set();
+let inBase = storage.get(CHOICE) === "base";
+let told = false;
+
+/** Call `act` after a token has become known, or the reader has chosen other units. */
+export const onTokens = (act) => listeners.add(act);
+
+/** Once for all changes of this turn of the event loop. */
+function tell() {
+  if (told) return;
+  told = true;
+  setTimeout(() => { told = false; listeners.forEach((act) => act()); });
+}
+
+function keep(address, token) {
+  known.delete(address);
+  known.set(address, { token, at: Date.now() });
+  if (known.size > KEPT) known.delete(known.keys().next().value);
+}
+
+/** Use the `tokens` of a list or a summary: {address: token}. */
+export function learn(tokens) {
+  for (const [address, token] of Object.entries(tokens ?? {})) {
+    const same = JSON.stringify(known.get(address)?.token) === JSON.stringify(token);
+    keep(address, token);
+    if (!same) tell();
+  }
+}
+
+/** The token, or null. If it is not known, the page asks the API, and `onTokens` tells the answer. */
+export function tokenOf(address) {
+  const found = known.get(address);
+  const fresh = found && (Number.isInteger(found.token?.decimals) || Date.now() - found.at < AGAIN);
+  if (address && !fresh && !pending.has(address) && pending.size < ASKED) ask(address);
+  return found?.token ?? null;
+}
+
+/** True if the API has answered, even if it does not know the token. */
+export const isAnswered = (address) => known.has(address);
+
+async function ask(address) {
+  pending.add(address);
+  const before = known.get(address)?.token ?? null;
+  const token = await get(`/v1/tokens/${encodeURIComponent(address)}`).catch(() => before);
+  pending.delete(address);
+  keep(address, token);
+  tell(); // this also asks for the next tokens that are shown
+}
+
+/** True if the reader wants all amounts in base units. */
+export const inBaseUnits = () => inBase;
+
+/** Choose base units, or the units of the tokens. */
+export function chooseBaseUnits(chosen) {
+  inBase = chosen;
+  storage.set(CHOICE, chosen ? "base" : null);
+  tell();
+}
