@@ -23,12 +23,13 @@ async def create(
     deposit: str = "995000",
     ago: int = 0,
     recipient: str = RECIPIENT,
+    token: str = TOKEN,
 ) -> dict[str, Any]:
     """Create a stream that began `ago` seconds ago."""
     body = {
         "sender": SENDER,
         "recipient": recipient,
-        "tokenAddress": TOKEN,
+        "tokenAddress": token,
         "ratePerSecond": rate,
         "depositedAmount": deposit,
         "startTime": int(time.time()) - ago,

@@ -136,7 +136,7 @@ def test_the_page_computes_the_same_amounts_as_the_api(
     assert count(stream, now) == claimable(stream, now)
 
 
-# How people write numbers: (separator of groups, sizes of groups from the right, decimal separator).
+# (separator of groups, sizes of groups from the right, decimal separator), as people write numbers
 LOCALES = {
     "en": (",", (3,), "."),
     "de-DE": (".", (3,), ","),

@@ -112,6 +112,25 @@ test("tokens of a list are not asked for; the same tokens again change nothing",
   assert.equal(told, 1);
 });
 
+test("a token that the indexer has not read yet is asked for again, later each time", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.now() });
+  const asked = [];
+  const fourth = C.replace("ABC", "PQR");
+  const show = () => tokenOf(fourth);
+  onTokens(show);
+  globalThis.fetch = (path) => { asked.push(path); return Promise.resolve(new Response(JSON.stringify(token({ address: fourth, decimals: asked.length < 3 ? null : 2 })))); };
+  const pass = async (seconds) => {
+    t.mock.timers.tick(seconds * 1000);
+    for (let n = 0; n < 20; n++) await new Promise(setImmediate);
+    t.mock.timers.tick(1);
+  };
+  const counts = [];
+  show();
+  for (const seconds of [0, 3, 1, 4, 3, 1, 600]) { await pass(seconds); counts.push(asked.length); }
+  assert.deepEqual(counts, [1, 1, 2, 2, 2, 3, 3]);
+  assert.equal(show().decimals, 2);
+});
+
 test("many new tokens are asked for a few at a time", async () => {
   const answers = [];
   globalThis.fetch = () => new Promise((resolve) => answers.push(() => resolve(new Response("{}", { status: 404 }))));

@@ -1,6 +1,6 @@
 /** A chart of a stream: deposited, withdrawn and claimable over time. */
 
-import { amountText } from "./amounts.js";
+import { amount as money, amountText } from "./amounts.js";
 import { h, say, svg } from "./dom.js";
 import { dateTime } from "./format.js";
 import { claimable, isOver, jumps } from "./money.js";
@@ -85,11 +85,14 @@ export function picture() {
     shapes.deposited.setAttribute("d", `M${line(all, "deposited")}`);
     shapes.outlook.setAttribute("d", ahead.length ? `M${line(ahead, "accrued")}` : "");
     shapes.now.setAttribute("d", ahead.length ? `M${x(seconds)} 0V${HEIGHT}` : "");
-    const amount = (value) => amountText(value, stream.tokenAddress);
-    say(top, amount(highest));
+    if (top.dataset.highest !== String(highest)) {
+      top.dataset.highest = highest;
+      top.replaceChildren(money(highest, stream.tokenAddress, { brief: true }));
+    }
     say(from, dateTime(first));
     say(to, ahead.length ? `runs out on ${dateTime(last)}` : dateTime(last));
     const here = past.at(-1);
+    const amount = (value) => amountText(value, stream.tokenAddress);
     const due = stream.claimableUnknown ? "an unknown amount is" : `${amount(here.accrued - here.withdrawn)} are`;
     drawing.setAttribute("aria-label",
       `Of ${amount(here.deposited)} deposited, ${amount(here.withdrawn)} were withdrawn and ${due} claimable.`);

@@ -65,7 +65,7 @@ function page(first) {
   const stream = () => shown.stream;
   const name = h("h1", { tabindex: -1 });
   const status = h("span", { class: "status-of" });
-  const flow = h("span");
+  const flow = h("span", { class: "until" });
   const until = h("span", { class: "until" });
   const list = h("dl", { class: "details" });
   const timeline = h("ol", { class: "events timeline", "aria-label": "Events, newest first" });

@@ -1,7 +1,7 @@
 /**
  * The tokens that the page knows, and the reader's choice: amounts in tokens, or in base units.
  *
- * Lists and summaries bring their tokens. The page asks once for any other. Nothing waits for the
+ * Lists and summaries bring their tokens. The page asks the API for any other. Nothing waits for the
  * answer: until it is there, amounts are shown in base units, and then they are drawn again.
  */
 
@@ -9,12 +9,13 @@ import { Storage } from "../headrace/storage.js";
 import { get } from "./api.js";
 
 const ASKED = 4; // requests at the same time, so that many new tokens do not delay the page's own
-const AGAIN = 60_000; // milliseconds until an unknown token is asked for again: the indexer may know it then
+const SOONEST = 4_000; // milliseconds until an unknown token is asked for again: the indexer reads new tokens
+const LATEST = 600_000; // the time doubles up to this: some tokens tell nothing
 const KEPT = 1000; // tokens: anyone can make streams of new tokens, and a page can be open for weeks
 const CHOICE = "headrace amounts";
 
 const storage = new Storage(globalThis, "localStorage");
-const known = new Map(); // address → {token, at}
+const known = new Map(); // address → {token, at, wait}
 const pending = new Set(); // addresses that the page asks for
 const listeners = new Set();
 let inBase = storage.get(CHOICE) === "base";
@@ -30,9 +31,12 @@ function tell() {
   setTimeout(() => { told = false; listeners.forEach((act) => act()); });
 }
 
+/** Unknown decimals: after a while, a redraw asks again for the token, if it is still shown. */
 function keep(address, token) {
+  const wait = Math.min(LATEST, 2 * (known.get(address)?.wait ?? SOONEST / 2));
   known.delete(address);
-  known.set(address, { token, at: Date.now() });
+  known.set(address, { token, at: Date.now(), wait });
+  if (!Number.isInteger(token?.decimals)) setTimeout(tell, wait).unref?.(); // unref: Node may end meanwhile
   if (known.size > KEPT) known.delete(known.keys().next().value);
 }
 
@@ -48,7 +52,7 @@ export function learn(tokens) {
 /** The token, or null. If it is not known, the page asks the API, and `onTokens` tells the answer. */
 export function tokenOf(address) {
   const found = known.get(address);
-  const fresh = found && (Number.isInteger(found.token?.decimals) || Date.now() - found.at < AGAIN);
+  const fresh = found && (Number.isInteger(found.token?.decimals) || Date.now() - found.at < found.wait);
   if (address && !fresh && !pending.has(address) && pending.size < ASKED) ask(address);
   return found?.token ?? null;
 }
