@@ -97,6 +97,8 @@ async def test_dialogs_are_accessible_and_close_with_escape(
     assert await faults(page, axe) == []
     await page.get_by_role("button", name="Keep it").click()
     await expect(page.locator(".one")).to_have_attribute("data-status", "active")
+    await page.get_by_role("button", name="Base units").click()
+    assert await faults(page, axe) == []
 
 
 async def test_everything_can_be_done_by_keyboard(whole: Installation, someone: User) -> None:

@@ -116,13 +116,15 @@ async def test_a_name_that_is_only_claimed_is_not_shown_as_proved(
     made = await create(whole, token=accounts.IMPOSTOR, deposit=DEPOSIT)
     page = await someone.open(f"#/streams/{made['id']}")
     name = f"“USDC” {near(accounts.IMPOSTOR)}"
-    await expect(page.locator(".hero .unit")).to_have_text(name)
+    await expect(page.locator(".hero .count .unit")).to_have_text(name)
     await expect(detail(page, "Token")).to_contain_text("This is not proved.")
     await expect(detail(page, "Token")).to_contain_text(accounts.IMPOSTOR)
-    await expect(page.locator(".hero .unit")).to_have_attribute("title", re.compile("not proved"))
+    await expect(page.locator(".hero .count .unit")).to_have_attribute(
+        "title", re.compile("not proved")
+    )
     made = await create(whole, token=accounts.LUMENS, deposit=DEPOSIT)
     await page.goto(f"{someone.address}/#/streams/{made['id']}")
-    await expect(page.locator(".hero .unit")).to_have_text("XLM")
+    await expect(page.locator(".hero .count .unit")).to_have_text("XLM")
     await expect(detail(page, "Token")).to_contain_text("native asset of the network, proved.")
 
 
@@ -133,7 +135,7 @@ async def test_without_usable_decimals_amounts_are_in_base_units(
     made = await create(whole, token=token, deposit=DEPOSIT)
     page = await someone.open(f"#/streams/{made['id']}")
     await expect(detail(page, "Deposit")).to_have_text("9,950,000,000 base units")
-    await expect(page.locator(".hero .unit")).to_have_text(f"base units {near(token)}")
+    await expect(page.locator(".hero .count .unit")).to_have_text(f"base units {near(token)}")
     await expect(page.get_by_label("Amount to add")).to_have_accessible_description(
         f"In base units {near(token)}."
     )
