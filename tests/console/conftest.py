@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from deploy.simulator.chain import accounts
 from tests.console.browser import CHROMIUM, User, chromium, user
 from tests.console.samples import Counted, create
 from tests.support.installation import Installation, installation
+from tests.support.waiting import until
 
 # A browser that is not closed goes on drawing, so it is closed after the last of these tests.
 
@@ -54,3 +57,18 @@ async def someone(whole: Installation, browser: Browser) -> AsyncIterator[User]:
     """A user without open tabs."""
     async with user(browser, whole.url(whole.ports.gateway)) as someone:
         yield someone
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def known_tokens(whole: Installation) -> None:
+    """Streams of several tokens. The indexer has read those that tell their decimals."""
+    honest = (accounts.TOKEN, accounts.LUMENS, accounts.IMPOSTOR)
+    for token in (*honest, accounts.HOSTILE, accounts.SILENT):
+        await create(whole, token=token)
+    for token in honest:
+        await until(partial(_is_read, whole, token), seconds=60, what="a token that was read")
+
+
+async def _is_read(whole: Installation, token: str) -> bool:
+    _, found = await whole.get(whole.ports.gateway, f"/v1/tokens/{token}")
+    return found["decimals"] is not None

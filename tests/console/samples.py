@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page
 
 from tests.support.installation import Installation
 
@@ -49,6 +49,16 @@ async def _post(whole: Installation, path: str, status: int, **more: Any) -> dic
         document: dict[str, Any] = await response.json(content_type=None)
         assert response.status == status, document
         return document
+
+
+def near(address: str) -> str:
+    """The short address that the page shows beside the name of a token."""
+    return f"({address[:4]}…{address[-4:]})"
+
+
+def detail(page: Page, name: str) -> Locator:
+    """The value of a line of a stream's details."""
+    return page.locator(f'.details dt:text-is("{name}") + dd')
 
 
 @dataclass(frozen=True, slots=True)

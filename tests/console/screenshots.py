@@ -9,11 +9,13 @@ import asyncio
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, Locator, Page
 
+from deploy.simulator.chain import accounts
 from tests.console.browser import chromium, user
 from tests.console.samples import create, step
 from tests.support.installation import Installation, installation
@@ -34,12 +36,17 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 async def streams_of(whole: Installation) -> str:
     """Create some realistic streams. Returns their recipient."""
-    rent = await create(whole, label="Rent, Hauptstraße 5", rate="400", deposit="60000", ago=70)
+    usdc = partial(create, whole, token=accounts.TOKEN)
+    rent = await usdc(
+        label="Rent, Hauptstraße 5", rate="4630", deposit=str(1200 * 10**7), ago=10**6
+    )
     await step(whole, rent["id"], "withdraw")
-    await create(whole, label="Salary of Ada", rate="115741", deposit="300000000000", ago=1_500_000)
-    held = await create(whole, label="Lighthouse grant", rate="2500", deposit="9000000", ago=2400)
+    await usdc(label="Salary of Ada", rate="115741", deposit=str(30_000 * 10**7), ago=1_500_000)
+    held = await usdc(
+        label="Lighthouse grant", rate="250000", deposit=str(9000 * 10**7), ago=240_000
+    )
     await step(whole, held["id"], "pause")
-    await create(whole, label="Translation", rate="300", deposit="3000000", ago=8400)
+    await usdc(label="Translation", rate="300000", deposit=str(300 * 10**7), ago=8400)
     return str(rent["recipient"])
 
 

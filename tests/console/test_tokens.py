@@ -8,21 +8,26 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
-from stellar_sdk import Keypair, StrKey
+from playwright.async_api import Browser, expect
+from stellar_sdk import Keypair
 
 from deploy.simulator.chain import accounts
 from shared.domain.stream import I128_MAX
 from tests.console.browser import User, user
-from tests.console.samples import RECIPIENT, SENDER, create, step
+from tests.console.samples import create, detail, near, step
 from tests.support.installation import Installation
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.io,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(180),
+    pytest.mark.usefixtures("known_tokens"),
+]
 
 USDC = accounts.TOKEN
 ISSUER = accounts.address(accounts.ADMIN)
-NAMED = f"USDC ({ISSUER[:4]}…{ISSUER[-4:]})"
+NAMED = f"USDC {near(ISSUER)}"
 DEPOSIT = "9950000000"
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 780},
@@ -31,39 +36,12 @@ PHONE: dict[str, Any] = {
 }
 
 
-def near(address: str) -> str:
-    return f"({address[:4]}…{address[-4:]})"
-
-
-def row(page: Page, stream_id: str) -> Any:
-    return page.locator(f'.stream[data-id="{stream_id}"]')
-
-
-def detail(page: Page, name: str) -> Any:
-    """The value of a line of a stream's details."""
-    return page.locator(f'.details dt:text-is("{name}") + dd')
-
-
-@pytest_asyncio.fixture(loop_scope="session", autouse=True)
-async def known(whole: Installation) -> None:
-    """Streams of each token, so that the indexer reads the tokens."""
-    for token in (USDC, accounts.LUMENS, accounts.IMPOSTOR, accounts.HOSTILE, accounts.SILENT):
-        await create(whole, token=token)
-    for token in (USDC, accounts.LUMENS, accounts.IMPOSTOR):
-
-        async def read(token: str = token) -> bool:
-            _, found = await whole.get(whole.ports.gateway, f"/v1/tokens/{token}")
-            return found.get("decimals") is not None
-
-        await until(read, seconds=60, what="a token that was read")
-
-
 async def test_amounts_are_in_tokens_and_the_raw_number_is_one_click_away(
     whole: Installation, someone: User
 ) -> None:
     made = await create(whole, token=USDC, deposit=DEPOSIT, rate="3000", ago=-3600)
     page = await someone.open(f"#/streams?search={made['id']}")
-    total = row(page, made["id"]).locator(".of")
+    total = page.locator(".stream .of")
     await expect(total).to_have_text(f"of 995.00 {NAMED}")
     assert await total.locator("data").get_attribute("value") == DEPOSIT
     assert await total.locator("data").get_attribute("title") == f"{DEPOSIT} base units"
@@ -143,68 +121,6 @@ async def test_without_usable_decimals_amounts_are_in_base_units(
     assert someone.noise == []
 
 
-async def test_people_type_amounts_in_tokens_and_the_api_gets_base_units(
-    whole: Installation, someone: User
-) -> None:
-    page = await someone.open("#/streams")
-    await page.get_by_role("button", name="New stream").click()
-    dialog = page.get_by_role("dialog")
-    await expect(page.get_by_label("Deposit")).to_be_disabled()
-    fields = {"From": SENDER, "To": RECIPIENT, "Token": USDC}
-    for name, value in fields.items():
-        await page.get_by_label(name, exact=True).fill(value)
-    await page.get_by_label("Rate a second").fill("0.0115741")
-    await expect(dialog).to_contain_text(f"In {NAMED}. This is 41.66676 USDC an hour.")
-    for wrong, words in {
-        "12.12345678": "Deposit: The amount has 8 decimals. This token has 7.",
-        "1,000": "Deposit: Write the amount without thousands separators, such as 1234.5.",
-        "1e5": "Deposit: Write a number, such as 1234.5.",
-    }.items():
-        await page.get_by_label("Deposit").fill(wrong)
-        await page.get_by_role("button", name="Create stream").click()
-        await expect(dialog.get_by_role("alert")).to_have_text(words)
-    await page.get_by_label("Deposit").fill("1000.5")
-    await page.get_by_role("button", name="Create stream").click()
-    await page.wait_for_selector(".one")
-    stream_id = await page.locator(".one").get_attribute("data-id")
-    await page.get_by_label("Amount to add").fill("0.0000001")
-    await page.get_by_role("button", name="Top up").click()
-    await expect(detail(page, "Deposit")).to_have_text("1,000.5000001 USDC")
-    _, stream = await whole.get(whole.ports.gateway, f"/v1/streams/{stream_id}")
-    assert (stream["ratePerSecond"], stream["depositedAmount"]) == ("115741", "10005000001")
-
-
-async def test_an_amount_that_was_typed_in_another_unit_is_not_sent(
-    whole: Installation, someone: User
-) -> None:
-    made = await create(whole, token=USDC, deposit=DEPOSIT)
-    page = await someone.open(f"#/streams/{made['id']}")
-    amount = page.get_by_label("Amount to add")
-    await amount.fill("5")
-    await page.get_by_role("button", name="Base units").click()
-    await expect(amount).to_have_value("")
-    await expect(page.get_by_text("The unit has changed: enter the amount again.")).to_be_visible()
-    await amount.fill("5")
-    await page.get_by_role("button", name="Top up").click()
-    await expect(detail(page, "Deposit")).to_have_text("9,950,000,005 base units")
-
-
-async def test_numbers_are_written_in_the_readers_language(
-    whole: Installation, browser: Browser
-) -> None:
-    made = await create(whole, token=USDC, deposit="12345000000")
-    async with user(browser, whole.url(whole.ports.gateway), locale="de-DE") as someone:
-        page = await someone.open(f"#/streams/{made['id']}")
-        await expect(detail(page, "Deposit")).to_have_text("1.234,50 USDC")
-        await page.get_by_label("Amount to add").fill("1.000")
-        await page.get_by_role("button", name="Top up").click()
-        alert = page.locator(".bad", has_text="Amount to add")
-        await expect(alert).to_contain_text("without thousands separators, such as 1234,5.")
-        await page.get_by_label("Amount to add").fill("0,5")
-        await page.get_by_role("button", name="Top up").click()
-        await expect(detail(page, "Deposit")).to_have_text("1.235,00 USDC")
-
-
 async def test_a_new_token_is_shown_as_soon_as_it_is_known(
     whole: Installation, someone: User
 ) -> None:
@@ -257,15 +173,3 @@ async def test_the_largest_amount_fits_on_a_phone(
             await expect(page.locator(place)).to_contain_text(largest)
         assert await page.evaluate(OUTSIDE) == [], view
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390, view
-
-
-async def test_any_contract_may_be_named_as_token(whole: Installation, someone: User) -> None:
-    """The API knows no token of this address: the amounts are in base units."""
-    page = await someone.open("#/streams")
-    await page.get_by_role("button", name="New stream").click()
-    stranger = StrKey.encode_contract(Keypair.random().raw_public_key())
-    await page.get_by_label("Token", exact=True).fill(stranger)
-    await expect(page.get_by_label("Deposit")).to_be_enabled()
-    await expect(page.get_by_label("Deposit")).to_have_accessible_description(
-        f"In base units {near(stranger)}."
-    )

@@ -81,6 +81,11 @@ test("the course of a stream: accrual bends where it begins, is withdrawn, pause
   assert.deepEqual(dry, [[50, 0], [100, 0], [200, 1000], [400, 1000]]);
 });
 
+test("the course does not go back in time, if an event is told late", () => {
+  const events = [{ timestamp: 300, stream: stream() }, { timestamp: 200, stream: stream({ ending: "depleted" }) }];
+  assert.deepEqual(course(events, 310).map(({ time }) => time), [300, 300, 300, 310]);
+});
+
 test("what was refunded is no deposit any more, and a stream that is over has no outlook", () => {
   const over = stream({ status: "cancelled", withdrawnAmount: "300", refundedAmount: "700", lastUpdateTime: 130, endTime: 130 });
   const [last] = course([{ timestamp: 130, stream: over }], 150).slice(-1);

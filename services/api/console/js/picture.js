@@ -28,7 +28,11 @@ function at(stream, second) {
  * it stops (pause, or end of the deposit). At a jump of the schedule there are two points. Pure.
  */
 export function course(events, until) {
-  const states = events.filter((event) => event.stream).map(({ timestamp, stream }) => ({ timestamp, stream }));
+  let latest = -Infinity; // an event can be told late: the stream ran out before somebody created it with an old start
+  const states = events.filter((event) => event.stream).map(({ timestamp, stream }) => {
+    latest = Math.max(latest, timestamp);
+    return { timestamp: latest, stream };
+  });
   return states.flatMap(({ timestamp, stream }, n) => {
     const end = Math.max(timestamp, states[n + 1]?.timestamp ?? until);
     const bends = isOver(stream) ? [] : [stream.lastUpdateTime, stream.pausedAt ?? stream.endTime, ...edges(stream)];
