@@ -36,17 +36,14 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 async def streams_of(whole: Installation) -> str:
     """Create some realistic streams. Returns their recipient."""
+    one = 10**7  # base units of a USDC
     usdc = partial(create, whole, token=accounts.TOKEN)
-    rent = await usdc(
-        label="Rent, Hauptstraße 5", rate="4630", deposit=str(1200 * 10**7), ago=10**6
-    )
+    rent = await usdc(label="Rent, Hauptstraße 5", rate="4630", deposit=f"{1200 * one}", ago=10**6)
     await step(whole, rent["id"], "withdraw")
-    await usdc(label="Salary of Ada", rate="115741", deposit=str(30_000 * 10**7), ago=1_500_000)
-    held = await usdc(
-        label="Lighthouse grant", rate="250000", deposit=str(9000 * 10**7), ago=240_000
-    )
+    await usdc(label="Salary of Ada", rate="115741", deposit=f"{30_000 * one}", ago=1_500_000)
+    held = await usdc(label="Lighthouse grant", rate="250000", deposit=f"{9000 * one}", ago=240_000)
     await step(whole, held["id"], "pause")
-    await usdc(label="Translation", rate="300000", deposit=str(300 * 10**7), ago=8400)
+    await usdc(label="Translation", rate="300000", deposit=f"{300 * one}", ago=8400)
     return str(rent["recipient"])
 
 
