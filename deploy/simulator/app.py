@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from deploy.simulator import control
-from deploy.simulator.app_keys import FAULTS, NETWORK
+from deploy.simulator.app_keys import FAULTS, NETWORK, VERSIONS
 from deploy.simulator.chain.server_view import NOT_YET, HistoryBounds, ServerView, ServerViews
 from deploy.simulator.faults.faults import FaultKind, Faults
 from deploy.simulator.faults.wire_faults import misbehave, refuse
@@ -28,6 +28,7 @@ from deploy.simulator.responses import (
 )
 from deploy.simulator.rpc import jsonrpc
 from deploy.simulator.rpc.rpc import RpcServer
+from deploy.simulator.versions import ServerVersions
 from shared.runtime.tasks import cancel, supervise
 
 routes = web.RouteTableDef()
@@ -38,6 +39,7 @@ def build_app(network: Network) -> web.Application:
     app = web.Application(middlewares=[pack, refuse, misbehave])
     app.on_response_prepare.append(head)
     app[NETWORK] = network
+    app[VERSIONS] = ServerVersions.of(network.settings.protocol)
     app[FAULTS] = Faults(ServerViews(network.settings.root_cache_seconds))
     app.add_routes(routes)
     app.add_routes(control.routes)
@@ -82,7 +84,9 @@ async def root(request: web.Request) -> web.Response:
     require_json(request)
     status = _status(request)
     request.app[FAULTS].take("root", {FaultKind.STARTING})
-    return hal(horizon.root(status, request.app[NETWORK].settings, base_url(request)))
+    passphrase = request.app[NETWORK].settings.network_passphrase
+    reported = request.app[VERSIONS].horizon
+    return hal(horizon.root(status, passphrase, reported, base_url(request)))
 
 
 def _status(request: web.Request) -> HistoryBounds:
@@ -152,6 +156,7 @@ async def rpc(request: web.Request) -> web.Response:
         chain=_view(request, "rpc"),
         storage=network.storage,
         settings=network.settings,
+        reported=request.app[VERSIONS].rpc,
         faults=request.app[FAULTS],
         now=time.time(),
     )

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 
-import orjson
 from aiohttp import web
 
-from deploy.simulator.app_keys import FAULTS, NETWORK
+from deploy.simulator.app_keys import FAULTS, NETWORK, VERSIONS
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Proposal, read_operation
 from deploy.simulator.chain.server_view import ServerViews
 from deploy.simulator.contracts.record import CallRefusedError, Record
+from deploy.simulator.control_requests import answer, bad_request, number, read_body
 from deploy.simulator.faults.faults import AT_ONCE, SERVERS, Fault, FaultKind, read_fault
 from deploy.simulator.future_protocol import CHANGES
 from deploy.simulator.network import Network, RecordedEvent
@@ -26,10 +25,10 @@ routes = web.RouteTableDef()
 @routes.post("/sim/close")
 async def close(request: web.Request) -> web.Response:
     """{"ledgers": 1, "now": Unix seconds, "step": 0}: close ledgers, `step` seconds apart."""
-    body = await _body(request)
+    body = await read_body(request)
     network = request.app[NETWORK]
-    now, step = _number(body, "now", int(time.time())), _number(body, "step", 0)
-    for n in range(_number(body, "ledgers", 1)):
+    now, step = number(body, "now", int(time.time())), number(body, "step", 0)
+    for n in range(number(body, "ledgers", 1)):
         network.close(now + n * step)
         await asyncio.sleep(0)  # let the open streams send each ledger before the next one
     return _tip(network)
@@ -43,20 +42,20 @@ async def submit(request: web.Request) -> web.Response:
     is a payment. `future` is a key of `future_protocol.CHANGES`. The answer has the number of
     transactions that wait for the next ledger.
     """
-    body = await _body(request)
+    body = await read_body(request)
     operations = body.get("operations")
     if not isinstance(operations, list) or not all(isinstance(each, dict) for each in operations):
-        raise _bad("operations must be a list of objects")
+        raise bad_request("operations must be a list of objects")
     try:
         proposal = Proposal(
             operations=tuple(read_operation(each) for each in operations),
             fee_bump=body.get("feeBump") is True,
-            meta=_number(body, "meta", 4),
+            meta=number(body, "meta", 4),
             future=_future(body.get("future")),
         )
     except ValueError as error:
-        raise _bad(str(error)) from None
-    return _json({"waiting": request.app[NETWORK].submit(proposal)})
+        raise bad_request(str(error)) from None
+    return answer({"waiting": request.app[NETWORK].submit(proposal)})
 
 
 def _future(name: object) -> str | None:
@@ -69,12 +68,12 @@ def _future(name: object) -> str | None:
 async def arm(request: web.Request) -> web.Response:
     """Add a fault: {"kind": …} and, if needed, the other fields of `faults.Fault` in camelCase."""
     try:
-        fault = read_fault(await _body(request))
+        fault = read_fault(await read_body(request))
     except ValueError as error:
-        raise _bad(str(error)) from None
+        raise bad_request(str(error)) from None
     if not _at_once(request.app[NETWORK], request.app[FAULTS].views, fault):
         request.app[FAULTS].arm(fault)
-    return _json({"armed": request.app[FAULTS].armed()})
+    return answer({"armed": request.app[FAULTS].armed()})
 
 
 def _at_once(network: Network, views: ServerViews, fault: Fault) -> bool:
@@ -105,14 +104,24 @@ def _trim(network: Network, views: ServerViews, server: str | None, fault: Fault
 @routes.get("/sim/faults")
 async def armed(request: web.Request) -> web.Response:
     """The faults that can still apply."""
-    return _json({"armed": request.app[FAULTS].armed()})
+    return answer({"armed": request.app[FAULTS].armed()})
 
 
 @routes.delete("/sim/faults")
 async def behave(request: web.Request) -> web.Response:
     """Remove all faults."""
     request.app[FAULTS].clear()
-    return _json({"armed": []})
+    return answer({"armed": []})
+
+
+@routes.post("/sim/versions")
+async def report(request: web.Request) -> web.Response:
+    """{"server": "rpc", "version": "22.1.3-…", "core": "…", "protocol": 22}: an upgrade."""
+    try:
+        request.app[VERSIONS].change(await read_body(request))
+    except ValueError as error:
+        raise bad_request(str(error)) from None
+    return answer({})
 
 
 @routes.get("/sim/events")
@@ -125,9 +134,9 @@ async def events(request: web.Request) -> web.Response:
     try:
         after = parse_position(request.query.get("after", "0-0"))
     except ValueError as error:
-        raise _bad(str(error)) from None
+        raise bad_request(str(error)) from None
     found = (each for each in request.app[NETWORK].events if each.position > after)
-    return _json({"events": [_event(r) for r in found if wanted in ("*", r.event.contract_id)]})
+    return answer({"events": [_event(r) for r in found if wanted in ("*", r.event.contract_id)]})
 
 
 def _event(recorded: RecordedEvent) -> dict[str, object]:
@@ -152,7 +161,7 @@ async def streams(request: web.Request) -> web.Response:
 
 def _state(request: web.Request) -> web.Response:
     state = request.app[NETWORK].contract.state
-    return _json(
+    return answer(
         {"streams": [_stream(each) for each in state.streams.values()], "held": str(state.held)}
     )
 
@@ -180,19 +189,19 @@ async def alter(request: web.Request) -> web.Response:
 
     The fields are those of `contracts.record.Record` that are numbers.
     """
-    body = dict(await _body(request))
+    body = dict(await read_body(request))
     stream_id = str(body.pop("streamId", ""))
     try:
         request.app[NETWORK].alter(stream_id, **{name: int(str(v)) for name, v in body.items()})
     except (CallRefusedError, TypeError, ValueError) as error:
-        raise _bad(str(error)) from None
+        raise bad_request(str(error)) from None
     return _state(request)
 
 
 @routes.get("/sim/accounts")
 async def parties(request: web.Request) -> web.Response:
     """All names with their addresses, the contracts, and the passphrase."""
-    return _json(
+    return answer(
         {
             "networkPassphrase": request.app[NETWORK].settings.network_passphrase,
             "contractId": accounts.STREAMS,
@@ -207,7 +216,7 @@ async def parties(request: web.Request) -> web.Response:
 
 def _tip(network: Network) -> web.Response:
     latest = network.chain.latest
-    return _json(
+    return answer(
         {
             "ledger": latest.sequence,
             "closedAt": latest.closed_at,
@@ -216,31 +225,4 @@ def _tip(network: Network) -> web.Response:
                 {"hash": each.hash, "successful": each.successful} for each in latest.transactions
             ],
         }
-    )
-
-
-def _json(body: object) -> web.Response:
-    return web.Response(body=orjson.dumps(body), content_type="application/json")
-
-
-async def _body(request: web.Request) -> Mapping[str, object]:
-    try:
-        body = orjson.loads(await request.read() or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise _bad(str(error)) from None
-    if not isinstance(body, dict):
-        raise _bad("an object is expected")
-    return body
-
-
-def _number(body: Mapping[str, object], name: str, default: int) -> int:
-    value = body.get(name, default)
-    if not isinstance(value, int) or value < 0:
-        raise _bad(f"{name} must be a number, 0 or more")
-    return value
-
-
-def _bad(text: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(
-        text=orjson.dumps({"error": text}).decode(), content_type="application/json"
     )

@@ -44,6 +44,9 @@ async def test_faults_are_listed_and_cleared(http: aiohttp.ClientSession, sim: S
         ("operations", {"operations": 1}),
         ("operations", {"operations": [], "future": "flying cars"}),
         ("close", {"ledgers": "many"}),
+        ("versions", {"server": "core", "version": "1"}),
+        ("versions", {"server": "rpc", "protocol": "22"}),
+        ("versions", {"server": "rpc", "color": "red"}),
     ],
 )
 async def test_invalid_control_requests_are_refused(
@@ -52,6 +55,16 @@ async def test_invalid_control_requests_are_refused(
     async with http.post(f"/sim/{path}", json=body) as response:
         assert response.status == 400
         assert (await response.json())["error"]
+
+
+async def test_horizon_can_be_upgraded(http: aiohttp.ClientSession, sim: Sim) -> None:
+    upgraded = {"version": "31.0.0-7e71", "core": "stellar-core 31.0.0 (ab)", "protocol": 31}
+    await sim("POST", "versions", server="horizon", **upgraded)
+    async with http.get("/") as response:
+        root = await response.json()
+    assert root["horizon_version"] == "31.0.0-7e71"
+    assert root["core_version"] == "stellar-core 31.0.0 (ab)"
+    assert root["current_protocol_version"] == root["supported_protocol_version"] == 31
 
 
 async def test_operations_and_the_oracle(http: aiohttp.ClientSession, sim: Sim) -> None:

@@ -27,23 +27,25 @@ from deploy.simulator.horizon.links import (
 )
 from deploy.simulator.horizon.paging import PageQuery
 from deploy.simulator.problems import ProblemError
-from deploy.simulator.settings import SimulatorSettings
+from deploy.simulator.versions import ReportedVersion
 from shared.domain.instant import utc_text
 
 
-def root(status: HistoryBounds, settings: SimulatorSettings, base: str) -> dict[str, object]:
+def root(
+    status: HistoryBounds, passphrase: str, reported: ReportedVersion, base: str
+) -> dict[str, object]:
     """`GET /`."""
-    protocol = settings.protocol
+    protocol = reported.protocol
     return {
         "_links": root_links(base),
-        "horizon_version": f"{protocol}.0.0-headrace",
-        "core_version": f"stellar-core {protocol}.0.0 (headrace)",
+        "horizon_version": reported.version,
+        "core_version": reported.core,
         "ingest_latest_ledger": status.latest,
         "history_latest_ledger": status.latest,
         "history_latest_ledger_closed_at": status.closed_at,
         "history_elder_ledger": status.oldest,
         "core_latest_ledger": status.latest,
-        "network_passphrase": settings.network_passphrase,
+        "network_passphrase": passphrase,
         "current_protocol_version": protocol,
         "supported_protocol_version": protocol,
         "core_supported_protocol_version": protocol,

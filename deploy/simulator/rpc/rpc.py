@@ -26,6 +26,7 @@ from deploy.simulator.rpc.event_query import read_query, scan
 from deploy.simulator.rpc.ledger_entries import read_entries
 from deploy.simulator.rpc.parameters import check_format, item, mistyped, number, text
 from deploy.simulator.settings import SimulatorSettings
+from deploy.simulator.versions import ReportedVersion, version_info
 
 Json = dict[str, object]
 _EMPTY = {
@@ -46,6 +47,7 @@ class RpcServer:
     storage: StorageHistory
     settings: SimulatorSettings
     faults: Faults
+    reported: ReportedVersion
     now: float
     """Unix seconds."""
 
@@ -59,7 +61,7 @@ class RpcServer:
         if params is not None and not isinstance(params, dict):
             request = f"protocol.{method[0].upper()}{method[1:]}Request"
             raise mistyped(params, "value", request)
-        if self.faults.take(method, {FaultKind.STARTING}):
+        if found is not get_version_info and self.faults.take(method, {FaultKind.STARTING}):
             raise RpcProblem(INTERNAL_ERROR, _EMPTY.get(method, "DB is empty"))
         return found(self, params or {})
 
@@ -103,8 +105,15 @@ def duration(seconds: float) -> str:
 
 def get_network(server: RpcServer, params: Json) -> Json:
     """The passphrase and the version of the network."""
-    settings = server.settings
-    return {"passphrase": settings.network_passphrase, "protocolVersion": settings.protocol}
+    passphrase = server.settings.network_passphrase
+    return {"passphrase": passphrase, "protocolVersion": server.reported.protocol}
+
+
+def get_version_info(server: RpcServer, params: Json) -> Json:
+    """The version of the server, of its core and of the network."""
+    if server.reported.version is None:  # older than 21.1.0, or hidden by a gateway
+        raise RpcProblem(NO_SUCH_METHOD, "method not found", data="getVersionInfo")
+    return version_info(server.reported)
 
 
 def get_latest_ledger(server: RpcServer, params: Json) -> Json:
@@ -236,4 +245,5 @@ _METHODS: dict[str, Callable[[RpcServer, Json], Json]] = {
     "getLedgers": get_ledgers,
     "getNetwork": get_network,
     "getTransaction": get_transaction,
+    "getVersionInfo": get_version_info,
 }
