@@ -23,6 +23,9 @@ from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory
 from services.indexer.sources.base import FatalSourceError, Source
 from services.indexer.sources.failover.source import FailoverSource
+from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.rpc.version import watch_version
+from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.state.factory import create_audit
 from services.indexer.tokens.reader import create_token_reader
 from shared.journal.commit import Committer
@@ -54,6 +57,9 @@ def build_app(settings: IndexerSettings) -> web.Application:
     components = ("redis", "store", "source", "clock", "namespace")
     readiness = Readiness(*components, namespace=settings.keys.namespace)
     clock = RedisClock()
+    upstream = UpstreamVersions()
+    readiness.note("protocol", upstream.protocol_note)
+    readiness.note("rpc_too_old", lambda: upstream.refusal)
     readiness.note("lag", lambda: metrics.old_ledger_note(clock.now()))
     add_probes(app, readiness)
 
@@ -74,6 +80,7 @@ def build_app(settings: IndexerSettings) -> web.Application:
                     recovery=recovery,
                     clock=clock,
                     loss_detector=loss_detector,
+                    upstream=upstream,
                 ),
                 fatal=FATAL,
                 on_fatal=lambda error: _report_fatal(error, readiness),
@@ -108,6 +115,7 @@ async def _run_active(
     recovery: FailoverRecovery,
     clock: RedisClock,
     loss_detector: DataLossDetector,
+    upstream: UpstreamVersions,
 ) -> None:
     """Wait for the lease, then ingest until an error. A lost lease raises LeaseLostError."""
     keys = settings.keys
@@ -138,6 +146,7 @@ async def _run_active(
             clock=clock,
             loss_detector=loss_detector,
             claim=partial(claim.hold, begin=True),
+            upstream=upstream,
         )
         await run_until_first(*jobs, _keep_lease(lease, claim, pause))
     except (FencedError, CursorMovedError) as error:
@@ -167,10 +176,16 @@ def _jobs(
     clock: RedisClock,
     claim: ClaimNamespace,
     loss_detector: DataLossDetector,
+    upstream: UpstreamVersions,
 ) -> Iterator[Coroutine[None, None, None]]:
     """Create the coroutines that the active indexer runs at the same time."""
     # `ingest` is created after the source; the source calls the lambda only later.
-    source = _create_source(settings, session, lambda: ingest.opened())  # noqa: PLW0108
+    source = _create_source(
+        settings,
+        session,
+        lambda: ingest.opened(),  # noqa: PLW0108
+        upstream,
+    )
     ingest = Ingest(
         source,
         committer,
@@ -194,6 +209,7 @@ def _jobs(
         readiness=readiness,
         lock=ingest.commit_lock,
         clock=clock,
+        upstream=upstream,
     )
     if audit:
         yield audit.run()
@@ -202,8 +218,10 @@ def _jobs(
     yield ingest.run()
     yield ingest.startup.watch_reports()
     yield ingest.checkpoint.store_regularly(source)
+    if settings.rpc_url:
+        yield watch_version(RpcClient(session, settings.rpc_url), upstream)
     if isinstance(source, FailoverSource) and settings.reconcile_seconds:
-        comparison_sources = factory.create_both(settings, session, lambda: None)
+        comparison_sources = factory.create_both(settings, session, lambda: None, upstream)
         every = settings.reconcile_seconds
         yield Reconciliation(
             source, comparison_sources, redis, settings.keys, readiness, seconds=every
@@ -211,11 +229,14 @@ def _jobs(
 
 
 def _create_source(
-    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
+    settings: IndexerSettings,
+    session: aiohttp.ClientSession,
+    opened: Callable[[], None],
+    upstream: UpstreamVersions,
 ) -> Source:
     if settings.source != "auto":  # for `auto`, FailoverSource sets this metric
         metrics.SOURCE.labels(settings.source).set(1)
-    return factory.create_source(settings, session, opened)
+    return factory.create_source(settings, session, opened, upstream)
 
 
 async def _keep_lease(lease: Lease, claim: NamespaceClaim, pause: float) -> None:

@@ -12,14 +12,14 @@ from shared.runtime.metrics import at_zero
 
 ERRORS = (
     *("unreachable", "dropped", "content_type", "in_band", "malformed", "disorder", "behind"),
-    *("no_ledger", "no_contract", "missing"),
+    *("no_ledger", "no_contract", "missing", "too_old"),
     *("rpc_timeout", "rpc_error", "meta_missing", "unproved", "undecodable", "gap"),
     *("status_429", "status_500", "status_502", "status_503", "status_504"),
 )
 """Kinds of failures that are exported as 0 from the start. Other HTTP statuses add `status_…`."""
 ALARMS = (
     *("passphrase", "start", "reset", "gap", "disorder", "meta_missing"),
-    *("unproved", "sources_differ", "state_differs", "namespace"),
+    *("unproved", "sources_differ", "state_differs", "namespace", "rpc_too_old"),
     *("bad_request", "not_found", "not_acceptable", "before_history"),
 )
 """Kinds of alarms. docs/operations.md has one row for each."""
@@ -104,6 +104,14 @@ TOKEN_READS = at_zero(
     ),
     ("read", "failed"),
 )
+UPSTREAM = Gauge(
+    "headrace_indexer_upstream_info",
+    "1; the labels are what a server last reported: its version, and that of its core",
+    ["server", "version", "core"],
+)
+PROTOCOL = Gauge(
+    "headrace_indexer_protocol", "Protocol of the network, as a server last reported it", ["server"]
+)
 ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator must look", ["kind"]), ALARMS)
 """The kinds are listed in docs/operations.md. One alert rule covers all kinds."""
 
@@ -132,6 +140,13 @@ def record_tip(latest: int, closed_at: float) -> None:
     global _closed_at  # noqa: PLW0603 - as above
     NETWORK_LEDGER.set(latest)
     _closed_at = max(_closed_at, closed_at)
+
+
+def record_version(server: str, version: str, core: str, protocol: int) -> None:
+    """Replace what `server` reported before. `protocol` 0: the server did not report it."""
+    UPSTREAM.remove_by_labels({"server": server})
+    UPSTREAM.labels(server, version, core).set(1)
+    PROTOCOL.labels(server).set(protocol)
 
 
 def old_ledger_note(now: float | None) -> str | None:

@@ -49,6 +49,10 @@ class Sim:
     async def arm(self, kind: str, surface: str = "stream", **more: object) -> None:
         await self.ask("POST", "faults", kind=kind, surface=surface, **more)
 
+    async def upgrade(self, server: str, **reported: object) -> None:
+        """From now on, the server reports this `version`, `core` and `protocol` of itself."""
+        await self.ask("POST", "versions", server=server, **reported)
+
     async def unspent(self) -> list[Any]:
         """The faults that have not struck."""
         armed: list[Any] = (await self.ask("GET", "faults"))["armed"]

@@ -32,6 +32,7 @@ from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory as choice
 from services.indexer.sources.base import Source, SourceError
 from services.indexer.sources.ledger_range import cursor_before
+from services.indexer.sources.upstream import UpstreamVersions
 from shared.domain.events import Event
 from shared.domain.position import Position
 from shared.runtime.command_line import invoked_as
@@ -122,7 +123,7 @@ async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis)
 @asynccontextmanager
 async def _source(settings: IndexerSettings) -> AsyncIterator[Source]:
     async with http.session() as session:
-        yield choice.create_source(settings, session, lambda: None)
+        yield choice.create_source(settings, session, lambda: None, UpstreamVersions())
 
 
 async def _read(source: Source, first: int, last: int) -> tuple[dict[Position, Event], int]:

@@ -17,6 +17,8 @@ from services.indexer.commands.verification import Difference
 from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.settings import IndexerSettings
 from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.rpc.version import check_version
+from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.state.contract_storage import ContractStorage
 from services.indexer.state.findings import AuditRound
 from services.indexer.state.rounds import StateRounds
@@ -31,7 +33,9 @@ async def run(settings: IndexerSettings, redis: Redis) -> int:
         raise CommandFailedError("verify --state needs RPC_URL: Horizon has no contract storage")
     async with http.session() as session:
         contract = WatchedContracts(settings.contracts).stream
-        storage = ContractStorage(RpcClient(session, settings.rpc_url), contract)
+        rpc = RpcClient(session, settings.rpc_url)
+        await check_version(rpc, UpstreamVersions())
+        storage = ContractStorage(rpc, contract)
         rounds = StateRounds(storage, redis, settings.keys, patience=_PATIENCE)
         try:
             found = await rounds.round()

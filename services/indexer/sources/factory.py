@@ -17,10 +17,11 @@ from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.horizon.source import HorizonSource
 from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.source import RpcSource
+from services.indexer.sources.upstream import UpstreamVersions
 
 
 def create_horizon(
-    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
+    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None], upstream: UpstreamVersions
 ) -> Source:
     """Create a Horizon source. With RPC_URL, RPC supplies the metas that Horizon leaves out."""
     return HorizonSource(
@@ -31,12 +32,13 @@ def create_horizon(
         rpc=RpcClient(session, settings.rpc_url) if settings.rpc_url else None,
         read_seconds=settings.source_read_seconds,
         alarm_only=settings.unproved == "alarm",
+        upstream=upstream,
         opened=opened,
     )
 
 
 def create_rpc(
-    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
+    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None], upstream: UpstreamVersions
 ) -> Source:
     """Create a source that reads Stellar RPC only."""
     return RpcSource(
@@ -45,32 +47,33 @@ def create_rpc(
         contracts=WatchedContracts(settings.contracts),
         poll_seconds=settings.rpc_poll_seconds,
         alarm_only=settings.unproved == "alarm",
+        upstream=upstream,
         opened=opened,
     )
 
 
 def create_both(
-    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
+    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None], upstream: UpstreamVersions
 ) -> tuple[Source, Source]:
     """Create both sources. RPC is first.
 
     RPC sends only the events of watched contracts, so a backfill is faster than with Horizon.
     """
-    return create_rpc(settings, session, opened), create_horizon(settings, session, opened)
+    return create_rpc(settings, session, opened, upstream), create_horizon(settings, session, opened, upstream)
 
 
 def create_source(
-    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None]
+    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None], upstream: UpstreamVersions
 ) -> Source:
     """Create the source that the setting SOURCE names.
 
     With SOURCE=horizon and RPC_URL, RPC is read for ledgers that Horizon lacks.
     """
     if settings.source == "rpc":
-        return create_rpc(settings, session, opened)
+        return create_rpc(settings, session, opened, upstream)
     if not settings.rpc_url:
-        return create_horizon(settings, session, opened)
-    first, second = create_both(settings, session, opened)
+        return create_horizon(settings, session, opened, upstream)
+    first, second = create_both(settings, session, opened, upstream)
     return (
         FailoverSource(first, second)
         if settings.source == "auto"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -58,12 +58,15 @@ class StateAudit:
         seconds: float,
         pause: float = 1.0,
         clock: Clock = time.time,
+        check: Callable[[], Awaitable[None]],
     ) -> None:
-        """`seconds`: the time between two rounds. `pause`: between two reads of a later round.
+        """`check` is called before each round; it raises SourceError if RPC is too old.
 
-        `clock` returns the time of Redis in Unix seconds.
+        `clock` returns the time of Redis in Unix seconds. `seconds`: the time between two rounds.
+        `pause`: between two reads of a later round.
         """
         self._rounds = StateRounds(storage, redis, keys)
+        self._check = check
         self._committer = committer
         self._redis = redis
         self._keys = keys
@@ -97,6 +100,7 @@ class StateAudit:
 
     async def round(self, pause: float = 0.0) -> AuditRound:
         """Compare all streams once. Raises SourceError, JournalBehindError, ContentionError."""
+        await self._check()
         return await self._rounds.round(self._take, self._lock, pause)
 
     def _report(self, found: AuditRound) -> None:

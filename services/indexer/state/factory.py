@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import aiohttp
 from redis.asyncio import Redis
@@ -10,6 +11,8 @@ from redis.asyncio import Redis
 from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.settings import IndexerSettings
 from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.rpc.version import check_version
+from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.state.audit import StateAudit
 from services.indexer.state.contract_storage import ContractStorage
 from shared.journal.commit import Committer
@@ -26,13 +29,15 @@ def create_audit(
     readiness: Readiness,
     lock: asyncio.Lock,
     clock: Clock,
+    upstream: UpstreamVersions,
 ) -> StateAudit | None:
     """None without RPC_URL: Horizon cannot be asked for the contract's storage."""
     if not settings.rpc_url or not settings.audit_seconds:
         return None
     contract = WatchedContracts(settings.contracts).stream
+    rpc = RpcClient(session, settings.rpc_url)
     return StateAudit(
-        ContractStorage(RpcClient(session, settings.rpc_url), contract),
+        ContractStorage(rpc, contract),
         committer,
         redis,
         settings.keys,
@@ -40,4 +45,5 @@ def create_audit(
         lock=lock,
         seconds=settings.audit_seconds,
         clock=clock,
+        check=partial(check_version, rpc, upstream),
     )

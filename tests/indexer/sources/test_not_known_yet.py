@@ -94,6 +94,7 @@ async def rpc(health: dict[str, object], refusal: str) -> AsyncIterator[RpcSourc
     async def answer(request: web.Request) -> web.Response:
         method = orjson.loads(await request.read())["method"]
         told = {"getNetwork": {"passphrase": PASSPHRASE}, "getHealth": health}
+        told["getVersionInfo"] = {"version": "30.0.0"}
         told["getLatestLedger"] = {"sequence": health["latestLedger"], "id": "ab" * 32}
         if method == "getEvents":
             error = {"code": -32600, "message": refusal.format_map(health)}

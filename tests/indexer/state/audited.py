@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,6 +17,8 @@ from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.ingest.ingest import Ingest
 from services.indexer.sources.ledger_range import next_ledger
 from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.rpc.version import check_version
+from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.state.audit import StateAudit
 from services.indexer.state.contract_storage import ContractStorage
 from services.indexer.state.findings import AuditRound
@@ -58,6 +61,7 @@ class Audited(Bench):
             lock=self.working.commit_lock,
             seconds=3600,
             pause=0.0,
+            check=partial(check_version, rpc, UpstreamVersions()),
         )
 
     @asynccontextmanager

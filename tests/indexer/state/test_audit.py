@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.contracts.record import claimable
+from services.indexer.sources.base import SourceError
 from shared.domain import stream as rules
 from shared.journal.keys import Keys
 from tests.indexer.simulated import as_stored, journal, simulated
@@ -106,3 +107,9 @@ async def test_a_snapshot_before_the_first_known_close_time_has_the_time_of_redi
             await chain.audit.round()
         bodies = [orjson.loads(entry.body) for entry in await journal(redis, keys)]
         assert {body["timestamp"] for body in bodies} == {1_800_000_000}
+
+
+async def test_an_rpc_that_is_too_old_is_not_asked_for_the_state(chain: Audited) -> None:
+    await chain.sim.upgrade("rpc", version="22.1.3", protocol=22)
+    with pytest.raises(SourceError, match="Upgrade RPC"):
+        await chain.audit.round()

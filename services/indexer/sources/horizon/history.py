@@ -28,6 +28,8 @@ from services.indexer.sources.http import (
 )
 from services.indexer.sources.ledger_range import check_available, cursor_before
 from services.indexer.sources.rpc.span import LedgerSpan
+from services.indexer.sources.upstream import UpstreamVersions
+from services.indexer.sources.versions import horizon_version
 from shared.runtime.urls import append_path
 
 log = structlog.get_logger()
@@ -41,8 +43,14 @@ class HorizonHistory:
     """Reads Horizon's root and ledgers. `latest`: Horizon's last ledger, 0 if not known yet."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: str, passphrase: str, seconds: float
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        passphrase: str,
+        seconds: float,
+        upstream: UpstreamVersions | None = None,
     ) -> None:
+        self._upstream = upstream or UpstreamVersions()
         self.latest = 0
         self._session = session
         self._url = url
@@ -55,6 +63,7 @@ class HorizonHistory:
         """Read the ledger range from the root. Raises SourceError, FatalSourceError."""
         root = await self._read("/")
         check_network("Horizon", root.get("network_passphrase"), self._passphrase)
+        self._upstream.tell(horizon_version(root))
         ledgers = LedgerRange(
             oldest=ledger_number("Horizon", root, "history_elder_ledger"),
             latest=ledger_number("Horizon", root, "history_latest_ledger"),

@@ -46,6 +46,7 @@ from services.indexer.sources.horizon.sse_parser import (
 from services.indexer.sources.http import SSE, get
 from services.indexer.sources.ledger_range import start_cursor
 from services.indexer.sources.rpc.client import RpcClient
+from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.sources.verified_reader import VerifyingReader
 from shared.runtime.tasks import backoff
 from shared.runtime.urls import append_path
@@ -71,6 +72,7 @@ class HorizonSource:
         rpc: RpcClient | None,
         read_seconds: float,
         alarm_only: bool = False,
+        upstream: UpstreamVersions | None = None,
         opened: Callable[[], None] = lambda: None,
     ) -> None:
         """`opened` is called when the stream is open and all waiting transactions are read.
@@ -84,7 +86,9 @@ class HorizonSource:
         self._opened = opened
         self._opening: asyncio.TimerHandle | None = None
         self._reader = VerifyingReader(contracts, alarm_only=alarm_only)
-        self._history = HorizonHistory(session, url, passphrase, min(10.0, read_seconds))
+        self._history = HorizonHistory(
+            session, url, passphrase, min(10.0, read_seconds), upstream
+        )
         self._continuity = Continuity(self._history)
         # Unlike `sock_connect`, `connect` also limits the DNS query and a proxy's CONNECT.
         self._timeout = aiohttp.ClientTimeout(

@@ -13,6 +13,7 @@ import orjson
 
 from services.indexer.sources.base import LedgerRange, SourceError
 from services.indexer.sources.http import ledger_number, post_json
+from shared.runtime.urls import redacted
 
 OUT_OF_RANGE = -32600
 """stellar-rpc's code for several errors. One of them: the start is outside of its ledger range."""
@@ -67,6 +68,11 @@ class RpcClient:
         self._session = session
         self._url = url
         self._timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL for logs and errors, without secrets."""
+        return redacted(self._url)
 
     async def call(self, method: str, **params: object) -> dict[str, Any]:
         """Call a method; returns its result.

@@ -29,6 +29,8 @@ from services.indexer.sources.rpc.pages import (
 from services.indexer.sources.rpc.polling import EventPoller, EventWindow
 from services.indexer.sources.rpc.presence import LedgerPresence
 from services.indexer.sources.rpc.transactions import LedgerNotReachedError, read_details
+from services.indexer.sources.rpc.version import check_version
+from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.sources.verified_reader import VerifyingReader
 from shared.domain.instant import unix_seconds
 
@@ -48,6 +50,7 @@ class RpcSource:
         contracts: WatchedContracts,
         poll_seconds: float,
         alarm_only: bool = False,
+        upstream: UpstreamVersions | None = None,
         opened: Callable[[], None] = lambda: None,
     ) -> None:
         """`opened` is called after RPC has confirmed that it has the ledgers after the cursor.
@@ -55,6 +58,7 @@ class RpcSource:
         `poll_seconds`: the pause between two polls at the tip. `alarm_only`: see VerifyingReader.
         """
         self._rpc = rpc
+        self._upstream = upstream or UpstreamVersions()
         self._passphrase = passphrase
         self._poller = EventPoller(rpc, contracts, self.ledgers)
         self._presence = LedgerPresence(rpc)
@@ -69,9 +73,10 @@ class RpcSource:
         return "rpc"
 
     async def ledgers(self) -> LedgerRange:
-        """See Source."""
+        """See Source. Raises SourceError `too_old` if RPC is too old to be read."""
         passphrase = (await self._rpc.call("getNetwork")).get("passphrase")
         check_network("RPC", passphrase, self._passphrase)
+        await check_version(self._rpc, self._upstream)
         return await self._rpc.ledgers()
 
     async def latest_hash(self) -> tuple[int, str]:

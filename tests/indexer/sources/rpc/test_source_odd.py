@@ -87,6 +87,7 @@ async def served(
     """A source with these results of getEvents and getTransaction, or answered by `odd`."""
     results = {
         "getNetwork": {"passphrase": PASSPHRASE},
+        "getVersionInfo": {"version": "30.0.0"},
         "getEvents": answer(event()) if events is None else events,
         "getTransaction": details() if transaction is None else transaction,
     }

@@ -1,0 +1,55 @@
+"""Report the versions of the servers that the indexer reads: metrics, a log line, notes, an alarm.
+
+See docs/decisions/0085-versions-are-told-and-old-rpc-is-refused.md.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from services.indexer import metrics
+from services.indexer.sources.versions import ServerVersion, note_of_protocol
+
+log = structlog.get_logger()
+
+
+class UpstreamVersions:
+    """The last versions that Horizon and RPC reported. All sources of a process share one.
+
+    `refusal`: why RPC is not read, None if it can be read.
+    """
+
+    def __init__(self) -> None:
+        self.refusal: str | None = None
+        self._told: dict[str, ServerVersion] = {}
+
+    def tell(self, told: ServerVersion) -> None:
+        """Note what a server reports. Only a change is logged and counted."""
+        before = self._told.get(told.server)
+        if told == before:
+            return
+        self._told[told.server] = told
+        metrics.record_version(told.server, told.version, told.core, told.protocol)
+        log.info(
+            "upstream_version",
+            server=told.server,
+            version=told.version,
+            core=told.core,
+            protocol=told.protocol,
+            before=before and before.version,
+        )
+
+    def refuse(self, refusal: str | None) -> None:
+        """Note why RPC cannot be read, None if it can. Sets or clears the alarm."""
+        if refusal == self.refusal:
+            return
+        self.refusal = refusal
+        metrics.ALARM.labels("rpc_too_old").set(refusal is not None)
+        if refusal:
+            log.error("rpc_too_old", error=refusal)
+        else:
+            log.info("rpc_is_new_enough")
+
+    def protocol_note(self) -> str | None:
+        """A note if a server is at a newer protocol than the newest that was tried, else None."""
+        return note_of_protocol(self._told.values())
