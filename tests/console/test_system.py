@@ -9,8 +9,8 @@ from playwright.async_api import Browser, expect
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from services.api.console.routes import content_security_policy
-from services.api.system.routes import metrics_urls, parse_metrics
-from tests.console.browser import user
+from services.api.system.routes import metrics_urls, parse_metrics, parse_versions
+from tests.console.browser import User, user
 from tests.console.samples import connections
 from tests.support.installation import Client, Installation, installation
 from tests.support.waiting import until
@@ -38,6 +38,22 @@ def test_metrics_are_added_up_over_labels() -> None:
         parse_metrics("<html>=no metrics</html>")
 
 
+def test_versions_are_read_from_the_labels() -> None:
+    registry = CollectorRegistry()
+    labels = ["server", "version", "core"]
+    info = Gauge("headrace_indexer_upstream_info", "x", labels, registry=registry)
+    protocol = Gauge("headrace_indexer_protocol", "x", ["server"], registry=registry)
+    assert parse_versions(generate_latest(registry).decode()) == {}
+    info.labels("horizon", '9"}\\', "stellar-core 30.0.0 (ab)").set(1)
+    protocol.labels("horizon").set(30)
+    info.labels("rpc", "", "").set(1)
+    protocol.labels("rpc").set(0)
+    assert parse_versions(generate_latest(registry).decode()) == {
+        "horizon": {"version": '9"}\\', "core": "stellar-core 30.0.0 (ab)", "protocol": 30},
+        "rpc": {"version": "", "core": "", "protocol": 0},
+    }
+
+
 def test_the_policy_allows_redirects_to_fanouts_only() -> None:
     assert "connect-src 'self';" in content_security_policy(())
     assert "connect-src 'self' http://f1:80 https://f2;" in content_security_policy(
@@ -63,7 +79,18 @@ async def test_the_view_shows_the_numbers_of_all_services(whole: Installation) -
     (indexer,) = [part for part in system["parts"] if part["kind"] == "indexer"]
     assert indexer["measures"]["active"] == 1
     assert indexer["measures"]["ledger"] > 0
+    version = {"version": "30.0.0-headrace", "core": "stellar-core 30.0.0 (headrace)"}
+    assert indexer["versions"]["horizon"] == version | {"protocol": 30}
+    assert all(part["versions"] == {} for part in system["parts"] if part is not indexer)
     assert indexer["measures"]["ledgerClosedAt"] == pytest.approx(system["asOf"], abs=15)
+
+
+@pytest.mark.io
+@shared_loop
+async def test_the_view_shows_the_versions_of_the_servers(someone: User) -> None:
+    page = await someone.open("#/system")
+    card = page.locator(".part", has_text="indexer")
+    await expect(card).to_contain_text("30.0.0-headrace, core 30.0.0 (headrace), protocol 30")
 
 
 async def _counts(whole: Installation, least: int) -> bool:

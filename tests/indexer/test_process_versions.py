@@ -37,7 +37,7 @@ async def test_with_rpc_alone_the_indexer_waits_for_the_upgrade(site: Site) -> N
         assert await alarm(site, process) == 1
         await site.sim.upgrade("rpc", **NEW)
         await site.until_ready(process)
-        await site.caught_up()
+        await site.heard(process)
         assert await alarm(site, process) == 0
         lines = process.log_lines("upstream_version")
         assert [line["version"] for line in lines] == [OLD["version"], NEW["version"]]

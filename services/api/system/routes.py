@@ -55,7 +55,16 @@ _INDEXER = {
     "auditLedger": "headrace_indexer_audit_ledger",
     "alarms": "headrace_indexer_alarm",
 }
+_VERSION, _PROTOCOL = "headrace_indexer_upstream_info", "headrace_indexer_protocol"
 _KINDS = {"fanout": _FANOUT, "indexer": _INDEXER}
+
+
+class VersionDocument(ResponseModel):
+    """What a server that an indexer reads last reported of itself. All texts are the server's."""
+
+    version: Annotated[str, Field(description='"" if the server does not report it')]
+    core: Annotated[str, Field(description="version of the server's stellar-core")]
+    protocol: Annotated[int, Field(description="protocol of the network, 0 if not reported")]
 
 
 class PartDocument(ResponseModel):
@@ -65,6 +74,10 @@ class PartDocument(ResponseModel):
     kind: Annotated[str, Field(examples=["fanout", "indexer", "other"])]
     trouble: Annotated[str | None, Field(description="why the metrics cannot be read, else null")]
     measures: dict[str, float]
+    versions: Annotated[
+        dict[str, VersionDocument],
+        Field(description="of an indexer: versions of the servers that it reads, horizon and rpc"),
+    ]
 
 
 class SystemDocument(ResponseModel):
@@ -109,11 +122,15 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> dict[str, object]:
     try:
         async with session.get(url, allow_redirects=False) as response:
             response.raise_for_status()
-            kind, measures = parse_metrics(await response.text())
+            text = await response.text()
+            kind, measures = parse_metrics(text)
+            versions = parse_versions(text) if kind == "indexer" else {}
             trouble = None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        kind, measures, trouble = "other", {}, f"does not answer ({type(error).__name__})"
-    return {"url": name, "kind": kind, "trouble": trouble, "measures": measures}
+        kind, measures, versions = "other", {}, {}
+        trouble = f"does not answer ({type(error).__name__})"
+    known = {"measures": measures, "versions": versions}
+    return {"url": name, "kind": kind, "trouble": trouble, **known}
 
 
 def parse_metrics(text: str) -> tuple[str, Mapping[str, float]]:
@@ -126,3 +143,14 @@ def parse_metrics(text: str) -> tuple[str, Mapping[str, float]]:
         if any(name in sums for name in names.values()):
             return kind, {name: sums[metric] for name, metric in names.items()}
     return "other", {}
+
+
+def parse_versions(text: str) -> Mapping[str, Mapping[str, object]]:
+    """The versions that an indexer has read, by server. Raises ValueError."""
+    samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
+    protocols = {s.labels["server"]: int(s.value) for s in samples if s.name == _PROTOCOL}
+    return {
+        server: {**{n: s.labels[n] for n in ("version", "core")}, "protocol": protocols[server]}
+        for s in samples
+        if s.name == _VERSION and (server := s.labels["server"]) in protocols
+    }

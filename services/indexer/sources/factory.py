@@ -21,7 +21,10 @@ from services.indexer.sources.upstream import UpstreamVersions
 
 
 def create_horizon(
-    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None], upstream: UpstreamVersions
+    settings: IndexerSettings,
+    session: aiohttp.ClientSession,
+    opened: Callable[[], None],
+    upstream: UpstreamVersions,
 ) -> Source:
     """Create a Horizon source. With RPC_URL, RPC supplies the metas that Horizon leaves out."""
     return HorizonSource(
@@ -38,7 +41,10 @@ def create_horizon(
 
 
 def create_rpc(
-    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None], upstream: UpstreamVersions
+    settings: IndexerSettings,
+    session: aiohttp.ClientSession,
+    opened: Callable[[], None],
+    upstream: UpstreamVersions,
 ) -> Source:
     """Create a source that reads Stellar RPC only."""
     return RpcSource(
@@ -53,17 +59,25 @@ def create_rpc(
 
 
 def create_both(
-    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None], upstream: UpstreamVersions
+    settings: IndexerSettings,
+    session: aiohttp.ClientSession,
+    opened: Callable[[], None],
+    upstream: UpstreamVersions,
 ) -> tuple[Source, Source]:
     """Create both sources. RPC is first.
 
     RPC sends only the events of watched contracts, so a backfill is faster than with Horizon.
     """
-    return create_rpc(settings, session, opened, upstream), create_horizon(settings, session, opened, upstream)
+    return create_rpc(settings, session, opened, upstream), create_horizon(
+        settings, session, opened, upstream
+    )
 
 
 def create_source(
-    settings: IndexerSettings, session: aiohttp.ClientSession, opened: Callable[[], None], upstream: UpstreamVersions
+    settings: IndexerSettings,
+    session: aiohttp.ClientSession,
+    opened: Callable[[], None],
+    upstream: UpstreamVersions,
 ) -> Source:
     """Create the source that the setting SOURCE names.
 

@@ -51,5 +51,5 @@ class UpstreamVersions:
             log.info("rpc_is_new_enough")
 
     def protocol_note(self) -> str | None:
-        """A note if a server is at a newer protocol than the newest that was tried, else None."""
+        """A note if a server is at a newer protocol than the decoder knows, else None."""
         return note_of_protocol(self._told.values())

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-NEWEST_TRIED_PROTOCOL = 30
-"""docs/chain.md has the table of what was tried."""
+NEWEST_KNOWN_PROTOCOL = 30
+"""The newest protocol whose XDR the decoder knows. docs/chain.md says what was tried with what."""
 _OLDEST_RPC = 23
 """RPC's first version whose getEvents answers with `latestLedgerCloseTime` and `oldestLedger`."""
 _MAX_CHARACTERS = 80
@@ -89,12 +89,12 @@ def refusal_of_rpc(told: ServerVersion, url: str, *, has_version: bool = True) -
 
 
 def note_of_protocol(all_told: Iterable[ServerVersion]) -> str | None:
-    """A note if a server is at a newer protocol than the newest that was tried, else None."""
+    """A note if a server is at a newer protocol than the decoder knows, else None."""
     newest = max(all_told, key=lambda told: told.protocol, default=None)
-    if newest is None or newest.protocol <= NEWEST_TRIED_PROTOCOL:
+    if newest is None or newest.protocol <= NEWEST_KNOWN_PROTOCOL:
         return None
     return (
-        f"{newest.server} is at protocol {newest.protocol}; this version of Headrace was tried up "
-        f"to protocol {NEWEST_TRIED_PROTOCOL}. The indexer continues. What it cannot decode "
+        f"{newest.server} is at protocol {newest.protocol}; this version of Headrace knows "
+        f"protocols up to {NEWEST_KNOWN_PROTOCOL}. The indexer continues. What it cannot decode "
         "becomes a dead letter. Upgrade Headrace when there is a newer version"
     )

@@ -46,7 +46,9 @@ def decode_meta(raw: bytes) -> TransactionMeta:
     if version <= 2:
         return TransactionMeta(version, None)
     if version > 4:
-        raise XdrError(f"unknown version {version} of a TransactionMeta; expected 0 to 4: upgrade Headrace", 0)
+        raise XdrError(
+            f"unknown version {version} of a TransactionMeta; expected 0 to 4: upgrade Headrace", 0
+        )
     at = _BEFORE(raw, 4)
     read = _version_3 if version == 3 else _version_4
     event_xdr, change_xdr, return_value, at = read(raw, at)

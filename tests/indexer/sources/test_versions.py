@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.indexer.sources.versions import (
-    NEWEST_TRIED_PROTOCOL,
+    NEWEST_KNOWN_PROTOCOL,
     ServerVersion,
     horizon_version,
     major,
@@ -107,11 +107,11 @@ def test_an_rpc_that_follows_protocol_23_is_new_enough(has_version: bool) -> Non
 
 
 def test_a_newer_protocol_is_a_note() -> None:
-    tried = ServerVersion("horizon", "30.0.0", "", NEWEST_TRIED_PROTOCOL)
-    newer = ServerVersion("rpc", "31.0.0", "", NEWEST_TRIED_PROTOCOL + 1)
+    tried = ServerVersion("horizon", "30.0.0", "", NEWEST_KNOWN_PROTOCOL)
+    newer = ServerVersion("rpc", "31.0.0", "", NEWEST_KNOWN_PROTOCOL + 1)
     assert note_of_protocol([]) is None
     assert note_of_protocol([tried]) is None
     note = note_of_protocol([tried, newer])
     assert note
-    assert note.startswith("rpc is at protocol 31; this version of Headrace was tried up to")
+    assert note.startswith("rpc is at protocol 31; this version of Headrace knows")
     assert "Upgrade Headrace" in note

@@ -19,7 +19,6 @@ START = 3_700_000
 FEE = scval.to_symbol("fee").to_xdr()
 WITHDRAWN = scval.to_symbol("tokens_withdrawn").to_xdr()
 Call = Callable[..., Awaitable[Any]]
-Steer = Callable[..., Awaitable[None]]
 pytestmark = [pytest.mark.io, pytest.mark.timeout(15)]
 
 
@@ -29,33 +28,20 @@ def network() -> Network:
 
 
 @pytest.fixture
-async def session(network: Network) -> AsyncIterator[aiohttp.ClientSession]:
+async def raw(network: Network) -> AsyncIterator[Call]:
     async with running(network) as url, aiohttp.ClientSession(url) as session:
-        yield session
+
+        async def post(body: object) -> Any:
+            async with session.post("/rpc", json=body) as response:
+                assert response.status == 200
+                assert response.content_type == "application/json"
+                return await response.json()
+
+        yield post
 
 
 @pytest.fixture
-def steer(session: aiohttp.ClientSession) -> Steer:
-    async def report(**body: object) -> None:
-        async with session.post("/sim/versions", json=body) as response:
-            assert response.status == 200, await response.text()
-
-    return report
-
-
-@pytest.fixture
-def raw(session: aiohttp.ClientSession) -> Call:
-    async def post(body: object) -> Any:
-        async with session.post("/rpc", json=body) as response:
-            assert response.status == 200
-            assert response.content_type == "application/json"
-            return await response.json()
-
-    return post
-
-
-@pytest.fixture
-def call(raw: Call) -> Call:
+async def call(raw: Call) -> Call:
     async def rpc(method: str, **params: object) -> Any:
         body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
         answer = await raw(body)
@@ -259,22 +245,3 @@ async def test_errors_of_json_rpc(raw: Call) -> None:
     assert await code({"jsonrpc": "2.0", "id": 1, "method": "getMoney"}) == -32601
     assert await code({"id": 1, "method": "getHealth"}) == -32600
     assert await code({"jsonrpc": "2.0", "id": 1, "method": "getHealth", "params": [1]}) == -32602
-
-
-async def test_the_version_is_that_of_the_protocol_until_the_server_is_upgraded(
-    call: Call, steer: Steer
-) -> None:
-    assert await call("getVersionInfo") == {
-        "version": "30.0.0-headrace",
-        "commitHash": "headrace",
-        "buildTimestamp": "2026-11-28T12:00:00",
-        "captiveCoreVersion": "stellar-core 30.0.0 (headrace)",
-        "protocolVersion": 30,
-    }
-    await steer(server="rpc", version="22.1.3-7e71", core="stellar-core 22.4.1", protocol=22)
-    told = await call("getVersionInfo")
-    assert (told["version"], told["captiveCoreVersion"]) == ("22.1.3-7e71", "stellar-core 22.4.1")
-    assert told["protocolVersion"] == (await call("getNetwork"))["protocolVersion"] == 22
-    await steer(server="rpc", version=None)
-    error = {"code": -32601, "message": "method not found", "data": "getVersionInfo"}
-    assert await call("getVersionInfo") == error

@@ -61,12 +61,24 @@ function fanoutCard(part) {
   };
 }
 
+/** What a server reports of itself, with short commits: "27.1.1-7e71281, core 27.1.0, protocol 27". Pure. */
+export function reported(server) {
+  if (!server) return "not read";
+  const short = (text) => text.replace(/[0-9a-f]{40}/g, (commit) => commit.slice(0, 7));
+  const core = short(server.core).replace(/^stellar-core /, "");
+  return [
+    short(server.version) || "version not reported",
+    ...(core ? [`core ${core}`] : []),
+    ...(server.protocol ? [`protocol ${server.protocol}`] : []),
+  ].join(", ");
+}
+
 function indexerCard(part) {
   const charts = { events: spark("Events a second", { format: rounded }), age: spark("Age of the last ledger", { least: 10, format: span }) };
-  const made = card(part, [["ledger", "Ledger"], ["behind", "Ledgers behind"], ["letters", "Dead letters"], ["audit", "Equal to the contract"], ["active", "Role"]], Object.values(charts));
+  const made = card(part, [["ledger", "Ledger"], ["behind", "Ledgers behind"], ["letters", "Dead letters"], ["audit", "Equal to the contract"], ["horizon", "Horizon"], ["rpc", "RPC"], ["active", "Role"]], Object.values(charts));
   return {
     ...made,
-    update({ measures: m, trouble }, before, seconds) {
+    update({ measures: m, versions, trouble }, before, seconds) {
       if (trouble) return made.say({}, trouble);
       charts.events.push(rate(before, m, "events", seconds));
       if (m.ledgerClosedAt) charts.age.push(Math.max(0, now() / 1000 - m.ledgerClosedAt));
@@ -75,8 +87,10 @@ function indexerCard(part) {
         behind: rounded(Math.max(0, m.networkLedger - m.ledger)),
         letters: rounded(m.deadLetters),
         audit: m.auditLedger ? `${rounded(m.equalStreams)} of ${count(m.contractStreams, "stream")}, at ledger ${rounded(m.auditLedger)}` : "not compared",
+        horizon: reported(versions.horizon),
+        rpc: reported(versions.rpc),
         active: m.active ? "active" : "standby",
-      }, m.alarms ? "stopped by an alarm; see the log of this indexer" : null);
+      }, m.alarms ? "alarm: see the log of this indexer" : null);
     },
   };
 }

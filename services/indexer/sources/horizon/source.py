@@ -86,9 +86,7 @@ class HorizonSource:
         self._opened = opened
         self._opening: asyncio.TimerHandle | None = None
         self._reader = VerifyingReader(contracts, alarm_only=alarm_only)
-        self._history = HorizonHistory(
-            session, url, passphrase, min(10.0, read_seconds), upstream
-        )
+        self._history = HorizonHistory(session, url, passphrase, min(10.0, read_seconds), upstream)
         self._continuity = Continuity(self._history)
         # Unlike `sock_connect`, `connect` also limits the DNS query and a proxy's CONNECT.
         self._timeout = aiohttp.ClientTimeout(

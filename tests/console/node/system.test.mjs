@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+globalThis.matchMedia = () => ({ matches: false });
+globalThis.localStorage = { getItem: () => null };
+
+const { reported } = await import("../../../services/api/console/js/system.js");
+
+const COMMIT = "7e712815319140618b9be8cf0846701a6f9a2cbe";
+
+test("a server's version is shown with short commits, and what it does not report is left out", () => {
+  const rpc = { version: `27.1.1-${COMMIT}`, core: `stellar-core 27.1.0 (${COMMIT})`, protocol: 27 };
+  assert.equal(reported(rpc), "27.1.1-7e71281, core 27.1.0 (7e71281), protocol 27");
+  assert.equal(reported({ version: "22.1.3", core: "", protocol: 0 }), "22.1.3");
+  assert.equal(reported({ version: "", core: "", protocol: 23 }), "version not reported, protocol 23");
+  assert.equal(reported(undefined), "not read");
+});
