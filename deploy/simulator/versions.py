@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Json = dict[str, object]
 
@@ -35,7 +35,7 @@ class ServerVersions:
         reported = ReportedVersion(f"{protocol}.0.0-headrace", core, protocol)
         return cls(horizon=reported, rpc=reported)
 
-    def change(self, body: Mapping[str, object]) -> None:
+    def change(self, body: Mapping[str, Any]) -> None:
         """Replace what `server` reports; a field that is left out stays. Raises ValueError."""
         match dict(body):
             case {"server": "horizon" | "rpc" as server, **fields} if _are_valid(fields):

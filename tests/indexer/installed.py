@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, redirect_stderr, redirect_st
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from deploy.simulator.chain import accounts
 from services.indexer.commands import deadletter, verify
@@ -68,7 +69,8 @@ class Site:
         given = {k.lower(): v for k, v in self.settings(**environment).items()}
         module = _COMMANDS[name]
         out, err = io.StringIO(), io.StringIO()
-        with redirect_stdout(out), redirect_stderr(err):
+        # Logs of a command are not part of its answer: a process writes them to stderr.
+        with redirect_stdout(out), redirect_stderr(err), capture_logs():
             args = module.arguments([str(word) for word in words])
             settings = IndexerSettings(**given)  # type: ignore[arg-type]  # pydantic reads them
             code = await attempt(module.run(args, settings, self.redis))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -56,7 +57,7 @@ def alarm() -> float | None:
     return REGISTRY.get_sample_value("headrace_indexer_alarm", {"kind": "rpc_too_old"})
 
 
-def changes(logs: list[dict[str, object]]) -> list[tuple[object, ...]]:
+def changes(logs: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:
     return [
         (line["server"], line["version"], line["protocol"], line["before"])
         for line in logs
