@@ -16,7 +16,7 @@ from services.indexer.commands.verify import arguments
 from services.indexer.settings import IndexerSettings
 from shared.journal.keys import Keys
 from tests.indexer.simulated import simulated
-from tests.indexer.state.test_audit import Audited
+from tests.indexer.state.audited import Audited
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.io]
 
