@@ -160,7 +160,7 @@ async def test_the_page_loads_fast(whole: Installation, someone: User) -> None:
     page = await opened(someone, whole, "live")
     sizes = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/console/'))"
     kept = f"{sizes}.map((r) => r.transferSize)"
-    assert sum(await page.evaluate(kept)) < 70_000
+    assert sum(await page.evaluate(kept)) < 60_000
     await page.reload()
     await page.wait_for_selector(".event")
     assert sum(await page.evaluate(kept)) < 12_000, "304s alone"

@@ -96,7 +96,7 @@ async def test_ledgers_that_come_back_within_seconds_are_not_a_gap(site: Site) -
 @pytest.mark.parametrize("source", ["horizon", "rpc", "auto"])
 async def test_connected_and_resuming_clients_receive_the_gap(site: Site, source: str) -> None:
     sim = site.sim
-    async with site.indexer(SOURCE=source, LEASE_SECONDS=0.5) as process:
+    async with site.indexer(SOURCE=source, LEASE_SECONDS=0.5, AUDIT_SECONDS=0) as process:
         await site.heard(process)
     positions = sim.positions()
     read = int(await site.redis.hget(site.keys.progress, "cursor") or 0)
@@ -108,7 +108,7 @@ async def test_connected_and_resuming_clients_receive_the_gap(site: Site, source
         sim.close(20)
         await sim.arm("trim", after=5)
         oldest = sim.network.chain.oldest.sequence
-        async with site.indexer(SOURCE=source) as process:
+        async with site.indexer(SOURCE=source, AUDIT_SECONDS=0) as process:
             await site.heard(process)
             parts = await site.until_ready(process)
             assert parts["source"] == "ok"

@@ -2,28 +2,33 @@
 
 import { Headrace } from "../headrace/headrace.js";
 import { Storage } from "../headrace/storage.js";
-import { account } from "./account.js";
 import { ask, get } from "./api.js";
 import { h, say } from "./dom.js";
 import { short } from "./format.js";
-import { live } from "./live.js";
-import { login } from "./login.js";
 import { empty, route } from "./router.js";
 import { onLoginElsewhere, session } from "./session.js";
 import { prepareNotice, showStatus } from "./status.js";
-import { stream } from "./stream.js";
-import { streams } from "./streams.js";
-import { system } from "./system.js";
 import { chooseBaseUnits, inBaseUnits } from "./tokens.js";
 
 const element = (id) => document.getElementById(id);
 
 const nowhere = () => ({ title: "Not found", node: empty("This view does not exist.", h("a", { href: "#/live" }, "See the live events")) });
 
+/** The views. Each module is loaded when its view is first shown; index.html preloads the usual ones. */
+const VIEWS = new Map([
+  ["live", async () => (await import("./live.js")).live],
+  ["streams", async () => (await import("./streams.js")).streams],
+  ["streams/id", async () => (await import("./stream.js")).stream],
+  ["account", async () => (await import("./account.js")).account],
+  ["system", async () => (await import("./system.js")).system],
+  ["login", async () => (await import("./login.js")).login],
+]);
+
 /** The login view if the user must log in first, else the view of the address. */
-function find([name = "live", id]) {
-  if (session.needed || name === "login") return login;
-  return { live, streams: id ? stream : streams, account, system }[name] ?? nowhere;
+async function find([name = "live", id]) {
+  if (session.needed) return VIEWS.get("login")();
+  const load = VIEWS.get(name === "streams" && id ? "streams/id" : name);
+  return load ? load() : nowhere;
 }
 
 function theme() {

@@ -9,16 +9,20 @@ export function parse(hash) {
 }
 
 /**
- * Show the view of the address whenever the address changes. `find(parts)` returns a function that
- * makes the view {title, node, stop?} from the context. The heading gets the focus, so that a screen
- * reader reads it.
+ * Show the view of the address whenever the address changes. `find(parts)` resolves to a function
+ * that makes the view {title, node, stop?} from the context. The heading gets the focus, so that a
+ * screen reader reads it.
  */
 export function route(main, find, context) {
   let stop = null;
-  const show = (event) => {
+  let turn = 0;
+  const show = async (event) => {
+    const mine = ++turn;
     const [parts, parameters] = parse(location.hash);
+    const make = await find(parts).catch(notLoaded);
+    if (mine !== turn) return; // another view was chosen meanwhile
     stop?.();
-    const view = find(parts)({ ...context, parts, parameters });
+    const view = make({ ...context, parts, parameters });
     stop = view.stop ?? null;
     main.replaceChildren(view.node);
     document.title = `${view.title} – Headrace`;
@@ -35,6 +39,12 @@ export function route(main, find, context) {
   addEventListener("hashchange", show);
   show();
 }
+
+/** A view in place of one whose module could not be loaded. */
+const notLoaded = (error) => () => ({
+  title: "Not loaded",
+  node: empty(`This view could not be loaded: ${error.message}`, h("button", { type: "button", click: () => location.reload() }, "Load the page again")),
+});
 
 /** Write parameters into the address, without a new entry in the browser's history. */
 export function remember(path, parameters) {
