@@ -199,7 +199,7 @@ def _jobs(
         clock=clock,
         claim=claim,
         loss_detector=loss_detector,
-        contract_changed=lambda: audit.soon() if audit else None,
+        audit_soon=lambda: audit.soon() if audit else None,
     )
     audit = create_audit(
         settings,

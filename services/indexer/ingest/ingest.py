@@ -60,16 +60,17 @@ class Ingest:
         clock: Clock = time.time,
         claim: ClaimNamespace | None = None,
         loss_detector: DataLossDetector | None = None,
-        contract_changed: Callable[[], None] = lambda: None,
+        audit_soon: Callable[[], None] = lambda: None,
     ) -> None:
         """`stop_at_gap`: raise SourceGapError instead of publishing the gap.
 
-        `contract_changed` is called when the contract or its storage was replaced. `clock`: returns
-        the time of Redis in Unix seconds. `max_wait`: the longest wait in seconds before a failed
-        source is tried again.
+        `audit_soon` is called when stored streams may be wrong: after a gap, an event that could
+        not be decoded, or a change of the contract or its storage. `clock`: returns the time of
+        Redis in Unix seconds. `max_wait`: the longest wait in seconds before a failed source is
+        tried again.
         """
         self._clock = clock
-        self._contract_changed = contract_changed
+        self._audit_soon = audit_soon
         self.commit_lock = asyncio.Lock()
         self.checkpoint = Checkpoint(redis, keys, committer)
         self.startup = IngestStartup(
@@ -158,6 +159,7 @@ class Ingest:
         metrics.SOURCE_ERRORS.labels(gap.kind).inc()
         self._readiness.note(gap.kind, f"{gap}; clients were informed")
         log.error("gap", error=str(gap), first=gap.first, last=gap.last, **event.facts)
+        self._audit_soon()
         return cursor
 
     async def _commit(self, batch: Batch, after: int) -> None:
@@ -176,8 +178,8 @@ class Ingest:
             result = await self._committer.record(
                 events, progress=progress, dead=dead, after=after, caught_up=caught_up
             )
-        if any(event.type in _CONTRACT_CHANGES for event in events):
-            self._contract_changed()
+        if batch.dead or any(event.type in _CONTRACT_CHANGES for event in events):
+            self._audit_soon()
         self.startup.committed(result.positions, batch.cursor)
         _count_events(result)
         for letter in batch.dead:

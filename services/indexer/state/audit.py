@@ -78,7 +78,7 @@ class StateAudit:
         self._wanted = asyncio.Event()
 
     def soon(self) -> None:
-        """Begin the next round at once, because the contract or its storage has changed."""
+        """Begin the next round at once, because stored streams may be wrong."""
         self._wanted.set()
 
     async def run(self) -> None:

@@ -47,7 +47,7 @@ class Audited(Bench):
             self.readiness,
             start="latest",
             max_wait=0.02,
-            contract_changed=lambda: self.audit.soon(),  # noqa: PLW0108 - it is made later
+            audit_soon=lambda: self.audit.soon(),  # noqa: PLW0108 - it is made later
         )
         rpc = RpcClient(sim.session, f"{sim.url}/rpc")
         contract = WatchedContracts.of(accounts.STREAMS).stream

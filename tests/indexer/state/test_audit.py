@@ -95,6 +95,26 @@ async def test_an_upgrade_of_the_contract_starts_a_round(chain: Audited) -> None
         await until(chain.audit._wanted.is_set, what="the wish for a round")
 
 
+async def test_a_gap_starts_a_round(chain: Audited) -> None:
+    async with chain.ingesting():
+        await chain.round()
+    assert not chain.audit._wanted.is_set()
+    chain.sim.close(20)
+    await chain.sim.arm("trim", after=5)
+    async with chain.ingesting():
+        await until(chain.audit._wanted.is_set, what="the wish for a round")
+    assert "chain.gap" in await chain.kinds()
+
+
+async def test_an_event_that_cannot_be_decoded_starts_a_round(chain: Audited) -> None:
+    async with chain.ingesting():
+        await chain.round()
+        emit = Operation(op="emit")
+        chain.sim.network.submit(Proposal(operations=(emit,), future="unknown_type"))
+        chain.sim.close()
+        await until(chain.audit._wanted.is_set, what="the wish for a round")
+
+
 async def test_a_snapshot_before_the_first_known_close_time_has_the_time_of_redis(
     redis: Redis, keys: Keys
 ) -> None:

@@ -8,9 +8,11 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
+from deploy.simulator.chain.operations import Operation, Proposal
 from shared.journal.keys import Keys
 from tests.indexer.installed import Site
 from tests.indexer.simulated import simulated
+from tests.indexer.state.audited import CREATE
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.io]
@@ -40,3 +42,31 @@ async def test_streams_from_before_the_start_are_known_soon(site: Site) -> None:
         raw = await site.redis.get(site.keys.stream(stream_id))
         assert raw, stream_id
         assert orjson.loads(raw)["origin"] == "chain"
+
+
+async def test_after_a_gap_the_audit_repairs_the_streams(site: Site) -> None:
+    """Ledgers that no source has any longer are lost, with the withdrawals in them."""
+    site.sim.network.submit(Proposal(operations=(CREATE,)))
+    site.sim.close()
+    stream_id = list(site.sim.network.contract.state.streams)[-1]
+    async with site.indexer(AUDIT_SECONDS=0):
+        await site.caught_up()
+    call = Operation(op="withdraw", stream_id=stream_id)
+    site.sim.close(3)
+    site.sim.network.submit(Proposal(operations=(call,)))
+    site.sim.close(20)
+    await site.sim.arm("trim", after=5)
+    async with site.indexer() as process:
+        await until(lambda: process.log_lines("gap"), what="the gap")
+
+        async def repaired() -> bool:
+            site.sim.close()
+            document = orjson.loads(await site.redis.get(site.keys.stream(stream_id)) or b"{}")
+            record = site.sim.network.contract.stream(stream_id)
+            return bool(document["withdrawnAmount"] == str(record.withdrawn) != "0")
+
+        await until(repaired, what="the withdrawal that was lost")
+        await until(
+            lambda: stream_id in [line["stream"] for line in process.log_lines("state_differs")],
+            what="the difference in the log",
+        )
