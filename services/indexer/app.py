@@ -6,28 +6,18 @@ The indexer waits for the lease. While it holds the lease, it runs the ingest.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
 
-import aiohttp
 import structlog
 from aiohttp import web
-from redis.asyncio import Redis
 
 from services.indexer import metrics
-from services.indexer.ingest.ingest import Ingest
-from services.indexer.ingest.reconcile import Reconciliation
 from services.indexer.ingest.redis_recovery import FailoverRecovery
-from services.indexer.ingest.startup import ClaimNamespace
+from services.indexer.jobs import ProcessParts, active_jobs
 from services.indexer.settings import IndexerSettings
-from services.indexer.sources import factory
-from services.indexer.sources.base import FatalSourceError, Source
-from services.indexer.sources.failover.source import FailoverSource
-from services.indexer.sources.rpc.client import RpcClient
-from services.indexer.sources.rpc.version import watch_version
+from services.indexer.sources.base import FatalSourceError
 from services.indexer.sources.upstream import UpstreamVersions
-from services.indexer.state.factory import create_audit
-from services.indexer.tokens.reader import create_token_reader
 from shared.journal.commit import Committer
 from shared.journal.commit_errors import CursorMovedError, FencedError, JournalInconsistentError
 from shared.journal.losses import DataLossDetector, check_journal
@@ -70,18 +60,12 @@ def build_app(settings: IndexerSettings) -> web.Application:
         metrics.measure_lag(clock.now)
         await namespace_watch.check_first()
         async with http.session() as session:
+            parts = ProcessParts(
+                settings, redis, session, readiness, recovery, clock, loss_detector, upstream
+            )
             task = supervise(
                 "indexer",
-                lambda: _run_active(
-                    settings,
-                    redis,
-                    session,
-                    readiness,
-                    recovery=recovery,
-                    clock=clock,
-                    loss_detector=loss_detector,
-                    upstream=upstream,
-                ),
+                lambda: _run_active(parts),
                 fatal=FATAL,
                 on_fatal=lambda error: _report_fatal(error, readiness),
             )
@@ -106,18 +90,9 @@ def _report_fatal(error: Exception, readiness: Readiness) -> None:
     readiness.set("source", f"stopped: {error}")
 
 
-async def _run_active(
-    settings: IndexerSettings,
-    redis: Redis,
-    session: aiohttp.ClientSession,
-    readiness: Readiness,
-    *,
-    recovery: FailoverRecovery,
-    clock: RedisClock,
-    loss_detector: DataLossDetector,
-    upstream: UpstreamVersions,
-) -> None:
+async def _run_active(parts: ProcessParts) -> None:
     """Wait for the lease, then ingest until an error. A lost lease raises LeaseLostError."""
+    settings, redis, readiness = parts.settings, parts.redis, parts.readiness
     keys = settings.keys
     lease = Lease(redis, keys.lease, seconds=settings.lease_seconds, fence=keys.fence)
     pause = settings.lease_seconds / 4
@@ -129,25 +104,14 @@ async def _run_active(
         while not await lease.take():
             readiness.set("redis", None)
             readiness.set("source", None)  # a standby reads no source, so none can fail
-            await check_journal(redis, keys, loss_detector, name=lease.token)
+            await check_journal(redis, keys, parts.loss_detector, name=lease.token)
             await asyncio.sleep(pause / 2)
         await claim.hold()
         readiness.set("redis", None)
         log.info("active", token=lease.token)
         metrics.ACTIVE.set(1)
         committer = Committer(redis, keys, retention=settings.retention, token=lease.token)
-        jobs = _jobs(
-            settings,
-            redis,
-            session,
-            readiness,
-            committer=committer,
-            recovery=recovery,
-            clock=clock,
-            loss_detector=loss_detector,
-            claim=partial(claim.hold, begin=True),
-            upstream=upstream,
-        )
+        jobs = active_jobs(parts, committer, claim=partial(claim.hold, begin=True))
         await run_until_first(*jobs, _keep_lease(lease, claim, pause))
     except (FencedError, CursorMovedError) as error:
         raise LeaseLostError(str(error)) from error
@@ -163,80 +127,6 @@ async def _run_active(
     finally:
         metrics.ACTIVE.set(0)
         await _release(lease)
-
-
-def _jobs(
-    settings: IndexerSettings,
-    redis: Redis,
-    session: aiohttp.ClientSession,
-    readiness: Readiness,
-    *,
-    committer: Committer,
-    recovery: FailoverRecovery,
-    clock: RedisClock,
-    claim: ClaimNamespace,
-    loss_detector: DataLossDetector,
-    upstream: UpstreamVersions,
-) -> Iterator[Coroutine[None, None, None]]:
-    """Create the coroutines that the active indexer runs at the same time."""
-    # `ingest` is created after the source; the source calls the lambda only later.
-    source = _create_source(
-        settings,
-        session,
-        lambda: ingest.opened(),  # noqa: PLW0108
-        upstream,
-    )
-    ingest = Ingest(
-        source,
-        committer,
-        redis,
-        settings.keys,
-        readiness,
-        start=settings.start,
-        max_wait=settings.source_wait_seconds,
-        stop_at_gap=settings.on_gap == "stop",
-        recovery=recovery,
-        clock=clock,
-        claim=claim,
-        loss_detector=loss_detector,
-        audit_soon=lambda: audit.soon() if audit else None,
-    )
-    audit = create_audit(
-        settings,
-        session,
-        committer,
-        redis,
-        readiness=readiness,
-        lock=ingest.commit_lock,
-        clock=clock,
-        upstream=upstream,
-    )
-    if audit:
-        yield audit.run()
-    if tokens := create_token_reader(settings, session, redis, clock):
-        yield tokens.run()
-    yield ingest.run()
-    yield ingest.startup.watch_reports()
-    yield ingest.checkpoint.store_regularly(source)
-    if settings.rpc_url:
-        yield watch_version(RpcClient(session, settings.rpc_url), upstream)
-    if isinstance(source, FailoverSource) and settings.reconcile_seconds:
-        comparison_sources = factory.create_both(settings, session, lambda: None, upstream)
-        every = settings.reconcile_seconds
-        yield Reconciliation(
-            source, comparison_sources, redis, settings.keys, readiness, seconds=every
-        ).run()
-
-
-def _create_source(
-    settings: IndexerSettings,
-    session: aiohttp.ClientSession,
-    opened: Callable[[], None],
-    upstream: UpstreamVersions,
-) -> Source:
-    if settings.source != "auto":  # for `auto`, FailoverSource sets this metric
-        metrics.SOURCE.labels(settings.source).set(1)
-    return factory.create_source(settings, session, opened, upstream)
 
 
 async def _keep_lease(lease: Lease, claim: NamespaceClaim, pause: float) -> None:

@@ -95,7 +95,7 @@ class SseClient(asyncio.Protocol):
     # ── for tests ──
 
     async def wait(
-        self, count: int, name: str | None = None, *, seconds: float = 10
+        self, count: int, name: str | None = None, *, seconds: float = 30
     ) -> list[Event]:
         """Wait for `count` events with this name (None: any name). Returns them."""
 
@@ -108,7 +108,7 @@ class SseClient(asyncio.Protocol):
         await until(enough, seconds=seconds, what=f"{count} events {name or ''}")
         return self.named(name)
 
-    async def wait_id(self, position: str, *, seconds: float = 10) -> None:
+    async def wait_id(self, position: str, *, seconds: float = 30) -> None:
         """Wait until an event with this id was received."""
         await until(
             lambda: any(e.own_id == position for e in self.events),
