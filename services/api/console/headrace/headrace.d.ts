@@ -33,13 +33,13 @@ export interface Stream {
   /** The recipient's answer. A stream of the API begins as pending. */
   acceptance: "pending" | "accepted" | "hidden";
   schedule: Schedule;
-  /** null: nobody can compute the amount, for the reason in `claimableUnknown`. Do not show it as 0. */
+  /** null: the amount cannot be computed; `claimableUnknown` is the reason. Do not show it as 0. */
   claimable: { amount: string; asOf: number } | null;
   claimableUnknown: "schedule_not_read" | "depends_on_allowance" | "depends_on_conditions" | null;
   /** true: the contract's record of the stream is archived. The next transaction restores it, for a fee. */
   archived: boolean;
   metadata: { label?: string; tags?: string[]; note?: string };
-  /** The ledger as of which the state was last read from the contract; null: computed from events. */
+  /** The ledger as of which the state was last read from the contract; null: computed from events only. */
   stateLedger: number | null;
   createdAt: number;
   updatedAt: number;
@@ -66,7 +66,7 @@ interface EventOf<Type extends string> {
   verified?: boolean | null;
 }
 
-/** What `toMuxedId` is: the id of a muxed address, or the memo of a payment as text or hash. */
+/** The type of `toMuxedId`: the id of a muxed address, or the memo of a payment: an id, a text or a hash. */
 type MuxedIdType = "id" | "text" | "hash";
 
 /** The fields that only some types of events have, by type. */

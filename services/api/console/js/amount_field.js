@@ -7,7 +7,7 @@ import { moves } from "./ticker.js";
 import { inBaseUnits, isAnswered, tokenOf } from "./tokens.js";
 import { readable } from "./units.js";
 
-/** The unit of the field, and whether it can change without the reader: then nobody may type yet. */
+/** The unit of the field. Until `ready`, the unit can still change, so the field accepts no text. */
 function unitFor(address) {
   if (!address) return { words: "First enter the token." };
   if (inBaseUnits() || isAnswered(address)) return { decimals: shownDecimals(address), ready: true };
@@ -17,8 +17,8 @@ function unitFor(address) {
 
 /**
  * {node, read(), clear()}. `read` returns base units as text, or throws an Error with a sentence.
- * `address()` is the token of the moment; "" while there is none. When the unit changes, the field
- * becomes empty: 12.5 of one unit is not 12.5 of another. `isRate`: the amount is per second.
+ * `address()` returns the current token, or "" if there is none. When the unit changes, the field is
+ * emptied, because 12.5 of one unit is not 12.5 of another. `isRate`: the amount is per second.
  */
 export function amountField(label, address, { isRate = false } = {}) {
   const input = h("input", { type: "text", required: true, autocomplete: "off" });
@@ -50,7 +50,7 @@ export function amountField(label, address, { isRate = false } = {}) {
     try {
       return reader.parse(input.value, decimals ?? 0);
     } catch {
-      return null; // not complete yet; `read` tells what is wrong
+      return null; // not complete yet; `read` throws the reason
     }
   }
   function read() {

@@ -1,7 +1,7 @@
 /**
- * Amounts in the page. Each is a <data> element whose `value` is the exact number of base units; its
+ * Amounts in the page. Each is a <data> element. Its `value` is the exact number of base units. Its
  * text is in tokens or in base units, as the reader has chosen. The text is drawn again when a token
- * becomes known, and when the reader changes the choice.
+ * becomes known, and when the reader changes this choice.
  */
 
 import { h } from "./dom.js";
@@ -13,10 +13,10 @@ import { inBaseUnits, onTokens, tokenOf } from "./tokens.js";
 /** The decimals in which amounts of the token are shown; null for base units. */
 export const shownDecimals = (address) => (inBaseUnits() ? null : decimalsOf(tokenOf(address)));
 
-/** The number of an amount as text, without its unit. `decimals`: cut it to so many. */
+/** An amount as text, without its unit. `decimals`: cut it to this number of decimals. */
 export const numberOf = (raw, address, decimals = null) => reader.format(raw, shownDecimals(address) ?? 0, decimals);
 
-/** The exact number of base units: for titles, as plain digits that can be used elsewhere. */
+/** The exact number of base units, for titles. It has plain digits, so that it can be copied. */
 export const rawText = (raw) => `${raw} ${BigInt(raw) === 1n ? "base unit" : "base units"}`;
 
 /** {word, where, about} of the unit in which amounts of the token are shown. */
@@ -45,7 +45,7 @@ const DRAW = {
   about: ({ address }) => [aboutText(tokenOf(address), address)],
 };
 
-/** What is known of a token, in words, for readers who have no pointer to see a title. */
+/** A description of a token in sentences, for readers who cannot see a title with a pointer. */
 function aboutText(token, address) {
   const decimals = decimalsOf(token);
   const known = decimals === null ? "Its decimals are not known, so its amounts are in base units." : `Decimals: ${decimals}.`;
@@ -63,11 +63,11 @@ function made(kind, address, brief, more = {}) {
   return node;
 }
 
-/** An amount. `brief`: without the short address of the token, where another place nearby shows it. */
+/** An amount. `brief`: without the short address of the token, because it is shown nearby. */
 export const amount = (raw, address, { brief = false } = {}) =>
   made("amount", address, brief, { class: "amount", value: String(BigInt(raw)), title: rawText(raw) });
 
-/** A rate in base units a second, shown in a period in which it reads well. */
+/** A rate in base units a second, shown for a period in which it is easy to read. */
 export const rate = (raw, address, { brief = false } = {}) =>
   made("rate", address, brief, { class: "amount", value: String(BigInt(raw)), title: `${rawText(raw)} a second` });
 

@@ -56,7 +56,7 @@ const facts = {
   "stream.milestone_unlocked": (e, { m }) => [m(e.amount), " can be withdrawn"],
   "stream.dispute_requested": (e) => [`${short(e.arbiter)} decides`],
   "stream.dispute_resolved": (e) => [e.approved ? "the stream is cancelled" : "the stream continues"],
-  "contract.pause_changed": (e) => [e.paused ?? e.isPaused ? "nobody can create or top up streams" : "streams can be created again"],
+  "contract.pause_changed": (e) => [e.paused ?? e.isPaused ? "nobody can create or top up streams" : "streams can be created and topped up again"],
   "stream.snapshot": (e) => [`as of ledger ${e.stateLedger}${e.archived ? ", archived" : ""}`],
   "stream.running_low": (e) => [`runs out at ${dateTime(e.endsAt)}`],
   "stream.depleted": () => ["no money accrues until the stream is topped up"],
@@ -67,7 +67,7 @@ const facts = {
   "chain.unknown": (e) => [`unknown event “${e.name}”`],
 };
 
-/** Makes amounts of the event's token. With `names`, the first one of a sentence has the token's short address. */
+/** Makes amounts in the event's token. With `names`, the first amount has the token's short address. */
 function moneyOf({ tokenAddress, stream }, names) {
   const address = tokenAddress ?? stream?.tokenAddress;
   let brief = !names;
@@ -79,7 +79,7 @@ function moneyOf({ tokenAddress, stream }, names) {
   return { m: one(amount), r: one(rate) };
 }
 
-/** The details of an event in a few words, as texts and nodes; none if a field for them is missing. */
+/** The details of an event in a few words, as texts and nodes. Empty if a field is missing. */
 export function factsOf(event, names = true) {
   try {
     return facts[event.type]?.(event, moneyOf(event, names)) ?? [];
@@ -112,7 +112,7 @@ export function latency(event, time) {
   return Math.max(0, (time - from) / 1000);
 }
 
-/** Not the `asset` of the event: a contract can write any asset there. */
+/** Does not use the `asset` of the event: a contract can write any asset there. */
 const tokenOf = ({ type, tokenAddress }) => (type.startsWith("token.") ? tokenName(tokenAddress) : "everyone");
 
 /** The label of a stream. A stranger's stream has none until the user has accepted it. */

@@ -16,7 +16,7 @@ export const remaining = (stream) =>
 export const isOver = (stream) => TERMINAL.has(stream.status);
 
 /**
- * The amount that the recipient can withdraw, or null if nobody can compute it (`claimableUnknown`).
+ * The amount that the recipient can withdraw, or null if it cannot be computed (`claimableUnknown`).
  * Nothing accrues while the stream is paused.
  */
 export function claimable(stream, milliseconds) {
@@ -26,7 +26,7 @@ export function claimable(stream, milliseconds) {
   return most(0n, least(accrued(stream, until), remaining(stream)));
 }
 
-/** What has become claimable by `until` and was not withdrawn, by the kind of the schedule. */
+/** The amount that the schedule has made claimable by `until`, without what was withdrawn. */
 function accrued(stream, until) {
   const { kind, cliffTime, cliffAmount, steps } = stream.schedule ?? LINEAR;
   const withdrawn = BigInt(stream.withdrawnAmount);

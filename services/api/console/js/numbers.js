@@ -6,7 +6,7 @@
 
 const LEAST = 2; // decimals that are shown at least, as people write money: 12.50
 
-/** `-1.5` as [sign and more before the digits, what comes after them]: Arabic puts a mark before. */
+/** [text before the digits, text after them] of a negative number. In Arabic, a mark precedes the sign. */
 function frame(whole) {
   const parts = whole.formatToParts(-1);
   const at = parts.findIndex(({ type }) => type === "integer");
@@ -14,7 +14,7 @@ function frame(whole) {
   return [text(parts.slice(0, at)), text(parts.slice(at + 1))];
 }
 
-/** {format, parse, decimal, group} for a locale; without one, for the reader's. */
+/** {format, parse, decimal, group} for a locale. The default is the reader's locale. */
 export function numbers(locale) {
   const whole = new Intl.NumberFormat(locale);
   const sample = new Intl.NumberFormat(locale, { minimumFractionDigits: 1 }).formatToParts(12345678.5);
@@ -28,7 +28,7 @@ export function numbers(locale) {
 
   /**
    * The amount `value` (base units) as text. Exact, with at least two decimals if the token has them.
-   * `shown`: cut it to exactly this many decimals, for a number that runs and must keep its width.
+   * `shown`: cut it to exactly this number of decimals. A running number must keep its width.
    */
   function format(value, decimals = 0, shown = null) {
     const given = BigInt(value);
@@ -42,7 +42,7 @@ export function numbers(locale) {
 
   /**
    * The base units of a text that somebody typed. Throws an Error with a sentence for the reader.
-   * Thousands separators are refused: "1.000" is a thousand for some readers, and one for others.
+   * Thousands separators are refused: "1.000" is a thousand in some languages, and one in others.
    */
   function parse(text, decimals = 0) {
     const example = local("1234") + (decimals && decimal + local("5"));

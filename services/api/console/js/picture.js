@@ -9,8 +9,8 @@ const WIDTH = 720;
 const HEIGHT = 220;
 
 /**
- * Amounts of a stream at one Unix second. The deposit excludes the refunded amount. If nobody knows what
- * is claimable, nothing is drawn as accrued.
+ * Amounts of a stream at one Unix second. The deposit excludes the refunded amount. If the claimable
+ * amount is not known, the accrued amount is drawn without it.
  */
 function at(stream, second) {
   const withdrawn = BigInt(stream.withdrawnAmount);
@@ -28,7 +28,7 @@ function at(stream, second) {
  * it stops (pause, or end of the deposit). At a jump of the schedule there are two points. Pure.
  */
 export function course(events, until) {
-  let latest = -Infinity; // an event can be told late: the stream ran out before somebody created it with an old start
+  let latest = -Infinity; // timestamps can go back: a stream with an old start can run out before it is created
   const states = events.filter((event) => event.stream).map(({ timestamp, stream }) => {
     latest = Math.max(latest, timestamp);
     return { timestamp: latest, stream };

@@ -19,17 +19,17 @@ const SHOWN = 500;
 const account = (address) => h("a", { href: `#/account/${address}` }, h("code", {}, address));
 
 const WHY = {
-  schedule_not_read: "not known yet: the schedule is read from the contract",
+  schedule_not_read: "not known: Headrace has not read the schedule, or does not know this kind of schedule",
   depends_on_allowance: "not known: the money stays in the sender's account until it is withdrawn",
   depends_on_conditions: "not known: it depends on conditions that somebody must confirm",
 };
 
-/** How the money becomes claimable, if not by the second from the start on. */
+/** Rows about the schedule. A linear stream has none. */
 function schedule({ schedule: { kind, cliffTime, cliffAmount, steps } = {}, claimableUnknown, tokenAddress }) {
   const rows = [];
   const at = (value, time) => h("span", {}, amount(value, tokenAddress, { brief: true }), ", ", moment(time, true));
   if (claimableUnknown) rows.push(["Claimable", WHY[claimableUnknown] ?? "not known"]);
-  if (kind === "cliff") rows.push(["Nothing before", moment(cliffTime, true)]);
+  if (kind === "cliff") rows.push(["Nothing claimable before", moment(cliffTime, true)]);
   if (kind === "cliff_amount") rows.push(["At the cliff", at(cliffAmount, cliffTime)]);
   for (const step of steps ?? []) rows.push(["Step", at(step.amount, step.time)]);
   return rows;

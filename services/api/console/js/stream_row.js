@@ -70,7 +70,7 @@ export function streamRow(first, more = null) {
   moves(until, (time) => {
     say(until, ends(stream, time));
     const exact = `Claimable: ${count.title || "not known"}. Deposit: ${rawText(stream.depositedAmount)}.`;
-    if (node.title !== exact) node.title = exact; // the link covers the row, so the amounts' own titles cannot appear
+    if (node.title !== exact) node.title = exact; // the link covers the amounts, so their own titles are never shown
   });
   return { node, update, get stream() { return stream; } };
 }

@@ -16,7 +16,7 @@ function counted({ counts }) {
 function token({ tokenAddress, sent, received }) {
   const figure = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, amount(value, tokenAddress, { brief: true })));
   const unknown = received.claimableUnknown;
-  const due = unknown ? `Claimable, without ${unknown} of unknown amount` : "Claimable";
+  const due = unknown ? `Claimable, without ${unknown === 1 ? "1 stream whose amount is" : `${unknown} streams whose amounts are`} not known` : "Claimable";
   const side = (title, figures) => h("div", { class: "card side" }, h("h4", {}, title), h("dl", { class: "figures" }, ...figures));
   return h("section", { class: "token" },
     h("h3", {}, "Token ", tokenName(tokenAddress)),

@@ -61,7 +61,7 @@ function fanoutCard(part) {
   };
 }
 
-/** What a server reports of itself, with short commits: "27.1.1-7e71281, core 27.1.0, protocol 27". Pure. */
+/** The versions that a server reports, with short commits: "27.1.1-7e71281, core 27.1.0, protocol 27". Pure. */
 export function reported(server) {
   if (!server) return "not read";
   const short = (text) => text.replace(/[0-9a-f]{40}/g, (commit) => commit.slice(0, 7));

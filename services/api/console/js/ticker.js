@@ -10,7 +10,7 @@ import { running } from "./units.js";
 const moving = new Map();
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const FRAME = 50; // milliseconds between two updates; nobody can read digits that change faster
-const LONG = 16; // characters; a phone shows so many in large digits
+const LONG = 16; // characters; a phone has room for this number of large digits
 let asked = false;
 
 /** Call `draw(milliseconds)` now, and again regularly as long as `node` is in the page. */
@@ -45,8 +45,8 @@ function drawAll() {
 onTokens(drawAll);
 
 /**
- * The text of a claimable amount. While it flows, it has a fixed number of decimals, so that its width
- * does not change all the time. While it stands still, it is exact.
+ * The text of a claimable amount. While the amount grows, the text has a fixed number of decimals, so
+ * that its width rarely changes. Otherwise it is exact.
  */
 function countText(stream, due, time) {
   if (due === null) return "not known";

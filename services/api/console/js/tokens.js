@@ -1,17 +1,17 @@
 /**
  * The tokens that the page knows, and the reader's choice: amounts in tokens, or in base units.
  *
- * Lists and summaries bring their tokens. The page asks the API for any other. Nothing waits for the
- * answer: until it is there, amounts are shown in base units, and then they are drawn again.
+ * Answers with lists and summaries contain their tokens. The page asks the API for any other token.
+ * Until the answer arrives, amounts are shown in base units. Then they are drawn again.
  */
 
 import { Storage } from "../headrace/storage.js";
 import { get } from "./api.js";
 
-const ASKED = 4; // requests at the same time, so that many new tokens do not delay the page's own
-const SOONEST = 4_000; // milliseconds until an unknown token is asked for again: the indexer reads new tokens
-const LATEST = 600_000; // the time doubles up to this: some tokens tell nothing
-const KEPT = 1000; // tokens: anyone can make streams of new tokens, and a page can be open for weeks
+const ASKED = 4; // most requests at the same time: other requests of the page must not wait long
+const SOONEST = 4_000; // milliseconds until the page asks again: the indexer reads a new token within seconds
+const LATEST = 600_000; // this time doubles after each answer, up to this limit: some tokens have no decimals
+const KEPT = 1000; // most tokens that are kept: anyone can make tokens, and a page can be open for weeks
 const CHOICE = "headrace amounts";
 
 const storage = new Storage(globalThis, "localStorage");
@@ -24,14 +24,14 @@ let told = false;
 /** Call `act` after a token has become known, or the reader has chosen other units. */
 export const onTokens = (act) => listeners.add(act);
 
-/** Once for all changes of this turn of the event loop. */
+/** Call the listeners once for all changes in this iteration of the event loop. */
 function tell() {
   if (told) return;
   told = true;
   setTimeout(() => { told = false; listeners.forEach((act) => act()); });
 }
 
-/** Unknown decimals: after a while, a redraw asks again for the token, if it is still shown. */
+/** Store a token. If its decimals are unknown, a later redraw asks for it again, if it is still shown. */
 function keep(address, token) {
   const wait = Math.min(LATEST, 2 * (known.get(address)?.wait ?? SOONEST / 2));
   known.delete(address);
@@ -49,7 +49,7 @@ export function learn(tokens) {
   }
 }
 
-/** The token, or null. If it is not known, the page asks the API, and `onTokens` tells the answer. */
+/** The token, or null. If it is not known, the page asks the API; then the listeners of `onTokens` are called. */
 export function tokenOf(address) {
   const found = known.get(address);
   const fresh = found && (Number.isInteger(found.token?.decimals) || Date.now() - found.at < found.wait);

@@ -1,15 +1,15 @@
 /**
  * What a token is called, and the period in which a rate reads well. Pure.
  *
- * A token is the object of GET /v1/tokens/{address}. Its `asset` is proved: the contract is the Stellar
- * Asset Contract of this asset. Its `symbol` is what the contract says of itself, so anyone can call a
- * token USDC. Such a name is shown in quotation marks, and always with the contract's address nearby.
+ * A token is the answer of GET /v1/tokens/{address}. Its `asset` is proved: the contract is the Stellar
+ * Asset Contract of this asset. Its `symbol` is not proved: anyone can make a token with the symbol
+ * USDC. Such a name is shown in quotation marks, with the contract's address nearby.
  */
 
 import { short } from "./format.js";
 
 const LONGEST = 12; // characters of a symbol; SEP-11 allows 12 for an asset code
-const MOST = 38; // decimals with which the largest i128 is still above 1
+const MOST = 38; // with more decimals, even the largest i128 would be below 1
 const PERIODS = [[1n, "a second"], [3600n, "an hour"], [86_400n, "a day"], [2_592_000n, "every 30 days"]];
 const NATIVE = "native";
 
@@ -19,15 +19,15 @@ export function decimalsOf(token) {
   return Number.isInteger(given) && given >= 0 && given <= MOST ? given : null;
 }
 
-/** A stranger's text without characters that hide, reorder or imitate: "" if nothing is left. */
+/** An untrusted text without invisible characters, direction marks and quotation marks. May be "". */
 function clean(text) {
   const seen = [...String(text ?? "").replace(/[\p{C}\p{Z}\p{Quotation_Mark}"]+/gu, " ").trim()];
   return seen.length > LONGEST ? `${seen.slice(0, LONGEST - 1).join("")}…` : seen.join("");
 }
 
 /**
- * {word, where, proved, about}: the token's name, the short address that tells it from its namesakes,
- * and a sentence. Without a name, `word` is the short address and `where` is empty.
+ * {word, where, proved, about}: the token's name, the short address that distinguishes tokens of the
+ * same name, and a sentence. Without a name, `word` is the short address and `where` is empty.
  */
 export function called(token, address) {
   const [code, issuer] = token?.asset?.split(":") ?? [];
@@ -41,8 +41,8 @@ export function called(token, address) {
 }
 
 /**
- * [base units, words] of a rate in base units a second: in the first period in which at least one whole
- * token flows. Without decimals, a second. The result is exact.
+ * A rate in base units a second as [base units, words], exactly. The period is the first one in which
+ * at least one whole token flows, or else 30 days. Without decimals, it is a second.
  */
 export function readable(rate, decimals) {
   const one = 10n ** BigInt(decimals ?? 0);
@@ -52,8 +52,8 @@ export function readable(rate, decimals) {
 }
 
 /**
- * The decimals of a running amount: so many that the last digit changes about ten times a second. Fewer
- * would seem to stand still, more cannot be read.
+ * The number of decimals of a running amount. The last digit changes about ten times a second: with
+ * fewer decimals the amount would seem to stop, and more decimals could not be read.
  */
 export function running(rate, decimals) {
   const fitting = decimals - String(rate).length + 2;
