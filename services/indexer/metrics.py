@@ -79,18 +79,18 @@ MISSING = at_zero(
     ("filled", "lost"),
 )
 CONTRACT_STREAMS = Gauge(
-    "headrace_indexer_contract_streams", "Streams that the contract has made, at the last audit"
+    "headrace_indexer_contract_streams", "Streams that the contract has created, at the last audit"
 )
 EQUAL_STREAMS = Gauge(
     "headrace_indexer_equal_streams",
-    "Streams whose stored state was the contract's, or was read from it, at the last audit",
+    "Streams whose stored state was equal to the contract's, or loaded from it, at the last audit",
 )
 ARCHIVED_STREAMS = Gauge(
     "headrace_indexer_archived_streams",
     "Streams whose record in the contract's storage was archived, at the last audit",
 )
 AUDIT_LEDGER = Gauge(
-    "headrace_indexer_audit_ledger", "Ledger as of which the last streams were compared"
+    "headrace_indexer_audit_ledger", "Ledger as of which the last audit compared the streams"
 )
 AUDITS = at_zero(
     Counter("headrace_indexer_audits_total", "Rounds of the audit, by outcome", ["outcome"]),
@@ -106,7 +106,7 @@ TOKEN_READS = at_zero(
 )
 UPSTREAM = Gauge(
     "headrace_indexer_upstream_info",
-    "1; the labels are what a server last reported: its version, and that of its core",
+    "Always 1; the labels are the versions that a server last reported for itself and its core",
     ["server", "version", "core"],
 )
 PROTOCOL = Gauge(

@@ -1,7 +1,7 @@
-"""The contract of a Stellar asset: its address follows from the asset and the network. Pure.
+"""The address of the contract of a Stellar asset, computed from asset and network. Pure.
 
-An asset is written as SEP-11 does: `native`, or `CODE:ISSUER`. Nobody can choose the address of the
-contract of an asset. So an address proves which asset a contract stands for, and its name does not.
+An asset is written as in SEP-11: `native`, or `CODE:ISSUER`. Nobody can choose the address of the
+contract of an asset. So the address proves which asset a contract represents. Its name does not.
 
 Source: CAP-46-06, "Stellar Asset Contract"; Stellar-transaction.x, HashIDPreimage.
 
@@ -40,7 +40,7 @@ def is_asset_contract(address: str, asset: str, passphrase: str) -> bool:
 
 
 def _xdr(asset: str) -> bytes:
-    """The XDR of an Asset. Codes of up to four letters have a type of their own."""
+    """The XDR of an Asset. Codes of 1 to 4 characters have one type, longer codes another."""
     if asset == NATIVE:
         return bytes(4)
     code, _, issuer = asset.partition(":")

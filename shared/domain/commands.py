@@ -186,7 +186,7 @@ def _due(stream: Stream, now: int) -> int:
     amount = claimable(stream, now)
     if amount is None:
         raise CommandRefusedError(
-            f"what stream {stream.id} owes is not known: {stream.schedule.unknown}"
+            f"the claimable amount of stream {stream.id} is unknown: {stream.schedule.unknown}"
         )
     return amount
 
@@ -194,14 +194,13 @@ def _due(stream: Stream, now: int) -> int:
 def _new_end(stream: Stream, now: int) -> int:
     """The `newEndTime` that the event announces.
 
-    Times of the contract are u64. It refuses a call whose new end does not fit, and so do we. A
-    creation announces no end, so both accept it.
+    Times of the contract are u64. If the new end does not fit, the contract refuses the call, and
+    so does the API. The event of a creation has no end, so both accept a creation.
     """
     end = announced_end(stream, now)
     if end > U64_MAX:
         raise CommandRefusedError(
-            f"the stream would end at second {end}, after the last possible time {U64_MAX}; "
-            "expected a smaller amount"
+            f"the stream would end at second {end}, after the last possible time {U64_MAX}"
         )
     return end
 

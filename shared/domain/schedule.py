@@ -1,8 +1,8 @@
 """How the money of a stream becomes claimable: its schedule. Pure.
 
-A stream of the API is always linear. The chain has other kinds too, and the events of some of them
-do not tell the whole schedule. Then nobody knows what is claimable until the contract's own state
-was read, and Headrace says so instead of showing a wrong amount.
+A stream of the API is always linear. The chain has other kinds too. The events of some of them do
+not contain the whole schedule. Then the claimable amount is not known until the contract's own
+state was read. Headrace shows it as unknown, instead of a wrong amount.
 
 See docs/decisions/0081-claimable-can-be-unknown.md.
 """
@@ -18,14 +18,14 @@ from typing import NamedTuple
 class ScheduleKind(StrEnum):
     """The kind of a schedule.
 
-    * LINEAR: money accrues by the second, from the anchor on.
+    * LINEAR: money accrues each second, from the anchor on.
     * CLIFF: the same, but nothing is claimable before the cliff.
-    * CLIFF_AMOUNT: an amount becomes claimable at the cliff, and the rest accrues by the second
-      from the cliff on.
+    * CLIFF_AMOUNT: an amount becomes claimable at the cliff. The rest accrues each second, from
+      the cliff on.
     * STEPS: amounts become claimable at fixed times.
     * ALLOWANCE: nothing is deposited; the contract takes the money from the sender's balance.
     * CONDITIONS: amounts become claimable when somebody confirms a condition.
-    * UNKNOWN: the schedule was not read yet.
+    * UNKNOWN: the schedule was not read yet, or the record has a field that nobody knows.
     """
 
     LINEAR = "linear"
@@ -38,7 +38,7 @@ class ScheduleKind(StrEnum):
 
 
 class ClaimableUnknown(StrEnum):
-    """Why nobody can compute what is claimable."""
+    """Why the claimable amount cannot be computed."""
 
     SCHEDULE = "schedule_not_read"
     ALLOWANCE = "depends_on_allowance"
@@ -54,7 +54,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A schedule. Times in Unix seconds. `last_time` is known for STEPS even without the steps."""
+    """A schedule. Times in Unix seconds. For STEPS, `last_time` can be known without `steps`."""
 
     kind: ScheduleKind = ScheduleKind.LINEAR
     cliff_time: int | None = None
@@ -82,7 +82,7 @@ UNKNOWN = Schedule(kind=ScheduleKind.UNKNOWN)
 
 
 def schedule_document(schedule: Schedule) -> dict[str, object]:
-    """The JSON of a schedule. Only the fields of its kind; amounts as decimal strings."""
+    """A schedule for JSON, with only the fields of its kind. Amounts are decimal strings."""
     document: dict[str, object] = {"kind": schedule.kind}
     if schedule.cliff_time is not None:
         document["cliffTime"] = schedule.cliff_time
@@ -95,7 +95,7 @@ def schedule_document(schedule: Schedule) -> dict[str, object]:
 
 
 def schedule_of(document: object) -> Schedule:
-    """The schedule in a parsed document. Documents and events of earlier versions have none.
+    """The schedule in a parsed document. LINEAR for None: earlier versions stored no schedule.
 
     Raises ValueError if the kind is not known, and KeyError if a field is missing.
     """
@@ -111,5 +111,5 @@ def schedule_of(document: object) -> Schedule:
 
 
 def unlocked(steps: Sequence[Step], until: int) -> int:
-    """The sum of the steps up to a time."""
+    """The sum of all steps whose time is at most `until`."""
     return sum(step.amount for step in steps if step.time <= until)

@@ -1,4 +1,4 @@
-"""The event `stream.snapshot`: a stream's state, as it was read from the contract. Pure.
+"""The event `stream.snapshot`: a stream's state that was read from the contract. Pure.
 
 See docs/decisions/0083-state-is-read-and-audited.md.
 """
@@ -13,7 +13,7 @@ from shared.domain.stream import Stream, StreamStatus
 
 
 def state_fields(stream: Stream) -> dict[str, object]:
-    """The parties, amounts and times of a stream, with the names that they have on the wire."""
+    """The contract, parties, amounts and times of a stream, by their names in JSON."""
     return {
         "contractId": stream.contract_id,
         "sender": stream.sender,
@@ -29,7 +29,7 @@ def state_fields(stream: Stream) -> dict[str, object]:
 
 
 def snapshot_event(stream: Stream, now: int) -> Event:
-    """The event for a state that was read from the contract. `now`: Unix seconds."""
+    """The event for a state that was read from the contract. `now`: its timestamp, Unix seconds."""
     facts: dict[str, object] = {
         **state_fields(stream),
         "pausedAt": stream.paused_at,
@@ -42,7 +42,7 @@ def snapshot_event(stream: Stream, now: int) -> Event:
 
 
 def from_snapshot(stream: Stream | None, event: Event) -> Stream:
-    """The state in the event. What only Headrace knows of the stream stays as it was."""
+    """The state in the event. Fields that the contract does not have are kept from `stream`."""
     read = Stream(
         id=event.stream_id or "",
         origin=Origin.CHAIN,

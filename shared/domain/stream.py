@@ -54,9 +54,9 @@ class Stream:
     `refunded`. `position` is the position of the latest event, or "" until this event is committed.
     `notices_sent` counts the NOTICE_THRESHOLDS of the current end that are done: a notice was sent,
     or the threshold had already passed when this end was set. `state_ledger` is the ledger as of
-    which the contract's own state was read; 0 if the state was computed from events only.
-    `archived`: the contract's record of the stream was archived then (CAP-46-12). The next
-    transaction that uses the stream restores it, for a fee (CAP-66).
+    which the state was last read from the contract; 0 if it was computed from events only.
+    `archived`: the contract's record was archived at the last audit (CAP-46-12). The next
+    transaction that uses the stream restores the record, for a fee (CAP-66).
     """
 
     id: str
@@ -98,7 +98,7 @@ def remaining(stream: Stream) -> int:
 def claimable(stream: Stream, now: int) -> int | None:
     """The amount that the recipient could withdraw at `now`. Nothing accrues during a pause.
 
-    None if the schedule does not tell (`Schedule.unknown`). If rate times seconds overflows an
+    None if the schedule is not known (`Schedule.unknown`). If rate times seconds overflows an
     i128, the contract uses the remaining amount. `min` has the same effect here.
     """
     if stream.terminal:
@@ -110,7 +110,7 @@ def claimable(stream: Stream, now: int) -> int | None:
 
 
 def _accrued(stream: Stream, until: int) -> int:
-    """What has become claimable by `until` and was not withdrawn, by the kind of the schedule."""
+    """The amount that the schedule has made claimable by `until`, without what was withdrawn."""
     schedule = stream.schedule
     if schedule.kind is ScheduleKind.STEPS:
         return unlocked(schedule.steps, until) - stream.withdrawn
@@ -127,7 +127,7 @@ def end_time(stream: Stream) -> int | None:
     """The first second at which all money is claimable, in Unix seconds, at most 2^64-1.
 
     For a terminal stream: when it was completed or cancelled. None while the stream is paused, if
-    its rate is zero, or if its schedule does not tell.
+    its rate is zero, or if its schedule is not known.
     """
     if stream.terminal:
         return stream.last_update_time
@@ -153,10 +153,10 @@ def _depletion(stream: Stream) -> int:
 def announced_end(stream: Stream, now: int) -> int:
     """The end that an event announces as `newEndTime`, in Unix seconds. It can be above 2^64-1.
 
-    The stream must be linear, with a rate above 0. The end is `now` plus the whole seconds that the
-    money needs which has not accrued yet, as the contract computes it. So the last fraction of a
-    second is missing: `end_time` can be one second later. While the stream is paused, money counts
-    as accrued up to the pause. A stream that has not begun counts from its start.
+    The stream must be linear, with a rate above 0. As in the contract, the end is `now` plus the
+    seconds until the rest of the money has accrued, rounded down. So `end_time`, which is rounded
+    up, can be one second later. While the stream is paused, only the money up to the pause has
+    accrued. Before the start of the stream, the seconds are added to the start.
     """
     left = max(0, remaining(stream) - (claimable(stream, now) or 0))
     return max(now, stream.start_time) + left // stream.rate

@@ -1,8 +1,8 @@
-"""What is known of a token: symbol, name, decimals. Whatever is not known is None. Pure.
+"""The metadata of a token: symbol, name, decimals. A value that is not known is None. Pure.
 
-Strangers choose the texts, so only short texts that cannot deceive the eye are taken: no control
-characters, no characters that change the direction of a text, nothing invisible. A text with any of
-these counts as not told. It is not shortened or mended, because the rest could deceive.
+Strangers choose the texts. So a text is accepted only if it is short and cannot deceive the eye: it
+has no control characters, no invisible ones, and none that change the direction of the text. Any
+other text is ignored. It is not shortened or corrected, because the rest could deceive too.
 
 See docs/decisions/0084-tokens-name-themselves.md.
 """
@@ -22,7 +22,7 @@ MAX_SYMBOL = 32
 MAX_NAME = 100
 """Characters. The name of an asset's contract, `CODE:ISSUER`, has at most 69."""
 MAX_DECIMALS = 38
-"""An i128 has at most 39 digits. So with more decimals no amount would reach 1."""
+"""The largest i128 is about 1.7 × 10^38. So with more decimals no amount would reach 1."""
 
 
 _INVISIBLE = re.compile(
@@ -35,10 +35,10 @@ Python calls printable."""
 
 @dataclass(frozen=True, slots=True)
 class TokenInfo:
-    """What a token's contract tells. `read_at`: Unix seconds, when it was read.
+    """The metadata in a token's contract. `read_at`: the time of the read, in Unix seconds.
 
-    `asset`: the Stellar asset that the contract stands for, `native` or `CODE:ISSUER`. It is
-    proved, not told.
+    `asset`: the Stellar asset that the contract represents, `native` or `CODE:ISSUER`. The
+    address of the contract proves it.
     """
 
     symbol: str | None = None
@@ -49,11 +49,11 @@ class TokenInfo:
 
 
 UNTOLD = TokenInfo()
-"""Nothing is known of the token."""
+"""The metadata of a token of which nothing is known."""
 
 
 class TokenSpec(NamedTuple):
-    """Symbol and decimals of a token, as the operator names them in the settings."""
+    """Symbol and decimals of a token, from the setting TOKENS."""
 
     address: str
     symbol: str
@@ -64,11 +64,11 @@ class TokenSpec(NamedTuple):
 
 
 def readable_text(text: str, most: int) -> str | None:
-    """The text if it can be shown to people, else None. `most`: the most characters.
+    """The text if it can be shown to people, else None. `most`: its maximum length.
 
-    Printable characters are those of Python: no controls, no formatting characters (direction,
-    joiners), no other spaces than U+0020. A backslash is refused because the decoder of XDR writes
-    bytes that are not UTF-8 with it.
+    `str.isprintable` refuses control characters, formatting characters (direction, joiners) and
+    all spaces but U+0020. A backslash is refused because the XDR decoder writes bytes that are not
+    UTF-8 as backslash sequences.
     """
     if not 0 < len(text) <= most or not text.isprintable() or text != text.strip():
         return None
@@ -76,7 +76,7 @@ def readable_text(text: str, most: int) -> str | None:
 
 
 def _has_stacked_marks(text: str) -> bool:
-    """True if more than two marks, such as accents, stand on one letter: they cover other lines."""
+    """True if a letter has more than two marks, such as accents: they would cover other lines."""
     runs = groupby(text, key=lambda each: unicodedata.category(each) in ("Mn", "Me"))
     return any(is_mark and len(list(run)) > 2 for is_mark, run in runs)
 

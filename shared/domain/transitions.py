@@ -55,7 +55,7 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
 
 
 def _is_in_snapshot(stream: Stream, event: Event) -> bool:
-    """True if the contract's state was read after this event, so that it includes its effect."""
+    """True if the stream's state was read from the contract and includes the event's effect."""
     return event.provenance is not None and event.provenance.ledger <= stream.state_ledger
 
 
@@ -159,7 +159,7 @@ def _notice_sent(stream: Stream, event: Event) -> Stream:
 def _transferred(stream: Stream, event: Event) -> Stream:
     """Pay the old recipient and set the new one. The anchor moves to this event, also by nothing.
 
-    The anchor moves even if nothing was paid and even if the stream is paused, as in the contract.
+    The contract moves the anchor even if nothing was paid, and even if the stream is paused.
     Only the chain transfers streams. So the stream is accepted, even if the old recipient hid it.
     """
     return replace(
@@ -172,9 +172,9 @@ def _transferred(stream: Stream, event: Event) -> Stream:
 
 
 def _rate_modified(stream: Stream, event: Event) -> Stream:
-    """Set the new rate from this event on. What had accrued at the old rate is dropped.
+    """Set the new rate from this event on. Money that had accrued is no longer claimable.
 
-    The contract pays nothing out when the rate changes: it only moves the anchor.
+    When the rate changes, the contract pays nothing. It only moves the anchor.
     """
     rate = event.require_number("newRatePerSecond")
     return replace(stream, rate=rate, last_update_time=event.timestamp)

@@ -31,7 +31,7 @@
 --   limits:    index key, number of members from which the commit is refused
 --   expected:  stream key, version (0 = the stream must not exist)
 --   events:    position ('' = assigned here), header, body, stream key (0 = none), document
---   indexes:   '+', '?' (keep the score of a member that is there) or '-', index key, score, member
+--   indexes:   '+', '?' (add; an existing member keeps its score) or '-', index key, score, member
 --   progress:  field, value
 --   dead:      key of the dead letters, JSON of one dead letter
 -- Returns {'committed', damaged sets of topics separated by spaces, position…}. If nothing was

@@ -11,8 +11,8 @@ flood of streams from others neither fills the account's own list nor slows its 
 `updated:user:<account>` has all these streams, because it also serves lists by sender, recipient
 and acceptance.
 
-`tokens` has the tokens of all streams, scored by the time at which the indexer reads what the token
-tells (shared.journal.tokens). A token stays, whatever happens to its streams.
+`tokens` has the tokens of all streams. The score is the time when the indexer reads the token next
+(shared.journal.tokens). A token is never removed.
 
 See docs/decisions/0018-notices-from-a-schedule.md,
 docs/decisions/0073-recipients-accept-streams.md,
@@ -97,10 +97,11 @@ def of_token(token: str) -> str:
 
 
 def token_entry(stream: Stream) -> dict[str, int]:
-    """The stream's token and its score in `tokens`, if it is new there: it is read at once.
+    """The stream's token with the score of a new token in `tokens`: it is read at once.
 
-    Tokens of the chain come first, so that a flood of API streams does not delay them: strangers
-    can make API streams with tokens that do not exist. Empty if the token is not a contract.
+    Strangers can make API streams with tokens that do not exist. So new tokens of chain streams
+    are read first, and a flood of API streams does not delay them. Empty if the token is not a
+    contract.
     """
     score = 0 if stream.origin is Origin.CHAIN else 1
     return {stream.token: score} if is_contract(stream.token) else {}

@@ -90,7 +90,7 @@ class Keys:
 
     @property
     def tokens(self) -> str:
-        """Hash from the address of each token to what it tells (shared.journal.tokens)."""
+        """Hash from the address of each token to its metadata (shared.journal.tokens)."""
         return self._key("tokens")
 
     def topic(self, name: str) -> str:

@@ -44,9 +44,9 @@ def stream_document(stream: Stream, now: int) -> dict[str, object]:
 
 
 def _current_fields(stream: Stream, now: int) -> dict[str, object]:
-    """The fields that are made anew for each answer.
+    """The fields that are computed for each answer.
 
-    `claimable` changes with time. Documents of earlier versions lack the others.
+    `claimable` changes with time. The other fields are missing in documents of earlier versions.
     """
     amount = claimable(stream, now)
     return {

@@ -1,7 +1,7 @@
-"""What the tokens of the streams tell, and the schedule of reading them.
+"""The stored metadata of tokens, and the schedule by which the indexer reads it.
 
-The API reads the first, and the indexer writes both. The commit adds each new token to the schedule
-(shared.journal.indexes).
+The indexer writes both, and the API reads the metadata. The commit of a new stream adds the token
+of the stream to the schedule (shared.journal.indexes).
 
 See docs/decisions/0084-tokens-name-themselves.md.
 """
@@ -20,28 +20,28 @@ from shared.journal.indexes import TOKENS
 from shared.journal.keys import Keys
 
 ALL_TOKENS = "complete"
-"""A member of the schedule that is no token: all streams that are stored have their token in it."""
+"""A member that is not a token. It marks that the tokens of all stored streams were added."""
 
 _NEVER = 1 << 53
 _FIRST = 1
-"""Scores up to this number belong to tokens that were never read (indexes.token_entry)."""
+"""Scores up to this number mean that the token was never read (indexes.token_entry)."""
 
 
 class StoredTokens:
-    """What the tokens of one namespace tell, by their address."""
+    """The metadata of the tokens of one namespace, by their address."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
 
     async def put(self, tokens: Mapping[str, TokenInfo]) -> None:
-        """Store what these tokens tell."""
+        """Store the metadata of these tokens."""
         if tokens:
             rows: Any = {address: orjson.dumps(asdict(info)) for address, info in tokens.items()}
             await self._redis.hset(self._keys.tokens, mapping=rows)
 
     async def find(self, addresses: Collection[str]) -> dict[str, TokenInfo]:
-        """What these tokens tell; UNTOLD for a token that was not read yet. One round trip."""
+        """The metadata of these tokens; UNTOLD for a token that was not read. One round trip."""
         if not addresses:
             return {}
         rows: Any = await self._redis.hmget(self._keys.tokens, list(addresses))
@@ -59,14 +59,14 @@ class DueToken(NamedTuple):
 
 
 class TokenSchedule:
-    """When each token of one namespace is read next: Unix seconds; at once if it is new."""
+    """The time when each token of one namespace is read next, in Unix seconds. New: at once."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
 
     async def due(self, now: int, most: int) -> list[DueToken]:
-        """At most `most` tokens that are due at `now`: the new ones, then the longest due."""
+        """At most `most` tokens that are due at `now`: new tokens first, then by due time."""
         name = self._keys.index(TOKENS)
         rows: Any = await self._redis.zrange(
             name, "-inf", now, byscore=True, offset=0, num=most, withscores=True
@@ -74,7 +74,7 @@ class TokenSchedule:
         return [DueToken(member.decode(), score <= _FIRST) for member, score in rows]
 
     async def add(self, tokens: Mapping[str, int]) -> None:
-        """Add tokens with these scores. A token that is there keeps its time."""
+        """Add tokens with these scores. If a token is already there, its score does not change."""
         if tokens:
             await self._redis.zadd(self._keys.index(TOKENS), dict(tokens), nx=True)
 
@@ -84,10 +84,10 @@ class TokenSchedule:
             await self._redis.zadd(self._keys.index(TOKENS), dict(tokens))
 
     async def is_complete(self) -> bool:
-        """True if the tokens of all stored streams are here. The commit adds those of new ones."""
+        """True if the tokens of all stored streams were added."""
         (score,) = await self._redis.zmscore(self._keys.index(TOKENS), [ALL_TOKENS])
         return score is not None
 
     async def set_complete(self) -> None:
-        """Remember that the tokens of all stored streams are here."""
+        """Mark that the tokens of all stored streams were added."""
         await self._redis.zadd(self._keys.index(TOKENS), {ALL_TOKENS: _NEVER})

@@ -64,13 +64,13 @@ USDC = Asset("USDC", address(ADMIN))
 _PASSPHRASE = SimulatorSettings().network_passphrase
 TOKEN = USDC.contract_id(_PASSPHRASE)
 LUMENS = Asset.native().contract_id(_PASSPHRASE)
-"""The usual token of the streams, and lumens: the contracts of assets, whose addresses prove it.
+"""The usual token of the streams, and lumens. Both are contracts of assets, proved by the address.
 
-With another passphrase than the default, the addresses stay the same and prove nothing.
+The addresses belong to the default passphrase. With another passphrase they prove nothing.
 """
 
 GOLD, SILENT, IMPOSTOR, HOSTILE = map(contract_id, ("gold", "silent", "impostor", "hostile"))
-"""Other tokens: an honest one, one that tells nothing, and two that want to deceive."""
+"""Other tokens: an honest one, one without metadata, and two that try to deceive."""
 
 TOKENS = {
     "usdc": TOKEN,
@@ -88,4 +88,4 @@ def token(name: str) -> str:
         return TOKENS[name]
     if StrKey.is_valid_contract(name):
         return name
-    raise ValueError(f"{name!r} is no contract and none of {', '.join(TOKENS)}")
+    raise ValueError(f"{name!r} is neither a contract address nor one of {', '.join(TOKENS)}")

@@ -1,4 +1,4 @@
-"""The storage of the contracts over time: what each entry was after each ledger.
+"""The storage of the contracts over time: the value of each entry after each ledger.
 
 A server that lags must answer with the entries of its own last ledger.
 """
@@ -45,7 +45,7 @@ class StorageHistory:
         self._versions[key].append(self._versions[key][-1]._replace(modified=ledger, live_until=0))
 
     def restore(self, key: str, ledger: int) -> None:
-        """Restore an archived entry. No event tells this."""
+        """Restore an archived entry. This has no event."""
         entry = self._versions[key][-1]
         self._versions[key].append(entry._replace(modified=ledger, live_until=ledger + LIFETIME))
 

@@ -47,12 +47,12 @@ def resume(stream: Record, operation: Operation, now: int) -> Effect:
 
 
 def cancel(stream: Record, operation: Operation, now: int) -> Effect:
-    """The sender ends the stream. The pause of a paused stream stays, as in today's contract."""
+    """The sender ends the stream. A pause does not end, as in the deployed contract."""
     return _cancelled(stream, rules.cancel(stream, now))
 
 
 def cancel_with_pause(stream: Record, operation: Operation, now: int) -> Effect:
-    """The same, but the pause ends too, as upstream has it in later versions."""
+    """The same, but the pause ends too, as in later versions of the contract."""
     return _cancelled(stream, rules.unpaused(rules.cancel(stream, now)))
 
 

@@ -34,7 +34,7 @@ def _instance_of(state: ContractState) -> xdr.SCVal:
 
 
 def instance_change(contract_id: str, instance: xdr.SCVal) -> EntryChange:
-    """The change of a contract's instance that nothing is known of before."""
+    """The change of a contract's instance, without the value before it."""
     return EntryChange(contract_id, INSTANCE_KEY, None, instance)
 
 

@@ -68,7 +68,7 @@ IS_PAUSED, NOT_PAUSED, ALREADY_PAUSED = 12, 13, 14
 
 
 def accrued(record: Record, now: int) -> int:
-    """What has accrued since the anchor, at most what is left. It stands still during a pause."""
+    """The money that has accrued since the anchor, at most the rest. A pause stops it."""
     until = now
     if record.paused:
         until = record.anchor if record.paused_at is None else record.paused_at

@@ -95,14 +95,14 @@ def asset_instance(asset: str) -> xdr.SCVal:
 
 
 def token_instance(symbol: str, name: str, decimals: int) -> xdr.SCVal:
-    """The instance of a token that is no asset, as contracts with soroban-token-sdk have it."""
+    """The instance of a token that is not an asset, in the form of soroban-token-sdk."""
     admin = to_scval(Typed("address", address(ADMIN)))
     told = _metadata(symbol, name, decimals)
     return _instance(_TOKEN_CODE, {_enum("Admin"): admin, Typed("symbol", "METADATA"): told})
 
 
 def silent_instance() -> xdr.SCVal:
-    """The instance of a contract that tells nothing of itself."""
+    """The instance of a contract without metadata."""
     return _instance(_TOKEN_CODE, {_enum("Admin"): to_scval(Typed("address", address(ADMIN)))})
 
 

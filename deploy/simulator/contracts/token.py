@@ -25,7 +25,7 @@ def transfer(
 ) -> Emission:
     """The event of a transfer, as the token contract of `asset` emits it.
 
-    An empty `asset`: the token is no Stellar asset.
+    If `asset` is empty, the token is not a Stellar asset.
     """
     call = Operation(
         op="token",
@@ -47,7 +47,7 @@ def event_of(operation: Operation, token: str, asset: str) -> Emission:
     """
     name, form = operation.name, operation.form
     if name not in _PARTIES or form not in FORMS:
-        raise CallRefusedError(0, f"a token says none of {name!r} in the form {form!r}")
+        raise CallRefusedError(0, f"no token emits an event {name!r} in the form {form!r}")
     admin = ("admin",) if form == "old" and name in _BY_ADMIN else ()
     parties = (getattr(operation, each) for each in (*admin, *_PARTIES[name]))
     named = (Typed("address", address(each)) for each in parties)

@@ -1,4 +1,4 @@
-"""The instances of the tokens of the network: what each of them tells of itself."""
+"""The instances of the tokens of the network, with the metadata of each."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ for i, key in ipairs(KEYS) do
   local step = window / ARGV[3 * i - 1]
   local full_at = math.max(tonumber(redis.call('GET', key) or now), now)
   if full_at > now + window then
-    -- No request makes a quota full so late. So the clock was set back since the last request.
+    -- A request never stores a time this late. So the clock was set back since the last request.
     full_at = now + window
     redis.call('SET', key, string.format('%.0f', full_at), 'PX', ARGV[3 * i - 2] * 1000 + 1)
   end

@@ -1,4 +1,4 @@
-"""Models of stream events that the contract's authors have announced (docs/events.md)."""
+"""Models of announced events: they are on no network yet (docs/events.md)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ class DisputeResolved(StreamEventModel):
 
 
 class Closed(StreamEventModel):
-    """The contract removed a stream that had ended from its storage."""
+    """The stream had ended, and the contract removed it from its storage."""
 
     closer: Address

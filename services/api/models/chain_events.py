@@ -37,7 +37,7 @@ MuxedId = Annotated[
 ]
 
 MuxedIdType = Annotated[
-    Literal["id", "text", "hash"], Field(description="what `toMuxedId` is: a u64, a text or bytes")
+    Literal["id", "text", "hash"], Field(description="type of `toMuxedId`: a number, a text or hex")
 ]
 
 

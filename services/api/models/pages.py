@@ -22,16 +22,16 @@ from shared.domain.tokens import MAX_DECIMALS, MAX_NAME, MAX_SYMBOL
 
 
 class TokenDetails(ResponseModel):
-    """What is known of a token. All fields but `address` are null if it tells nothing.
+    """What is known of a token. A field is null if it is not known.
 
-    They are also null if the indexer has not read it yet. Show base units then, and assume no
-    decimals.
+    This happens if the token's contract does not store the value, or if the indexer has not read
+    it yet. If `decimals` is null, show base units. Do not assume a number.
     """
 
     address: ContractAddress
     symbol: Annotated[
         str | None,
-        Field(max_length=MAX_SYMBOL, description="as the token tells it; anybody can choose it"),
+        Field(max_length=MAX_SYMBOL, description="as in the token's contract; not proved"),
     ]
     name: Annotated[str | None, Field(max_length=MAX_NAME)]
     decimals: Annotated[
@@ -49,7 +49,7 @@ class TokenDetails(ResponseModel):
         str | None,
         Field(
             json_schema_extra={"enum": [None, "contract", "setting"]},
-            description="who tells it: the token's contract, or the setting TOKENS",
+            description="where it is from: the token's contract, or the setting TOKENS",
         ),
     ]
     read_at: Annotated[Seconds | None, Field(description="when the contract was read")]

@@ -64,10 +64,10 @@ class ScheduleStep(ResponseModel):
 class StreamSchedule(ResponseModel):
     """How the money of a stream becomes claimable.
 
-    `linear`: by the second, from `lastUpdateTime` on. `cliff`: the same, but nothing before
-    `cliffTime`. `cliff_amount`: `cliffAmount` at `cliffTime`, and the rest by the second from then
+    `linear`: each second, from `lastUpdateTime` on. `cliff`: the same, but nothing before
+    `cliffTime`. `cliff_amount`: `cliffAmount` at `cliffTime`, and the rest each second from then
     on. `steps`: amounts at fixed times. `allowance`: nothing is deposited. `conditions`: amounts
-    when somebody confirms a condition. `unknown`: not read yet.
+    when somebody confirms a condition. `unknown`: the schedule is not known.
     """
 
     kind: ScheduleKind
@@ -116,10 +116,10 @@ class StreamDocument(ResponseModel):
     acceptance: Annotated[Acceptance, Field(description="the recipient's answer")]
     schedule: StreamSchedule
     claimable: Annotated[
-        Claimable | None, Field(description="null: it is not known, for `claimableUnknown`")
+        Claimable | None, Field(description="null: not known; see `claimableUnknown`")
     ]
     claimable_unknown: Annotated[
-        ClaimableUnknown | None, Field(description="why nobody can compute what is claimable")
+        ClaimableUnknown | None, Field(description="why `claimable` cannot be computed")
     ]
     archived: Annotated[
         bool,

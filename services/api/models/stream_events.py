@@ -142,9 +142,9 @@ class RateModified(StreamEventModel):
 class Snapshot(StreamEventModel):
     """The state of the stream was read from the contract. No money moved.
 
-    It is as of the end of `stateLedger`. Headrace publishes it for streams that were created before
-    the first ledger that was read, if its own state was not the contract's, and when the record in
-    the contract's storage was archived or restored.
+    The state is as of the end of `stateLedger`. There are four reasons for this event: the stream
+    was created before the first ledger that was read; the stored state differed from the
+    contract's; the schedule was not known; the contract's record was archived or restored.
     """
 
     contract_id: ContractAddress

@@ -45,9 +45,9 @@ class ReceivedTotals(ResponseModel):
     """Totals of the streams that the account receives."""
 
     withdrawn: Amount
-    claimable: Annotated[Amount, Field(description="of the streams for which it is known")]
+    claimable: Annotated[Amount, Field(description="sum over the streams whose amount is known")]
     claimable_unknown: Annotated[
-        int, Field(ge=0, description="streams for which nobody can compute what is claimable")
+        int, Field(ge=0, description="number of streams whose claimable amount is not known")
     ]
     remaining: Amount
 

@@ -1,1 +1,1 @@
-"""Symbol, name and decimals of the tokens of the streams."""
+"""Symbol, name and decimals of the tokens of all streams."""

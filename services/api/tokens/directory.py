@@ -1,8 +1,8 @@
-"""What is known of the tokens: what their contracts tell, else what the setting TOKENS says.
+"""The metadata of tokens (symbol, name, decimals), from their contracts or the setting TOKENS.
 
-The contract comes first if it tells its symbol and its decimals: it is the token itself, and a
-setting can be old or mistyped. The two are never mixed, because a symbol of one and decimals of the
-other could show a wrong amount.
+If the contract has a symbol and decimals, its values are used, because a setting can be old or
+mistyped. Values of the contract and of the setting are never mixed: the symbol of one with the
+decimals of the other could show a wrong amount.
 
 See docs/decisions/0084-tokens-name-themselves.md.
 """
@@ -24,7 +24,7 @@ TokenDocument = dict[str, object]
 
 
 class TokenDirectory:
-    """The tokens of one namespace. `specs`: the tokens that the settings name."""
+    """The tokens of one namespace. `specs`: the tokens in the setting TOKENS."""
 
     def __init__(self, redis: Redis, keys: Keys, specs: Iterable[TokenSpec] = ()) -> None:
         self._stored = StoredTokens(redis, keys)

@@ -21,7 +21,7 @@ def add_token_routes(app: web.Application) -> None:
 async def token(request: web.Request) -> web.Response:
     """GET /v1/tokens/{address}.
 
-    Every caller who may read anything may read every token: what it tells is public on the chain.
+    A caller who may read anything may read every token: its metadata is public on the chain.
     """
     address = request.match_info["address"]
     if not is_contract(address):

@@ -70,9 +70,9 @@ _DEFAULTS: Document = {
 
 
 def with_known_schedule(event: Event, stored: Event | None) -> Event:
-    """The event of the source, with the journal's schedule if one of the two has an unknown one.
+    """The event of the source, but with the journal's schedule if one of the two is unknown.
 
-    A source that has trimmed a transaction cannot tell the schedule.
+    The schedule is unknown if the source has deleted the transaction.
     """
     if event.type is not EventType.STREAM_CREATED or stored is None:
         return event

@@ -67,7 +67,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     if args.state != (args.first is args.last is None):
         parser.error("give either --from L and --to M, or --state")
     if not args.state and None in (args.first, args.last):
-        parser.error("--from L and --to M belong together")
+        parser.error("give both --from L and --to M")
     if not args.state and args.first > args.last:
         parser.error("--from L must not be above --to M")
     return args

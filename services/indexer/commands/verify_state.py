@@ -1,4 +1,4 @@
-"""`python -m services.indexer verify --state`: compare all stored streams with the contract's own.
+"""`python -m services.indexer verify --state`: compare all stored streams with the contract.
 
 Reads the contract's storage through RPC_URL. Changes nothing.
 """

@@ -1,7 +1,8 @@
-"""The schedule of a new stream, as the event of its creation tells it. Pure.
+"""The schedule of a new stream, from the event of its creation. Pure.
 
-All these events become `stream.created`. Each has the fields of a linear stream, so that every
-program that knows `stream.created` can read it, and a `schedule` if the stream is not linear.
+The events of all kinds of creation become `stream.created`. Each gets the fields of a linear
+stream, so that every program that knows `stream.created` can read it. If the stream is not linear,
+the event also gets a `schedule`.
 """
 
 from __future__ import annotations
@@ -48,22 +49,22 @@ _SCHEDULES: Mapping[str, Callable[[Facts], Schedule]] = {
 def facts_of_creation(name: str, facts: Facts, closed: int) -> dict[str, object]:
     """The facts of a creation, with its schedule. `closed`: the ledger's close in Unix seconds.
 
-    A stream of steps has no rate, an allowance has no deposit, and both kinds with fixed times have
-    no start: they start when they are created.
+    A stream with steps has no rate, and an allowance has no deposit: these are 0. A stream with
+    steps or with an amount at a cliff has no start: it starts when it is created.
     """
     if (schedule := _SCHEDULES.get(name)) is None:
-        # A later contract may have a field of this name. Nobody knows yet what it means.
+        # A later contract may add a field with this name, whose meaning is not known yet.
         return dict(facts) | ({"schedule": _UNREAD} if "schedule" in facts else {})
     missing = {"ratePerSecond": "0", "depositedAmount": "0", "startTime": closed}
     return missing | dict(facts) | {"schedule": schedule_document(schedule(facts))}
 
 
 def with_schedule(event: Event, schedules: Mapping[str, Schedule]) -> Event:
-    """The event, with its stream's schedule if it is a creation.
+    """The event. If it is a creation, with the schedule of its stream.
 
-    `schedules`: by stream id, what the contract's storage says. The storage knows more than the
-    events: the steps, and the cliff of a stream whose event is the same as for a linear stream. So
-    without it, even a plain creation has an unknown schedule.
+    `schedules`: the schedules in the contract's storage, by stream id. Only the storage contains
+    the steps. A stream with a cliff can have the same event as a linear stream, so without the
+    storage the schedule of a `stream_created` is unknown.
     """
     if event.type is not EventType.STREAM_CREATED:
         return event

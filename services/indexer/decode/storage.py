@@ -1,11 +1,11 @@
-"""The schedule of a stream, in its record in the contract's storage. Pure.
+"""Read the schedule of a stream from its record in the contract's storage. Pure.
 
-The contract stores a stream under the key `Stream(id)`. An enum of the contract is a list of its
-name and its values. A value that may be absent is the value itself, or void.
+The contract stores a stream under the key `Stream(id)`. An enum of the contract is a list: its
+name, then its values. An optional value is the value itself, or void.
 
-Records of the deployed contract have no schedule: they are linear. Later versions add the fields in
-`_LATER`. If a record has any other field, its schedule counts as unknown: a field that nobody knows
-could change what is claimable.
+A record of the deployed contract has no schedule, because the stream is linear. Later versions add
+the fields in `_LATER`. If a record has any other field, its schedule is unknown, because such a
+field could change what is claimable.
 
 See docs/decisions/0082-schedule-from-the-meta.md.
 """
@@ -33,8 +33,8 @@ _MOST_TIME = 1 << 63
 def schedules_in(changes: Sequence[bytes], contract: bytes) -> dict[str, Schedule]:
     """The schedule of each stream whose record a transaction wrote, by stream id.
 
-    `changes`: the ledger entry changes of each operation. A change that cannot be decoded is left
-    out: what it would tell stays unknown.
+    `changes`: the ledger entry changes of each operation. If they cannot be decoded, they are left
+    out, and the schedules in them stay unknown.
     """
     found: dict[str, Schedule] = {}
     for raw in changes:

@@ -17,14 +17,14 @@ Fields = Mapping[ScVal, ScVal]
 
 
 class UnreadableRecordError(HeadraceError, ValueError):
-    """A record lacks a field, or the field has another type. The message names the field."""
+    """A field of a record is missing, or has another type. The message names the field."""
 
 
 class StreamRecord(NamedTuple):
     """A stream as the contract stores it. Amounts in base units, times in Unix seconds.
 
-    `active` is False after the end of the stream, even if the status says Active: the contract
-    allows the resume of a stream that was cancelled during a pause.
+    `active` is False after the end of the stream, but `status` can be Active: if a stream is
+    cancelled during a pause, the contract still allows a resume, which changes the status.
     """
 
     sender: str
@@ -92,7 +92,7 @@ def _wrong(name: str, expected: str) -> UnreadableRecordError:
 
 
 def stream_count(instance: ScVal) -> int:
-    """The number of streams that the contract has made, from its instance.
+    """The number of streams that the contract has created, from its instance.
 
     Raises UnreadableRecordError.
     """

@@ -98,5 +98,5 @@ def _amount(name: str, data: ScVal) -> dict[str, object]:
 
 
 def _muxed(amount: int, muxed: str, kind: str) -> dict[str, object]:
-    """`kind` tells an id from a text of digits and from the hex digits of a hash."""
+    """`kind`: id, text or hash. All three are text in JSON, and can look the same."""
     return {"amount": str(amount), "toMuxedId": muxed, "toMuxedIdType": kind}

@@ -33,7 +33,7 @@ _LEDGERS = 20
 """The most ledgers in one comparison: few, because Horizon sends all their transactions."""
 _MAX_SECONDS = 60.0
 _IGNORED_FIELDS = ("verified", "ledgerClosedAt", "schedule")
-"""What a source cannot tell of a transaction that it has trimmed, and a time that can differ."""
+"""Two fields that are unknown if the source has deleted the transaction; a time that can differ."""
 _ALARM = "sources_differ"
 
 Bodies = Mapping[Position, Mapping[str, Any]]

@@ -1,4 +1,4 @@
-"""Report the versions of the servers that the indexer reads: metrics, a log line, notes, an alarm.
+"""Report the versions of Horizon and RPC: metrics, a log line, notes in /readyz, an alarm.
 
 See docs/decisions/0085-versions-are-told-and-old-rpc-is-refused.md.
 """
@@ -14,9 +14,9 @@ log = structlog.get_logger()
 
 
 class UpstreamVersions:
-    """The last versions that Horizon and RPC reported. All sources of a process share one.
+    """The last versions that Horizon and RPC reported. All sources of a process share one object.
 
-    `refusal`: why RPC is not read, None if it can be read.
+    `refusal`: the reason why RPC is not read. None if it can be read.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class UpstreamVersions:
         self._told: dict[str, ServerVersion] = {}
 
     def tell(self, told: ServerVersion) -> None:
-        """Note what a server reports. Only a change is logged and counted."""
+        """Store what a server reports. If it has changed, log it and update the metrics."""
         before = self._told.get(told.server)
         if told == before:
             return
@@ -40,7 +40,7 @@ class UpstreamVersions:
         )
 
     def refuse(self, refusal: str | None) -> None:
-        """Note why RPC cannot be read, None if it can. Sets or clears the alarm."""
+        """Store the reason why RPC cannot be read, or None. Set or clear the alarm."""
         if refusal == self.refusal:
             return
         self.refusal = refusal
@@ -51,5 +51,5 @@ class UpstreamVersions:
             log.info("rpc_is_new_enough")
 
     def protocol_note(self) -> str | None:
-        """A note if a server is at a newer protocol than the decoder knows, else None."""
+        """A note if a server reports a newer protocol than the decoder knows, else None."""
         return note_of_protocol(self._told.values())

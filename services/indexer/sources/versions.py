@@ -1,7 +1,7 @@
-"""What Horizon and RPC report of their versions, and what Headrace cannot read. Pure.
+"""Read the versions that Horizon and RPC report, and decide which Headrace cannot use. Pure.
 
-All texts come from a stranger: they are cut to a length and to printable ASCII. A version that is
-not of the form MAJOR.MINOR.PATCH is only reported, never refused.
+The texts are not trusted: they are shortened, and characters that are not printable ASCII are
+replaced. If a version does not have the form MAJOR.MINOR.PATCH, it is reported, but not refused.
 
 See docs/decisions/0085-versions-are-told-and-old-rpc-is-refused.md.
 """
@@ -13,17 +13,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 NEWEST_KNOWN_PROTOCOL = 30
-"""The newest protocol whose XDR the decoder knows. docs/chain.md says what was tried with what."""
+"""The newest protocol whose XDR the decoder knows. docs/chain.md lists the versions tried."""
 _OLDEST_RPC = 23
-"""RPC's first version whose getEvents answers with `latestLedgerCloseTime` and `oldestLedger`."""
+"""The first version of RPC whose getEvents returns `latestLedgerCloseTime`, `oldestLedger`."""
 _MAX_CHARACTERS = 80
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
 _VERSION = re.compile(r"v?([1-9]\d{0,4})\.\d{1,5}\.\d{1,5}(?![\w])", re.ASCII)
-"""A released version, alone or before a suffix: "27.1.1-7e71…". A build by hand has "0.0.0"."""
+"""A released version, with or without a suffix: "27.1.1-7e71…". A build by hand has "0.0.0"."""
 
 
 class ServerVersion(NamedTuple):
-    """What a server reports. `protocol` is the network's; 0 and "" mean "not reported"."""
+    """What a server reports. `protocol`: that of the network. 0 and "" mean "not reported"."""
 
     server: str
     version: str
@@ -42,7 +42,7 @@ def horizon_version(root: Mapping[str, Any]) -> ServerVersion:
 
 
 def rpc_version(answer: Mapping[str, Any]) -> ServerVersion:
-    """Read the result of getVersionInfo; also that of getNetwork, which has only the protocol."""
+    """Read the result of getVersionInfo, or of getNetwork, which has only the protocol."""
     return ServerVersion(
         "rpc",
         _clean(answer.get("version")),
@@ -66,11 +66,11 @@ def major(version: str) -> int | None:
 
 
 def refusal_of_rpc(told: ServerVersion, url: str, *, has_version: bool = True) -> str | None:
-    """Say why Headrace cannot read this RPC; None if it can, or if nobody can tell.
+    """The reason why Headrace cannot use this RPC. None if it can, or if its age is not known.
 
-    `has_version`: RPC knows getVersionInfo. An RPC that follows a network of protocol 23 or later
-    is new enough, whatever its version text says: an older one cannot read such ledgers. So a
-    gateway that hides getVersionInfo, or reports a version of its own, does no harm.
+    `has_version`: RPC knows getVersionInfo. If RPC reports protocol 23 or later, it is new enough,
+    whatever its version is: an older RPC cannot read such ledgers. So a gateway may hide
+    getVersionInfo, or report a version of its own.
     """
     number = major(told.version)
     is_old = not has_version or (number is not None and number < _OLDEST_RPC)
@@ -89,7 +89,7 @@ def refusal_of_rpc(told: ServerVersion, url: str, *, has_version: bool = True) -
 
 
 def note_of_protocol(all_told: Iterable[ServerVersion]) -> str | None:
-    """A note if a server is at a newer protocol than the decoder knows, else None."""
+    """A note if a server reports a newer protocol than the decoder knows, else None."""
     newest = max(all_told, key=lambda told: told.protocol, default=None)
     if newest is None or newest.protocol <= NEWEST_KNOWN_PROTOCOL:
         return None

@@ -1,9 +1,9 @@
-"""The audit: every stream's stored state is compared with the contract's own, again and again.
+"""The audit: regularly compare the stored state of every stream with the contract's own state.
 
-Each round reads all streams of the contract through RPC, 200 at a time. A stream that is not stored
-yet was created before the first ledger that was read: its state is committed as a snapshot. So all
-streams are known after the first round. A stored state that differs is an alarm, and the contract's
-state replaces it.
+Each round reads the records of all streams through RPC, 200 in a call. If a stream is not stored
+yet, it was created before the first ledger that was read. Then its state is committed as a
+snapshot. So all streams are known after the first round. If a stored state differs, the audit
+raises an alarm, and the contract's state replaces the stored one.
 
 See docs/decisions/0083-state-is-read-and-audited.md.
 """
@@ -42,8 +42,8 @@ _ALARM = "state_differs"
 class StateAudit:
     """Audits the streams of one contract.
 
-    `lock` is held by the ingest during each of its commits. So no event of a stream is committed
-    between the check that there is none and the commit of the stream's state.
+    The ingest holds `lock` during each of its commits, and the audit from its check for newer
+    events to its commit. So no event is committed in between.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class StateAudit:
     ) -> None:
         """`check` is called before each round; it raises SourceError if RPC is too old.
 
-        `clock` returns the time of Redis in Unix seconds. `seconds`: the time between two rounds.
-        `pause`: between two reads of a later round.
+        `clock` returns the time of Redis in Unix seconds. `seconds`: from the end of a round to the
+        next round. `pause`: seconds after each read, except in the first round.
         """
         self._rounds = StateRounds(storage, redis, keys)
         self._check = check
@@ -124,13 +124,14 @@ class StateAudit:
             log.error("records_unreadable", count=len(found.unreadable), reasons=some)
         if found.different:
             metrics.ALARM.labels(_ALARM).set(1)
-            text = f"streams {', '.join(list(found.different)[:10])} were not as in the contract"
-            self._readiness.note(_ALARM, f"{text}; the contract's state was taken (see the log)")
+            ids = ", ".join(list(found.different)[:10])
+            text = f"the stored states of streams {ids} differed from the contract's"
+            self._readiness.note(_ALARM, f"{text} and were replaced by them (see the log)")
 
     async def _take(self, contract: Mapping[str, Stream]) -> AuditRound:
-        """Commit the contract's states where they are new or different."""
+        """Commit the contract's states of the streams in `to_take`."""
         progress = await read_progress(self._redis, self._keys)
-        # Nothing may have been read yet whose ledger has a known close time.
+        # The close time is unknown until the indexer has committed a ledger that has one.
         now = int(progress.closed_at or self._clock())
         outcome = AuditRound()
 

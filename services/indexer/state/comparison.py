@@ -10,7 +10,7 @@ from shared.domain.stream import Stream, StreamStatus
 
 
 class FieldDifference(NamedTuple):
-    """A field in which the stored stream is not the contract's."""
+    """A field that has one value in the stored stream, and another in the contract's record."""
 
     field: str
     stored: str
@@ -47,7 +47,7 @@ def stream_of_record(
 
 
 def _status(record: StreamRecord) -> StreamStatus:
-    """The status. A cancelled stream that was resumed stays cancelled: no money can move."""
+    """The status. The contract can resume a cancelled stream; it still counts as cancelled."""
     if record.active:
         return StreamStatus.ACTIVE if record.paused_at is None else StreamStatus.PAUSED
     completed = record.status == "Completed"
@@ -57,8 +57,9 @@ def _status(record: StreamRecord) -> StreamStatus:
 def differences(stored: Stream, contract: Stream) -> list[FieldDifference]:
     """The fields in which the two differ.
 
-    A schedule that is not known yet is no difference. After the end of a stream, its anchor and
-    its pause have no effect, and the contract may still move them.
+    If the stored schedule is not known yet, it does not count as different. After the end of a
+    stream, its anchor and its pause are not compared: they have no effect any more, and the
+    contract may still change them.
     """
     names = ["sender", "recipient", "token", "rate", "deposited", "withdrawn", "refunded", "status"]
     if not contract.terminal:
@@ -70,9 +71,9 @@ def differences(stored: Stream, contract: Stream) -> list[FieldDifference]:
 
 
 def is_learned(stored: Stream, contract: Stream) -> bool:
-    """True if the record tells what no event tells: a new schedule, or that it is archived now.
+    """True if the record contains something new that no event contains.
 
-    It can also tell that it is not archived any more: a restore has no event.
+    This is a schedule that was not known, or that the record was archived or restored.
     """
     is_new_schedule = bool(stored.schedule.unknown) and stored.schedule != contract.schedule
     return is_new_schedule or stored.archived is not contract.archived

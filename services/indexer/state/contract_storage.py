@@ -22,8 +22,8 @@ from services.indexer.xdr.ledger_keys import instance_key, record_key
 class StateReading(NamedTuple):
     """Records of streams by id, as of the end of `ledger`.
 
-    A stream that the contract does not have is in none of the fields. `unreadable` has the reason
-    why a record cannot be read.
+    `archived`: the streams whose record is archived. `unreadable`: the reason for each record that
+    cannot be read. If the contract does not have a stream, no field contains it.
     """
 
     ledger: int
@@ -41,7 +41,7 @@ class ContractStorage:
         self.contract_id = contract.address
 
     async def count(self) -> int:
-        """The number of streams that the contract has made. Raises SourceError."""
+        """The number of streams that the contract has created. Raises SourceError."""
         key = instance_key(self._raw)
         answer = await self._rpc.entries([key])
         if (entry := answer.found.get(key)) is None:
@@ -52,7 +52,7 @@ class ContractStorage:
             raise SourceError("malformed", f"the contract's instance: {error}") from error
 
     async def read(self, stream_ids: Sequence[str]) -> StateReading:
-        """The records of these streams: at most MOST_KEYS of them. Raises SourceError."""
+        """The records of at most MOST_KEYS streams. Raises SourceError."""
         keys = {record_key(self._raw, "Stream", int(each)): each for each in stream_ids}
         answer = await self._rpc.entries(list(keys))
         records: dict[str, StreamRecord] = {}

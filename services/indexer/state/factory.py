@@ -1,4 +1,4 @@
-"""Create the audit that the settings choose."""
+"""Create the audit from the settings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def create_audit(
     clock: Clock,
     upstream: UpstreamVersions,
 ) -> StateAudit | None:
-    """None without RPC_URL: Horizon cannot be asked for the contract's storage."""
+    """None without RPC_URL, because only RPC returns the storage, or with AUDIT_SECONDS=0."""
     if not settings.rpc_url or not settings.audit_seconds:
         return None
     contract = WatchedContracts(settings.contracts).stream

@@ -12,14 +12,15 @@ from shared.journal.plan import StreamStates
 
 @dataclass(slots=True)
 class AuditRound:
-    """What one round found, or a part of it. Streams are named by their ids.
+    """What a round, or a part of it, has found. The lists contain the ids of streams.
 
-    `streams`: how many the contract has made. `equal`: how many stored states are the contract's.
-    `loaded`: streams that were not stored. `learned`: streams with a schedule that was not known,
-    or whose record was archived or restored since the last round.
-    `different`: stored states that are not the contract's. `unreadable`: why a record could not be
-    read. `unsettled`: streams whose events came too fast to compare. `ledger`: the last ledger as
-    of which states were compared.
+    `streams`: the number of streams that the contract has created. `equal`: the number of stored
+    states that are equal to the contract's. `ledger`: the last states were compared as of the end
+    of this ledger. `loaded`: streams that were not stored. `learned`: streams whose schedule was
+    not known, or whose record was archived or restored since the last round. `different`: for each
+    stored state that differs, the fields. `archived`: streams whose record is archived.
+    `unreadable`: for each record that cannot be read, the reason. `unsettled`: streams that could
+    not be compared, because they had new events at each try.
     """
 
     streams: int = 0
@@ -34,11 +35,11 @@ class AuditRound:
 
     @property
     def to_take(self) -> list[str]:
-        """The streams whose state is to be taken from the contract, in the order of their ids."""
+        """The streams whose state must be taken from the contract, ordered by id."""
         return sorted({*self.loaded, *self.learned, *self.different}, key=int)
 
     def add(self, part: AuditRound, ledger: int) -> None:
-        """Add what a part of the round has found, as of a ledger."""
+        """Add what a part of the round has found, as of the end of `ledger`."""
         self.equal += part.equal
         self.loaded += part.loaded
         self.learned += part.learned
@@ -47,7 +48,7 @@ class AuditRound:
 
 
 def compared(stored: StreamStates, contract: Mapping[str, Stream]) -> AuditRound:
-    """Sort the contract's streams into equal, new, better known and different ones."""
+    """Compare the stored streams with those in the contract, and sort them by the result."""
     found = AuditRound()
     for stream_id, theirs in contract.items():
         ours = stored[stream_id]

@@ -1,8 +1,8 @@
-"""Read all streams of the contract, and pair each record with the time at which it can be compared.
+"""Read the records of all streams, and compare each with the stored state of the same ledger.
 
-A record is the state at the end of RPC's last ledger. It can be compared with the stored state when
-the indexer has read that ledger, and no event of the stream after it. Until then the stream is read
-again. The wait for a ledger takes seconds, so thousands of records are read before each wait.
+A record is the state at the end of RPC's last ledger. So the comparison waits until the indexer has
+read this ledger. If the stream has an event after this ledger, its record is read again. A wait
+takes seconds, so thousands of records are read before each wait.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from shared.journal.streams import StoredStreams
 from shared.journal.topic_index import TopicIndex
 
 _TRIES = 5
-"""How often a stream is read in one round, if events of it keep coming."""
+"""The most reads of a stream in one round. It is read again if it has newer events."""
 _RETRY_SECONDS = 1.0
 _MOST_STREAMS = 25 * MOST_KEYS
-"""So many streams are read before their records are compared. This bounds the memory."""
+"""Streams that are read before their records are compared. This limits the memory."""
 _POLL_SECONDS = 0.2
 _NEWEST = 8
-"""So many of a stream's newest events are looked at. Some can be notices and other API events."""
+"""The newest events of a stream that are checked. Some can be events of the API: notices."""
 
 Take = Callable[[Mapping[str, Stream]], Awaitable[AuditRound]]
-"""Compares the contract's states, by stream id, with the stored ones, and may commit them."""
+"""Compares the contract's states, by stream id, with the stored ones, and commits changes."""
 
 
 class StateRounds:
@@ -44,7 +44,7 @@ class StateRounds:
     def __init__(
         self, storage: ContractStorage, redis: Redis, keys: Keys, *, patience: float | None = None
     ) -> None:
-        """`patience`: how many seconds the indexer may need to read RPC's last ledger."""
+        """`patience`: seconds to wait until the indexer has read a ledger; None: no limit."""
         self._patience = patience
         self._storage = storage
         self._redis = redis
@@ -57,9 +57,10 @@ class StateRounds:
     ) -> AuditRound:
         """Compare all streams once.
 
-        `take` is called with the states that differ from the stored ones. `lock`: no event is
-        committed while it is held. `pause`: seconds between two reads. Raises SourceError,
-        TimeoutError after `patience`, and whatever `take` raises.
+        `take` is called with all states of a read if one of them must be taken from the contract.
+        Without `take`, nothing is changed. `lock`: while it is held, the ingest commits nothing.
+        `pause`: seconds after each read. Raises SourceError, TimeoutError after `patience`, and
+        the errors of `take`.
         """
         await self._read_up_to(0)
         found = AuditRound(streams=await self._storage.count())
@@ -75,7 +76,7 @@ class StateRounds:
         lock: AbstractAsyncContextManager[None],
         pause: float,
     ) -> None:
-        """Compare some streams. Those that have newer events are read again, a few times."""
+        """Compare some streams. A stream that has newer events is read at most _TRIES times."""
         for _ in range(_TRIES):
             readings = [await self._read(part, pause) for part in _parts(ids, MOST_KEYS)]
             await self._read_up_to(max(reading.ledger for reading in readings))
@@ -122,7 +123,7 @@ class StateRounds:
         return await take(contract) if take and outcome.to_take else outcome
 
     async def _read_up_to(self, ledger: int) -> None:
-        """Wait until the indexer has read everything up to the end of `ledger`."""
+        """Wait until the indexer has read `ledger` completely."""
         async with asyncio.timeout(self._patience):
             while True:
                 if await self._has_read(ledger):
@@ -134,9 +135,10 @@ class StateRounds:
         return cursor is not None and next_ledger(cursor) > ledger
 
     async def _changed_after(self, reading: StateReading) -> set[str]:
-        """The streams with an event of the chain after the ledger of the reading.
+        """The streams that have a chain event after the ledger of the reading.
 
-        All streams, if Redis has just lost its last writes: they are read from the chain again.
+        If Redis has just lost its last writes, all streams: the indexer must read these ledgers
+        again before anything can be compared.
         """
         if not await self._has_read(reading.ledger):
             return set(reading.records)

@@ -1,1 +1,1 @@
-"""What tokens tell of themselves: symbol, name and decimals, read through RPC."""
+"""Symbol, name and decimals of tokens, read from their contracts through RPC."""

@@ -1,11 +1,11 @@
-"""What a token tells of itself, in the entry of its contract's instance. Pure.
+"""The metadata of a token (symbol, name, decimals), from its contract's instance entry. Pure.
 
 The contracts of Stellar assets and those made with soroban-token-sdk store a map under the symbol
 `METADATA`: `decimal`, `name`, `symbol`. Contracts made with OpenZeppelin's library store it under
-`[Meta]`, and call the first field `decimals`. Other contracts tell nothing here: to ask them, one
-would have to run their code.
+`[Meta]`, and call the first field `decimals`. Other contracts do not store these values here. To
+get their values, one would have to run their code.
 
-A stranger chooses all of it. Whatever has another type or cannot be shown counts as not told.
+Strangers choose these values. A value of another type, or one that cannot be shown, is ignored.
 
 See docs/decisions/0084-tokens-name-themselves.md.
 """
@@ -24,10 +24,11 @@ _NOTHING: Fields = {}
 
 
 def token_info(entry: bytes, address: str, passphrase: str, now: int) -> TokenInfo:
-    """What a token tells.
+    """Read the metadata of a token.
 
     `entry`: the XDR of a LedgerEntryData with the instance of the contract `address` (C…).
-    `passphrase`: of the network, to prove the asset. `now`: Unix seconds.
+    `passphrase`: that of the network, to prove the asset. `now`: the time of the read, in Unix
+    seconds.
     """
     fields = _metadata(entry)
     name = _text(fields.get("name"), MAX_NAME)
@@ -54,7 +55,7 @@ def _metadata(entry: bytes) -> Fields:
 
 
 def _pairs(storage: dict[ScVal, ScVal] | Pairs | None) -> Iterable[tuple[ScVal, ScVal]]:
-    """The entries of a map. A map with keys that are lists is no dict."""
+    """The entries of a map. If some keys are lists, the map is not a dict, but Pairs."""
     if isinstance(storage, dict):
         return storage.items()
     return storage or ()
@@ -68,7 +69,7 @@ def _is_metadata(key: ScVal) -> bool:
 
 
 def _text(value: ScVal, most: int) -> str | None:
-    if type(value) not in (str, Symbol):  # an address is a str too
+    if type(value) not in (str, Symbol):  # not isinstance: an Address is also a str
         return None
     return readable_text(str(value), most)
 

@@ -1,7 +1,7 @@
-"""Schedules the tokens of streams that were stored before this schedule existed.
+"""Add the tokens of streams that were stored before the token schedule existed.
 
-Since then, the commit of each new stream does it. So this happens once in a namespace, and again
-after the schedule was deleted.
+The commit of a new stream adds the token of this stream. So this is needed once in a namespace, and
+again if somebody deletes the schedule.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from shared.journal.tokens import TokenSchedule
 log = structlog.get_logger()
 
 _STREAMS = 200
-"""Streams in a read. Other tasks have their turn between two reads."""
+"""Streams in a read. Other tasks can run between two reads."""
 _PAUSE = 0.02
 
 
 async def schedule_tokens_of_old_streams(redis: Redis, keys: Keys) -> None:
-    """Add the tokens of all stored streams to the schedule, unless that was done before."""
+    """Add the tokens of all stored streams to the schedule. Do nothing if that was done before."""
     schedule, indexes = TokenSchedule(redis, keys), StreamIndexes(redis, keys)
     if await schedule.is_complete():
         return

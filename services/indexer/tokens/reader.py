@@ -1,8 +1,8 @@
-"""Reads what the tokens of all streams tell: new ones within a second or two, all others daily.
+"""Read the metadata of the tokens of all streams: of a new one within seconds, then once a day.
 
-Strangers can make streams with any number of tokens. So the work is bounded: one call of RPC in a
-second, with a few tokens each, and nothing is kept of tokens that do not exist. A failure only
-delays the reading; the ingest goes on.
+Strangers can make streams with any number of tokens. So the work is limited: at most one call to
+RPC in a second, with at most MOST_TOKENS tokens. Nothing is stored for tokens that do not exist. If
+RPC fails, only this reading is delayed, not the ingest.
 
 See docs/decisions/0084-tokens-name-themselves.md.
 """
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 DAY = 86_400
 MISSING_SECONDS = 60
-"""A new token that RPC lacks is read again after this time: RPC may be a few ledgers behind."""
+"""If RPC does not have a new token, seconds to the next try: RPC may be some ledgers behind."""
 MOST_TOKENS = 50
 """Tokens in a call. An instance has at most 64 KB, so an answer has at most about 4 MB."""
 _POLL_SECONDS = 1.0
@@ -53,7 +53,7 @@ class TokenReader:
         clock: Clock,
         pause: float = _POLL_SECONDS,
     ) -> None:
-        """`passphrase`: of the network. `pause`: seconds between two looks at the schedule."""
+        """`passphrase`: that of the network. `pause`: seconds between two reads of the schedule."""
         self._rpc = rpc
         self._redis = redis
         self._keys = keys
@@ -65,7 +65,7 @@ class TokenReader:
         self._most = MOST_TOKENS
 
     async def run(self) -> None:
-        """Read until cancelled. After a failure of RPC, wait longer each time."""
+        """Read until cancelled. After each failure of RPC, wait twice as long, up to a minute."""
         wait = self._pause
         while True:
             await schedule_tokens_of_old_streams(self._redis, self._keys)
@@ -79,7 +79,7 @@ class TokenReader:
             await asyncio.sleep(wait)
 
     async def read_due(self) -> int:
-        """Read some of the tokens that are due; returns how many. Raises SourceError."""
+        """Read at most MOST_TOKENS due tokens, and return their number. Raises SourceError."""
         now = int(self._clock())
         due = await self._schedule.due(now, self._most)
         if not due:
@@ -97,7 +97,7 @@ class TokenReader:
         return len(due)
 
     async def _entries(self, due: Sequence[DueToken]) -> dict[str, LedgerEntry]:
-        """The instances of these tokens, without those that do not exist. Raises SourceError."""
+        """The instances of those tokens that RPC has. Raises SourceError."""
         keys = {instance_key(payload_of(CONTRACT, each.address)): each.address for each in due}
         answer = await self._rpc.entries(list(keys))
         return {keys[key]: entry for key, entry in answer.found.items() if key in keys}
@@ -106,25 +106,25 @@ class TokenReader:
         told = {}
         for address, entry in found.items():
             told[address] = token_info(entry.data, address, self._passphrase, now)
-            await asyncio.sleep(0)  # an instance can be large, and the ingest has its turn
+            await asyncio.sleep(0)  # an instance can be large: let the ingest run
         return told
 
     async def _ask_for_less(self, due: Sequence[DueToken], now: int) -> None:
-        """After an answer that was too large or took too long: one token may be the reason."""
+        """Read half as many tokens in the next call. Postpone a token that fails alone."""
         if self._most == 1:
             await self._schedule.postpone({each.address: now + MISSING_SECONDS for each in due})
         self._most = max(1, self._most // 2)
 
 
 def _next(token: DueToken, found: Mapping[str, LedgerEntry], now: int) -> int:
-    """When a token is read next, in Unix seconds. `found`: the tokens that RPC has."""
+    """The time when a token is read next, in Unix seconds. `found`: the tokens that RPC has."""
     return now + (MISSING_SECONDS if token.is_new and token.address not in found else DAY)
 
 
 def create_token_reader(
     settings: IndexerSettings, session: aiohttp.ClientSession, redis: Redis, clock: Clock
 ) -> TokenReader | None:
-    """None without RPC_URL: Horizon cannot be asked for the storage of a contract."""
+    """None without RPC_URL: only RPC returns the storage of a contract."""
     if not settings.rpc_url:
         return None
     return TokenReader(

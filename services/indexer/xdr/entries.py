@@ -1,7 +1,8 @@
 """Read a contract's storage: in the ledger entry changes of a meta, and in answers of RPC.
 
-A meta has the entries that the transaction wrote, as they are after it. So it tells the contract's
-own state, which the events alone do not. No hash proves these entries, unlike the events.
+A meta contains the entries that the transaction wrote, with their values after the transaction.
+They contain more of the contract's state than the events. A hash proves the events, but not these
+entries.
 
 See docs/decisions/0082-schedule-from-the-meta.md.
 """

@@ -1,6 +1,6 @@
-"""Make the ledger keys of a contract's storage, to ask RPC for the entries (getLedgerEntries).
+"""Encode the ledger keys of a contract's storage, to ask RPC for the entries (getLedgerEntries).
 
-The only XDR that the indexer makes. A ledger key is the XDR of a LedgerKey.
+This is the only XDR that the indexer encodes. A ledger key is the XDR of a LedgerKey.
 """
 
 from struct import Struct
@@ -15,7 +15,7 @@ _U64 = Struct(">IQ").pack
 
 
 def instance_key(contract: bytes) -> bytes:
-    """The key of a contract's instance, which holds its instance storage and its code."""
+    """The key of a contract's instance: its instance storage, and the hash of its code."""
     return _data_key(contract, _INSTANCE)
 
 

@@ -63,7 +63,7 @@ async def test_an_altered_entry_is_found_and_the_contracts_state_is_taken(chain:
         assert 0 < document["stateLedger"] <= found.ledger
         chain.audit._report(found)
         notes: Any = chain.readiness.document()["notes"]
-        assert "streams 300 were not as in the contract" in notes["state_differs"]
+        assert "streams 300 differed from the contract's" in notes["state_differs"]
         assert not (await chain.round()).different
 
 

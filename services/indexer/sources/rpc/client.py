@@ -35,7 +35,7 @@ MOST_KEYS = 200
 class LedgerEntry(NamedTuple):
     """An entry: the XDR of its LedgerEntryData, and the ledger in which it was changed last.
 
-    `archived`: its storage was not paid for, so the contract cannot use it until it is restored.
+    `archived`: nobody has paid for its storage. The contract cannot use it until it is restored.
     """
 
     data: bytes
@@ -44,7 +44,7 @@ class LedgerEntry(NamedTuple):
 
 
 class LedgerEntries(NamedTuple):
-    """Ledger entries by their key, as of the ledger `latest`. A key that is missing has none."""
+    """Ledger entries by key, as of the ledger `latest`. Keys without an entry are left out."""
 
     latest: int
     found: Mapping[bytes, LedgerEntry]

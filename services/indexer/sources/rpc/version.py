@@ -17,20 +17,21 @@ from services.indexer.sources.versions import refusal_of_rpc, rpc_version
 log = structlog.get_logger()
 
 _WATCH_SECONDS = 60.0
-"""Seconds between two questions of `watch_version`. An upgrade of RPC takes minutes."""
+"""Seconds between two calls of `watch_version`. An upgrade of RPC takes minutes."""
 
 
 async def check_version(rpc: RpcClient, upstream: UpstreamVersions) -> None:
-    """Ask RPC for its version and report it. Raises SourceError: `too_old`, or RPC fails.
+    """Ask RPC for its version and report it.
 
-    This error is temporary: after an upgrade of RPC the next try succeeds.
+    Raises SourceError: `too_old` if RPC is too old, or another kind if RPC does not answer.
+    `too_old` is temporary: after an upgrade of RPC, the next call succeeds.
     """
     has_version = True
     try:
         told = rpc_version(await rpc.call("getVersionInfo"))
     except RpcError as error:
         if error.code != NO_SUCH_METHOD:
-            return  # nobody can tell, and reading may still work
+            return  # the version stays unknown, but other calls may work
         has_version = False
         told = rpc_version(await rpc.call("getNetwork"))
     upstream.tell(told)
@@ -45,8 +46,8 @@ async def watch_version(
 ) -> None:
     """Ask RPC for its version now and every `seconds` seconds, until cancelled.
 
-    A source asks when it begins to read. But RPC may only be the fallback, which is read rarely,
-    and a source that works may read for days while RPC is upgraded.
+    A source also asks when it begins to read. That is not enough: RPC may be only the fallback,
+    which is rarely read. And a source can read for days without a new beginning.
     """
     while True:
         try:
