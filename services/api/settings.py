@@ -63,8 +63,8 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
     )
     tokens: Annotated[tuple[TokenSpec, ...], NoDecode] = Field(
         (),
-        description="symbol and decimals of tokens, comma-separated: C…=USDC:7; used where the "
-        "token's contract does not tell them, or was not read because the indexer has no RPC_URL",
+        description="symbol and decimals of tokens, comma-separated: C…=USDC:7; used if the "
+        "token's contract does not have both, or if the indexer has no RPC_URL",
     )
     max_body_bytes: int = Field(65536, ge=1, description="largest request body, in bytes")
 

@@ -1,1 +1,1 @@
-"""The contract's own state: read through RPC, and compared with the stored streams."""
+"""The audit: reads the contract's own state through RPC, and compares the stored streams."""
