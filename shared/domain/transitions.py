@@ -181,7 +181,7 @@ def _rate_modified(stream: Stream, event: Event) -> Stream:
 
 
 def _milestone_unlocked(stream: Stream, event: Event) -> Stream:
-    """The stream pays by conditions. Its events do not tell which conditions are left."""
+    """The stream pays by conditions. Its events do not say which conditions are left."""
     return replace(stream, schedule=Schedule(kind=ScheduleKind.CONDITIONS))
 
 
