@@ -23,13 +23,6 @@ class StreamNotFoundError(ApiError):
         super().__init__(f"There is no stream {stream_id[:64]!r}.")
 
 
-class TokenNotFoundError(ApiError):
-    """No stream has this token."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(f"No stream has the token {address}.")
-
-
 class ChainOwnedError(ApiError):
     """The stream belongs to the contract on the chain, so the API cannot move its money."""
 

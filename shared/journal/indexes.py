@@ -65,7 +65,7 @@ def _by_creation(stream: Stream) -> tuple[str, ...]:
         f"user:{stream.sender}",
         received(stream.recipient, stream.acceptance),
         f"status:{stream.status}",
-        of_token(stream.token),
+        f"token:{stream.token}",
         f"origin:{stream.origin}",
     )
 
@@ -89,11 +89,6 @@ def by_change(name: str) -> str | None:
 def notice_schedule(origin: Origin) -> str:
     """The schedule of notices. Each origin has its own schedule, because each has its own clock."""
     return f"schedule:{origin}"
-
-
-def of_token(token: str) -> str:
-    """The index of the streams with this token."""
-    return f"token:{token}"
 
 
 def token_entry(stream: Stream) -> dict[str, int]:

@@ -20,7 +20,6 @@ from shared.web.problems import Problem, Slug, unavailable
 
 _SIMPLE: dict[type[Exception], tuple[int, Slug]] = {
     errors.StreamNotFoundError: (404, Slug.NOT_FOUND),
-    errors.TokenNotFoundError: (404, Slug.NOT_FOUND),
     errors.FeatureDisabledError: (404, Slug.NOT_FOUND),
     errors.ClientDomainRejectedError: (400, Slug.MALFORMED),
     errors.IdempotencyKeyReusedError: (409, Slug.IDEMPOTENCY_KEY_REUSED),

@@ -144,7 +144,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         "Read what is known of a token: symbol, name and decimals",
         STREAMS,
         answer=pages.TokenDetails,
-        problems=(400, 404),
+        problems=(400,),
     ),
     ("GET", "/auth"): ApiOperation(
         "Get a challenge to sign with a wallet (SEP-10)",

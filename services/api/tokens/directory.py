@@ -13,11 +13,8 @@ from collections.abc import Collection, Iterable
 
 from redis.asyncio import Redis
 
-from services.api.errors import TokenNotFoundError
 from shared.domain.tokens import TokenInfo, TokenSpec
-from shared.journal.indexes import of_token
 from shared.journal.keys import Keys
-from shared.journal.stream_indexes import StreamIndexes
 from shared.journal.tokens import StoredTokens
 
 TokenDocument = dict[str, object]
@@ -28,14 +25,10 @@ class TokenDirectory:
 
     def __init__(self, redis: Redis, keys: Keys, specs: Iterable[TokenSpec] = ()) -> None:
         self._stored = StoredTokens(redis, keys)
-        self._indexes = StreamIndexes(redis, keys)
         self._specs = {each.address: each for each in specs}
 
     async def get(self, address: str) -> TokenDocument:
-        """One token. Raises TokenNotFoundError if no stream has it."""
-        index = of_token(address)
-        if not (await self._indexes.sizes([index]))[index]:
-            raise TokenNotFoundError(address)
+        """One token. If no stream has it, only the setting can say something of it."""
         return (await self.of([address]))[address]
 
     async def of(self, addresses: Collection[str]) -> dict[str, TokenDocument]:

@@ -75,11 +75,8 @@ async def test_a_token_can_tell_only_a_part(client: WebClient, stored: StoredTok
     assert await get(client, f"/v1/tokens/{TOKEN}") == USDC | {"symbol": None}
 
 
-async def test_a_token_of_no_stream_is_not_found(client: WebClient, stored: StoredTokens) -> None:
-    await told(stored)
-    problem = await get(client, f"/v1/tokens/{TOKEN}", 404)
-    assert problem["type"] == "/problems/not-found"
-    assert TOKEN in problem["detail"]
+async def test_nothing_is_known_of_a_token_of_no_stream(client: WebClient) -> None:
+    assert await get(client, f"/v1/tokens/{TOKEN}") == {"address": TOKEN, **UNKNOWN}
 
 
 @pytest.mark.parametrize("address", ["USDC", SENDER, TOKEN[:-1] + "A", "C" * 56, "%00", "x" * 500])
