@@ -21,6 +21,7 @@ from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.version import watch_version
 from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.state.factory import create_audit
+from services.indexer.state.gap_marks import GapMarks
 from services.indexer.tokens.reader import create_token_reader
 from shared.journal.commit import Committer
 from shared.journal.losses import DataLossDetector
@@ -63,7 +64,10 @@ def active_jobs(
         claim=claim,
         loss_detector=parts.loss_detector,
         audit_soon=lambda: audit.soon() if audit else None,
+        on_gap=lambda: gap_marks.soon(),  # noqa: PLW0108 - it is created later
     )
+    gap_marks = GapMarks(committer, redis, settings.keys, parts.clock)
+    yield gap_marks.run()
     audit = create_audit(
         settings,
         session,

@@ -19,7 +19,14 @@ ERRORS = (
 """Kinds of failures that are exported as 0 from the start. Other HTTP statuses add `status_…`."""
 ALARMS = (
     *("passphrase", "start", "reset", "gap", "disorder", "meta_missing"),
-    *("unproved", "sources_differ", "state_differs", "namespace", "rpc_too_old"),
+    *(
+        "unproved",
+        "sources_differ",
+        "state_differs",
+        "records_unreadable",
+        "namespace",
+        "rpc_too_old",
+    ),
     *("bad_request", "not_found", "not_acceptable", "before_history"),
 )
 """Kinds of alarms. docs/operations.md has one row for each."""

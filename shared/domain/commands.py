@@ -186,7 +186,7 @@ def _due(stream: Stream, now: int) -> int:
     amount = claimable(stream, now)
     if amount is None:
         raise CommandRefusedError(
-            f"the claimable amount of stream {stream.id} is unknown: {stream.schedule.unknown}"
+            f"the claimable amount of stream {stream.id} is unknown: {stream.claimable_unknown}"
         )
     return amount
 

@@ -37,6 +37,7 @@ class EventType(StrEnum):
     STREAM_DISPUTE_RESOLVED = "stream.dispute_resolved"
     STREAM_CLOSED = "stream.closed"
     STREAM_SNAPSHOT = "stream.snapshot"
+    STREAM_UNCERTAIN = "stream.uncertain"
     STREAM_RUNNING_LOW = "stream.running_low"
     STREAM_DEPLETED = "stream.depleted"
     CONTRACT_INITIALIZED = "contract.initialized"

@@ -40,6 +40,7 @@ class ScheduleKind(StrEnum):
 class ClaimableUnknown(StrEnum):
     """Why the claimable amount cannot be computed."""
 
+    STATE = "state_not_certain"
     SCHEDULE = "schedule_not_read"
     ALLOWANCE = "depends_on_allowance"
     CONDITIONS = "depends_on_conditions"
@@ -75,6 +76,18 @@ class Schedule:
             case ScheduleKind.STEPS if not self.steps:
                 return ClaimableUnknown.SCHEDULE
         return None
+
+
+_NOT_IN_RECORDS = frozenset({ScheduleKind.ALLOWANCE, ScheduleKind.CONDITIONS})
+
+
+def merged(known: Schedule, read: Schedule) -> Schedule:
+    """The schedule of a stream after its record was read from the contract.
+
+    A record need not contain conditions or an allowance. So a record without them is no reason to
+    forget them.
+    """
+    return known if known.kind in _NOT_IN_RECORDS else read
 
 
 LINEAR = Schedule()

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shared.domain.events import Event, EventType, Origin
-from shared.domain.schedule import schedule_document, schedule_of
-from shared.domain.stream import Stream, StreamStatus
+from shared.domain.schedule import merged, schedule_document, schedule_of
+from shared.domain.stream import Acceptance, Stream, StreamStatus
 
 
 def state_fields(stream: Stream) -> dict[str, object]:
@@ -41,6 +41,14 @@ def snapshot_event(stream: Stream, now: int) -> Event:
     return Event(EventType.STREAM_SNAPSHOT, stream.id, now, facts)
 
 
+def uncertain_event(stream_id: str, now: int, reason: str) -> Event:
+    """The event that the state of a stream may be wrong. `now`: Unix seconds.
+
+    `reason`: "gap" or "record_unreadable".
+    """
+    return Event(EventType.STREAM_UNCERTAIN, stream_id, now, {"reason": reason})
+
+
 def from_snapshot(stream: Stream | None, event: Event) -> Stream:
     """The state in the event. Fields that the contract does not have are kept from `stream`."""
     read = Stream(
@@ -66,9 +74,11 @@ def from_snapshot(stream: Stream | None, event: Event) -> Stream:
     )
     if stream is None:
         return read
+    is_same_recipient = read.recipient == stream.recipient
     return replace(
         read,
-        acceptance=stream.acceptance,
+        schedule=merged(stream.schedule, read.schedule),
+        acceptance=stream.acceptance if is_same_recipient else Acceptance.ACCEPTED,
         metadata=stream.metadata,
         version=stream.version + 1,
         created_at=stream.created_at,

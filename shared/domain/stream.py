@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.domain.events import Origin
-from shared.domain.schedule import LINEAR, Schedule, ScheduleKind, unlocked
+from shared.domain.schedule import LINEAR, ClaimableUnknown, Schedule, ScheduleKind, unlocked
 
 I128_MAX = (1 << 127) - 1
 U64_MAX = (1 << 64) - 1
@@ -56,7 +56,8 @@ class Stream:
     or the threshold had already passed when this end was set. `state_ledger` is the ledger as of
     which the state was last read from the contract; 0 if it was computed from events only.
     `archived`: the contract's record was archived at the last audit (CAP-46-12). The next
-    transaction that uses the stream restores the record, for a fee (CAP-66).
+    transaction that uses the stream restores the record, for a fee (CAP-66). `uncertain`: events
+    of the stream may be missing, so its amounts may be wrong.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Stream:
     metadata: Mapping[str, object] = field(default_factory=dict)
     state_ledger: int = 0
     archived: bool = False
+    uncertain: bool = False
     version: int = 1
     position: str = ""
     created_at: int
@@ -89,6 +91,13 @@ class Stream:
         """True if the stream is completed or cancelled, so that no money will move again."""
         return self.status in TERMINAL
 
+    @property
+    def claimable_unknown(self) -> ClaimableUnknown | None:
+        """Why the claimable amount cannot be computed, or None if it can."""
+        if self.terminal:
+            return None
+        return ClaimableUnknown.STATE if self.uncertain else self.schedule.unknown
+
 
 def remaining(stream: Stream) -> int:
     """The money still in the stream: deposited = withdrawn + refunded + remaining."""
@@ -98,12 +107,12 @@ def remaining(stream: Stream) -> int:
 def claimable(stream: Stream, now: int) -> int | None:
     """The amount that the recipient could withdraw at `now`. Nothing accrues during a pause.
 
-    None if the schedule is not known (`Schedule.unknown`). If rate times seconds overflows an
+    None if it cannot be computed (`Stream.claimable_unknown`). If rate times seconds overflows an
     i128, the contract uses the remaining amount. `min` has the same effect here.
     """
     if stream.terminal:
         return 0
-    if stream.schedule.unknown:
+    if stream.claimable_unknown:
         return None
     until = now if stream.paused_at is None else stream.paused_at
     return max(0, min(_accrued(stream, until), remaining(stream)))
@@ -127,11 +136,11 @@ def end_time(stream: Stream) -> int | None:
     """The first second at which all money is claimable, in Unix seconds, at most 2^64-1.
 
     For a terminal stream: when it was completed or cancelled. None while the stream is paused, if
-    its rate is zero, or if its schedule is not known.
+    its rate is zero, or if its schedule or its state is not known.
     """
     if stream.terminal:
         return stream.last_update_time
-    if stream.status is StreamStatus.PAUSED:
+    if stream.status is StreamStatus.PAUSED or stream.uncertain:
         return None
     schedule = stream.schedule
     if schedule.kind is ScheduleKind.STEPS:

@@ -11,7 +11,7 @@ docs/decisions/0083-state-is-read-and-audited.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from shared.domain.events import Event, EventType, Origin
@@ -34,7 +34,7 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
     ValueError when the event lacks a field that the state needs.
     """
     if event.type is EventType.STREAM_SNAPSHOT:
-        return _reset_notices(from_snapshot(stream, event))
+        return _snapshot(stream, event)
     is_known = stream is not None and _is_in_snapshot(stream, event)
     if event.type is EventType.STREAM_CREATED and not is_known:
         return _reset_notices(_created(event, 1 if stream is None else stream.version + 1))
@@ -50,8 +50,24 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
         return changed
     if not stream.terminal or event.type in _ALSO_WHEN_TERMINAL:
         changed = change(changed, event)
-    same_end = (changed.status, end_time(changed)) == (stream.status, end_time(stream))
-    return changed if same_end else _reset_notices(changed)
+    return changed if _has_same_end(stream, changed) else _reset_notices(changed)
+
+
+def _snapshot(before: Stream | None, event: Event) -> Stream:
+    """The state that was read. A notice that was sent, or that is old by now, is not sent."""
+    read = from_snapshot(before, event)
+    if before is None:
+        return replace(read, notices_sent=_notices_done(read, NOTICE_THRESHOLDS))
+    if _has_same_end(replace(before, uncertain=False), read):
+        return replace(read, notices_sent=before.notices_sent)
+    return _reset_notices(read)
+
+
+def _has_same_end(before: Stream, after: Stream) -> bool:
+    """True if no notice changes. While a stream is uncertain, its end is unknown: it gets none."""
+    if after.uncertain:
+        return True
+    return (before.status, end_time(before)) == (after.status, end_time(after))
 
 
 def _is_in_snapshot(stream: Stream, event: Event) -> bool:
@@ -61,9 +77,14 @@ def _is_in_snapshot(stream: Stream, event: Event) -> bool:
 
 def _reset_notices(stream: Stream) -> Stream:
     """Skip notices that were already due when the end changed, except `depleted`."""
+    return replace(stream, notices_sent=_notices_done(stream, NOTICE_THRESHOLDS[:-1]))
+
+
+def _notices_done(stream: Stream, thresholds: Sequence[int]) -> int:
+    """How many of these thresholds had passed when the stream was updated."""
     end = end_time(stream) if stream.status is StreamStatus.ACTIVE else None
     left = (U64_MAX if end is None else end) - stream.updated_at
-    return replace(stream, notices_sent=sum(left <= before for before in NOTICE_THRESHOLDS[:-1]))
+    return sum(left <= before for before in thresholds)
 
 
 def _created(event: Event, version: int) -> Stream:
@@ -185,6 +206,11 @@ def _milestone_unlocked(stream: Stream, event: Event) -> Stream:
     return replace(stream, schedule=Schedule(kind=ScheduleKind.CONDITIONS))
 
 
+def _uncertain(stream: Stream, event: Event) -> Stream:
+    """Only a snapshot of the contract's record makes the state certain again."""
+    return replace(stream, uncertain=True)
+
+
 _CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {
     EventType.STREAM_TOPPED_UP: _topped_up,
     EventType.STREAM_WITHDRAWN: _withdrawn,
@@ -198,6 +224,8 @@ _CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {
     EventType.STREAM_RECIPIENT_TRANSFERRED: _transferred,
     EventType.STREAM_RATE_MODIFIED: _rate_modified,
     EventType.STREAM_MILESTONE_UNLOCKED: _milestone_unlocked,
+    EventType.STREAM_UNCERTAIN: _uncertain,
+    EventType.CHAIN_UNKNOWN: _uncertain,
     EventType.STREAM_RUNNING_LOW: _notice_sent,
     EventType.STREAM_DEPLETED: _notice_sent,
 }

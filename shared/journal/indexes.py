@@ -66,7 +66,7 @@ def _by_creation(stream: Stream) -> tuple[str, ...]:
         received(stream.recipient, stream.acceptance),
         f"status:{stream.status}",
         f"token:{stream.token}",
-        f"origin:{stream.origin}",
+        of_origin(stream.origin),
     )
 
 
@@ -89,6 +89,11 @@ def by_change(name: str) -> str | None:
 def notice_schedule(origin: Origin) -> str:
     """The schedule of notices. Each origin has its own schedule, because each has its own clock."""
     return f"schedule:{origin}"
+
+
+def of_origin(origin: Origin) -> str:
+    """The index of all streams of an origin."""
+    return f"origin:{origin}"
 
 
 def token_entry(stream: Stream) -> dict[str, int]:

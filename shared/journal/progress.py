@@ -6,6 +6,8 @@ journal always fit together. The fields:
 * `cursor`: the TOID up to which the source has been read. RPC's cursors have `-<n>` after it.
 * `ledger`, `closedAt`: the last ledger that was read, and its close time (RFC 3339).
 * `began`: the position at which the journal starts, below its first entry.
+* `lost`: the cursor at the end of the last gap: ledgers up to it were lost.
+* `marked`: the `lost` after which the streams were marked as uncertain.
 * `told`: the position of the last `journal.reset` event.
 * `first`: the previous position in the very first entry of the journal. Only the script writes this
   field.
@@ -25,7 +27,7 @@ from shared.domain.instant import unix_seconds
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import Keys
 
-_FIELDS = ("ledger", "closedAt", "cursor", "began", "told", "first", "server")
+_FIELDS = ("ledger", "closedAt", "cursor", "began", "lost", "marked", "told", "first", "server")
 _CHECKPOINT = ("checkpointLedger", "checkpointHash")
 
 
@@ -36,6 +38,8 @@ class StoredProgress(NamedTuple):
     closed_at: float | None
     cursor: int | None
     began: Position | None
+    lost: int | None
+    marked: int | None
     last_reset: Position
     first: str | None
     server: str | None
@@ -48,7 +52,7 @@ def queue_read(pipe: Pipeline, keys: Keys) -> None:
 
 def parse(reply: Sequence[bytes | None]) -> StoredProgress:
     """The progress in the reply to `queue_read`."""
-    ledger, closed_at, cursor, began, last_reset, first, server = [
+    ledger, closed_at, cursor, began, lost, marked, last_reset, first, server = [
         each.decode() if each else None for each in reply
     ]
     return StoredProgress(
@@ -56,6 +60,8 @@ def parse(reply: Sequence[bytes | None]) -> StoredProgress:
         closed_at=unix_seconds(closed_at) if closed_at else None,
         cursor=int(cursor.partition("-")[0]) if cursor else None,
         began=parse_position(began) if began else None,
+        lost=int(lost) if lost else None,
+        marked=int(marked) if marked else None,
         last_reset=parse_position(last_reset) if last_reset else START,
         first=first,
         server=server,
@@ -74,6 +80,8 @@ def progress_fields(
     ledger: int | None = None,
     closed_at: str | None = None,
     began: Position | None = None,
+    lost: int | None = None,
+    marked: int | None = None,
     last_reset: Position | None = None,
     server: str | None = None,
 ) -> dict[str, str]:
@@ -83,6 +91,8 @@ def progress_fields(
         "ledger": ledger,
         "closedAt": closed_at,
         "began": began,
+        "lost": lost,
+        "marked": marked,
         "told": last_reset,
         "server": server,
     }

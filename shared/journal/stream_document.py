@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from shared.domain.events import Origin
-from shared.domain.schedule import schedule_document, schedule_of
+from shared.domain.schedule import ClaimableUnknown, schedule_document, schedule_of
 from shared.domain.snapshot import state_fields
 from shared.domain.stream import Acceptance, Stream, StreamStatus, claimable, end_time
 
@@ -53,7 +53,7 @@ def _current_fields(stream: Stream, now: int) -> dict[str, object]:
         "acceptance": stream.acceptance,
         "schedule": schedule_document(stream.schedule),
         "claimable": None if amount is None else {"amount": str(amount), "asOf": now},
-        "claimableUnknown": None if stream.terminal else stream.schedule.unknown,
+        "claimableUnknown": stream.claimable_unknown,
         "archived": stream.archived,
     }
 
@@ -112,6 +112,7 @@ def stream_of(doc: Mapping[str, Any]) -> Stream:
         metadata=doc["metadata"],
         state_ledger=doc.get("stateLedger") or 0,
         archived=doc.get("archived") is True,
+        uncertain=doc.get("claimableUnknown") == ClaimableUnknown.STATE,
         version=doc["version"],
         position=doc["position"],
         created_at=doc["createdAt"],

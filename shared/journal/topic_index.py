@@ -70,11 +70,13 @@ class TopicIndex:
         reading.queue(pipe, self._keys, after, before)
         return reading.parse(await pipe.execute())
 
-    async def newest(self, topics: Sequence[str], count: int) -> dict[str, list[Position]]:
-        """The last `count` positions of each topic, newest first."""
+    async def following(
+        self, topics: Sequence[str], after: Position, count: int
+    ) -> dict[str, list[Position]]:
+        """The first `count` positions of each topic after `after`, which is excluded."""
         pipe = self._redis.pipeline(transaction=False)
         for topic in topics:
-            pipe.zrevrangebylex(self._keys.topic(topic), "+", "-", 0, count)
+            pipe.zrangebylex(self._keys.topic(topic), f"({after.padded}", "+", 0, count)
         rows = zip(topics, await pipe.execute(), strict=True)
         return {topic: [parse_position(each.decode()) for each in row] for topic, row in rows}
 

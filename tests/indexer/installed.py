@@ -118,7 +118,7 @@ class Site:
     async def cursor(self) -> int:
         return int(await self.redis.hget(self.keys.progress, "cursor") or 0)
 
-    async def caught_up(self, seconds: float = 15) -> None:
+    async def caught_up(self, seconds: float = 30) -> None:
         async def there() -> bool:
             return await self.cursor() == self.sim.tip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -18,8 +18,9 @@ from services.indexer.sources.base import Batch, Source, SourceError
 from services.indexer.sources.horizon.source import HorizonSource
 from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.source import RpcSource
+from shared.domain.position import parse_position
 from shared.journal.keys import Keys
-from shared.journal.wire import entry_of
+from shared.journal.wire import JournalEntry, entry_of
 
 NOW = 1_770_000_000
 PASSPHRASE = SimulatorSettings().network_passphrase
@@ -145,6 +146,11 @@ async def journal(redis: Redis, keys: Keys) -> list[Any]:
     """All entries of the journal."""
     rows: Any = await redis.xrange(keys.journal)
     return [entry_of(i, fields) for i, fields in rows]
+
+
+def of_the_chain(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+    """The entries without those that have no position on the chain, such as `stream.uncertain`."""
+    return [each for each in entries if not parse_position(each.position).by_clock]
 
 
 def as_stored(record: dict[str, Any]) -> dict[str, Any]:

@@ -164,6 +164,16 @@ class Snapshot(StreamEventModel):
     archived: Annotated[bool, Field(description="true: the contract's record is archived")]
 
 
+class Uncertain(StreamEventModel):
+    """Headrace may have missed events of the stream, so its amounts are not known.
+
+    A `stream.snapshot` makes them known again. `reason`: ledgers were lost (`gap`), or the
+    contract's record is missing or cannot be read (`record_unreadable`).
+    """
+
+    reason: Annotated[str, Field(json_schema_extra={"enum": ["gap", "record_unreadable"]})]
+
+
 class RunningLow(StreamEventModel):
     """The deposit runs out `secondsLeft` seconds after `timestamp`, unless it is topped up."""
 
@@ -196,6 +206,7 @@ _MODELS: dict[EventType, type[EventModel]] = {
     EventType.STREAM_DISPUTE_RESOLVED: DisputeResolved,
     EventType.STREAM_CLOSED: Closed,
     EventType.STREAM_SNAPSHOT: Snapshot,
+    EventType.STREAM_UNCERTAIN: Uncertain,
     EventType.STREAM_RUNNING_LOW: RunningLow,
     EventType.STREAM_DEPLETED: Depleted,
     EventType.CONTRACT_INITIALIZED: ContractEventModel,

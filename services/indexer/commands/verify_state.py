@@ -37,11 +37,7 @@ async def run(settings: IndexerSettings, redis: Redis) -> int:
         await check_version(rpc, UpstreamVersions())
         storage = ContractStorage(rpc, contract)
         rounds = StateRounds(storage, redis, settings.keys, patience=_PATIENCE)
-        try:
-            found = await rounds.round()
-        except TimeoutError as error:
-            text = f"the indexer has not read RPC's last ledger within {_PATIENCE:.0f} s"
-            raise CommandFailedError(text) from error
+        found = await rounds.round()
     differences = list(_differences(found))
     for each in differences:
         print(orjson.dumps(asdict(each)).decode())
@@ -52,6 +48,8 @@ async def run(settings: IndexerSettings, redis: Redis) -> int:
 def _differences(found: AuditRound) -> Iterator[Difference]:
     for stream_id in found.loaded:
         yield Difference(f"stream {stream_id}", "missing", None, None)
+    for stream_id in found.repaired:
+        yield Difference(f"stream {stream_id}", "uncertain", None, None)
     for stream_id, fields in found.different.items():
         for each in fields:
             yield Difference(f"stream {stream_id}", each.field, each.contract, each.stored)

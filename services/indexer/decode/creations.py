@@ -11,7 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from shared.domain.events import Event, EventType
-from shared.domain.schedule import LINEAR, UNKNOWN, Schedule, ScheduleKind, schedule_document
+from shared.domain.schedule import (
+    LINEAR,
+    UNKNOWN,
+    Schedule,
+    ScheduleKind,
+    merged,
+    schedule_document,
+    schedule_of,
+)
 
 Facts = Mapping[str, object]
 
@@ -69,8 +77,10 @@ def with_schedule(event: Event, schedules: Mapping[str, Schedule]) -> Event:
     if event.type is not EventType.STREAM_CREATED:
         return event
     schedule = schedules.get(event.stream_id or "", UNKNOWN)
-    if schedule == UNKNOWN and "schedule" in event.facts:
-        return event
+    if "schedule" in event.facts:
+        if schedule == UNKNOWN:
+            return event
+        schedule = merged(schedule_of(event.facts["schedule"]), schedule)
     facts = {name: value for name, value in event.facts.items() if name != "schedule"}
     if schedule != LINEAR:
         facts["schedule"] = schedule_document(schedule)

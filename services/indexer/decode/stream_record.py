@@ -45,16 +45,16 @@ def read_record(value: ScVal) -> StreamRecord:
     """The record in an entry. Raises UnreadableRecordError."""
     if not isinstance(value, dict):
         raise UnreadableRecordError("the entry of a stream is not a map")
-    paused_at = _integer(value, "paused_at") if _flag(value, "paused") else None
+    paused_at = _time(value, "paused_at") if _flag(value, "paused") else None
     return StreamRecord(
         sender=_address(value, "sender"),
         recipient=_address(value, "recipient"),
         token=_address(value, "token_address"),
-        rate=_integer(value, "rate_per_second"),
-        deposited=_integer(value, "deposited_amount"),
-        withdrawn=_integer(value, "withdrawn_amount"),
-        start=_integer(value, "start_time"),
-        anchor=_integer(value, "last_update_time"),
+        rate=_amount(value, "rate_per_second"),
+        deposited=_amount(value, "deposited_amount"),
+        withdrawn=_amount(value, "withdrawn_amount"),
+        start=_time(value, "start_time"),
+        anchor=_time(value, "last_update_time"),
         active=_flag(value, "is_active"),
         paused_at=paused_at,
         status=_name(value, "status"),
@@ -68,9 +68,18 @@ def _address(fields: Fields, name: str) -> str:
     return str(value)
 
 
-def _integer(fields: Fields, name: str) -> int:
-    if not isinstance(value := fields.get(name), int) or isinstance(value, bool):
-        raise _wrong(name, "integer")
+def _amount(fields: Fields, name: str) -> int:
+    return _integer(fields, name, "i128", range(-(1 << 127), 1 << 127))
+
+
+def _time(fields: Fields, name: str) -> int:
+    return _integer(fields, name, "u64", range(1 << 64))
+
+
+def _integer(fields: Fields, name: str, expected: str, allowed: range) -> int:
+    value = fields.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
+        raise _wrong(name, expected)
     return value
 
 

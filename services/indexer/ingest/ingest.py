@@ -39,7 +39,12 @@ log = structlog.get_logger()
 _STABLE_SECONDS = 5.0
 """After a connection of at least this many seconds, the waits start at the shortest again."""
 
-_CONTRACT_CHANGES = {EventType.CONTRACT_UPGRADED, EventType.CONTRACT_STATE_MIGRATED}
+_AUDITED = {
+    EventType.CONTRACT_UPGRADED,
+    EventType.CONTRACT_STATE_MIGRATED,
+    EventType.CHAIN_UNKNOWN,
+}
+"""An audit follows these events: after them, stored streams may be wrong."""
 
 
 class Ingest:
@@ -61,16 +66,18 @@ class Ingest:
         claim: ClaimNamespace | None = None,
         loss_detector: DataLossDetector | None = None,
         audit_soon: Callable[[], None] = lambda: None,
+        on_gap: Callable[[], None] = lambda: None,
     ) -> None:
         """`stop_at_gap`: raise SourceGapError instead of publishing the gap.
 
         `audit_soon` is called when stored streams may be wrong: after a gap, an event that could
-        not be decoded, or a change of the contract or its storage. `clock`: returns the time of
-        Redis in Unix seconds. `max_wait`: the longest wait in seconds before a failed source is
-        tried again.
+        not be decoded or is not known, or a change of the contract or its storage. `clock`: returns
+        the time of Redis in Unix seconds. `max_wait`: the longest wait in seconds before a failed
+        source is tried again. `on_gap` is called after a gap was committed.
         """
         self._clock = clock
         self._audit_soon = audit_soon
+        self._on_gap = on_gap
         self.commit_lock = asyncio.Lock()
         self.checkpoint = Checkpoint(redis, keys, committer)
         self.startup = IngestStartup(
@@ -152,13 +159,15 @@ class Ingest:
             raise gap
         cursor = cursor_before(gap.oldest)
         event = gap_event(gap, int(self._clock()))
-        result = await self._committer.record([event], progress=progress_fields(cursor=cursor))
+        progress = progress_fields(cursor=cursor, lost=cursor)
+        result = await self._committer.record([event], progress=progress)
         _count_events(result)
         metrics.ALARM.labels(gap.kind).set(1)
         metrics.MISSING.labels("lost").inc(gap.oldest - gap.first)
         metrics.SOURCE_ERRORS.labels(gap.kind).inc()
         self._readiness.note(gap.kind, f"{gap}; clients were informed")
         log.error("gap", error=str(gap), first=gap.first, last=gap.last, **event.facts)
+        self._on_gap()
         self._audit_soon()
         return cursor
 
@@ -178,7 +187,7 @@ class Ingest:
             result = await self._committer.record(
                 events, progress=progress, dead=dead, after=after, caught_up=caught_up
             )
-        if batch.dead or any(event.type in _CONTRACT_CHANGES for event in events):
+        if batch.dead or any(event.type in _AUDITED for event in events):
             self._audit_soon()
         self.startup.committed(result.positions, batch.cursor)
         _count_events(result)

@@ -25,6 +25,11 @@ def next_ledger(cursor: int) -> int:
     return (cursor + 1) >> 32
 
 
+def ledger_including(cursor: int) -> int:
+    """Return the ledger at whose end everything up to this cursor has happened."""
+    return next_ledger(cursor) - 1 if is_between_ledgers(cursor) else cursor >> 32
+
+
 def is_between_ledgers(cursor: int) -> bool:
     """True if the cursor is between two ledgers, not inside one."""
     return cursor & _LEDGER_BITS in (0, _LEDGER_BITS)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -21,11 +21,10 @@ from redis.asyncio import Redis
 from services.indexer import metrics
 from services.indexer.sources.base import SourceError
 from services.indexer.state.contract_storage import ContractStorage
-from services.indexer.state.findings import AuditRound, compared
+from services.indexer.state.findings import AuditRound, ContractStates, compared
 from services.indexer.state.rounds import StateRounds
 from shared.domain.events import Event
-from shared.domain.snapshot import snapshot_event
-from shared.domain.stream import Stream
+from shared.domain.snapshot import snapshot_event, uncertain_event
 from shared.journal.commit import Committer
 from shared.journal.commit_errors import ContentionError, JournalBehindError
 from shared.journal.keys import Keys
@@ -37,6 +36,12 @@ from shared.web.probes import Readiness
 log = structlog.get_logger()
 
 _ALARM = "state_differs"
+_UNREADABLE = "records_unreadable"
+_REASON = "record_unreadable"
+_PATIENCE = 300.0
+"""Seconds to wait until the indexer has read RPC's last ledger, or RPC has caught up with it."""
+_UNSETTLED_SECONDS = 10.0
+"""Seconds until the next round if some streams could not be compared."""
 
 
 class StateAudit:
@@ -65,7 +70,7 @@ class StateAudit:
         `clock` returns the time of Redis in Unix seconds. `seconds`: from the end of a round to the
         next round. `pause`: seconds after each read, except in the first round.
         """
-        self._rounds = StateRounds(storage, redis, keys)
+        self._rounds = StateRounds(storage, redis, keys, patience=_PATIENCE)
         self._check = check
         self._committer = committer
         self._redis = redis
@@ -87,15 +92,17 @@ class StateAudit:
         while True:
             self._wanted.clear()
             try:
-                self._report(await self.round(pause))
+                found = await self.round(pause)
+                self._report(found)
                 pause = self._pause
+                wait = min(self._seconds, _UNSETTLED_SECONDS) if found.unsettled else self._seconds
             except (SourceError, JournalBehindError, ContentionError) as error:
                 metrics.AUDITS.labels("failed").inc()
                 log.warning("not_audited", error=str(error))
                 await asyncio.sleep(min(self._seconds, 5.0))
                 continue
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._seconds):
+                async with asyncio.timeout(wait):
                     await self._wanted.wait()
 
     async def round(self, pause: float = 0.0) -> AuditRound:
@@ -106,7 +113,7 @@ class StateAudit:
     def _report(self, found: AuditRound) -> None:
         metrics.AUDITS.labels("differs" if found.different else "same").inc()
         metrics.CONTRACT_STREAMS.set(found.streams)
-        metrics.EQUAL_STREAMS.set(found.equal + len(found.loaded))
+        metrics.EQUAL_STREAMS.set(found.equal + len(found.loaded) + len(found.repaired))
         metrics.ARCHIVED_STREAMS.set(len(found.archived))
         metrics.AUDIT_LEDGER.set(found.ledger)
         log.info(
@@ -114,22 +121,27 @@ class StateAudit:
             streams=found.streams,
             equal=found.equal,
             loaded=len(found.loaded),
+            repaired=len(found.repaired),
             different=list(found.different)[:10],
             archived=len(found.archived),
             unsettled=len(found.unsettled),
             ledger=found.ledger,
         )
+        metrics.ALARM.labels(_UNREADABLE).set(bool(found.unreadable))
+        note = ""
         if found.unreadable:
             some = dict(list(found.unreadable.items())[:10])
-            log.error("records_unreadable", count=len(found.unreadable), reasons=some)
+            log.error(_UNREADABLE, count=len(found.unreadable), reasons=some)
+            note = f"records of streams {', '.join(some)} are missing or unreadable (see the log)"
+        self._readiness.note(_UNREADABLE, note)
         if found.different:
             metrics.ALARM.labels(_ALARM).set(1)
             ids = ", ".join(list(found.different)[:10])
             text = f"the stored states of streams {ids} differed from the contract's"
             self._readiness.note(_ALARM, f"{text} and were replaced by them (see the log)")
 
-    async def _take(self, contract: Mapping[str, Stream]) -> AuditRound:
-        """Commit the contract's states of the streams in `to_take`."""
+    async def _take(self, contract: ContractStates) -> AuditRound:
+        """Commit the contract's states of the streams in `to_take`, and what is uncertain now."""
         progress = await read_progress(self._redis, self._keys)
         # The close time is unknown until the indexer has committed a ledger that has one.
         now = int(progress.closed_at or self._clock())
@@ -138,11 +150,14 @@ class StateAudit:
         def decide(stored: StreamStates) -> Sequence[Event]:
             nonlocal outcome
             outcome = compared(stored, contract)
-            return [snapshot_event(contract[each], now) for each in outcome.to_take]
+            return [
+                *(snapshot_event(contract.streams[each], now) for each in outcome.to_take),
+                *(uncertain_event(each, now, _REASON) for each in outcome.doubtful),
+            ]
 
-        await self._committer.change(list(contract), decide)
+        await self._committer.change([*contract.streams, *contract.unreadable], decide)
         for stream_id, wrong in outcome.different.items():
             shown = {each.field: [each.stored, each.contract] for each in wrong}
-            ledger = contract[stream_id].state_ledger
+            ledger = contract.streams[stream_id].state_ledger
             log.error(_ALARM, stream=stream_id, ledger=ledger, stored_and_contract=shown)
         return outcome

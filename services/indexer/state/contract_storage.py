@@ -14,6 +14,7 @@ from services.indexer.decode.stream_record import (
 )
 from services.indexer.sources.base import SourceError
 from services.indexer.sources.rpc.client import LedgerEntry, RpcClient
+from services.indexer.state.findings import MISSING
 from services.indexer.xdr import XdrError
 from services.indexer.xdr.entries import contract_data
 from services.indexer.xdr.ledger_keys import instance_key, record_key
@@ -23,13 +24,20 @@ class StateReading(NamedTuple):
     """Records of streams by id, as of the end of `ledger`.
 
     `archived`: the streams whose record is archived. `unreadable`: the reason for each record that
-    cannot be read. If the contract does not have a stream, no field contains it.
+    is missing (MISSING) or cannot be read.
     """
 
     ledger: int
     records: Mapping[str, StreamRecord]
     archived: frozenset[str]
     unreadable: Mapping[str, str]
+
+
+class StreamCount(NamedTuple):
+    """The number of streams that the contract had created by the end of `ledger`."""
+
+    streams: int
+    ledger: int
 
 
 class ContractStorage:
@@ -40,14 +48,14 @@ class ContractStorage:
         self._raw = contract.raw
         self.contract_id = contract.address
 
-    async def count(self) -> int:
+    async def count(self) -> StreamCount:
         """The number of streams that the contract has created. Raises SourceError."""
         key = instance_key(self._raw)
         answer = await self._rpc.entries([key])
         if (entry := answer.found.get(key)) is None:
             raise SourceError("no_contract", f"RPC has no contract {self.contract_id}")
         try:
-            return stream_count(contract_data(entry.data).value)
+            return StreamCount(stream_count(contract_data(entry.data).value), answer.latest)
         except (XdrError, UnreadableRecordError) as error:
             raise SourceError("malformed", f"the contract's instance: {error}") from error
 
@@ -56,12 +64,13 @@ class ContractStorage:
         keys = {record_key(self._raw, "Stream", int(each)): each for each in stream_ids}
         answer = await self._rpc.entries(list(keys))
         records: dict[str, StreamRecord] = {}
-        unreadable: dict[str, str] = {}
+        unreadable = dict.fromkeys(keys.values(), MISSING)
         for key, entry in answer.found.items():
             if key not in keys:
                 continue
             try:
                 records[keys[key]] = _record(entry)
+                del unreadable[keys[key]]
             except (XdrError, UnreadableRecordError) as error:
                 unreadable[keys[key]] = str(error)
         archived = (keys[key] for key, entry in answer.found.items() if entry.archived)

@@ -3,39 +3,57 @@
 A record is the state at the end of RPC's last ledger. So the comparison waits until the indexer has
 read this ledger. If the stream has an event after this ledger, its record is read again. A wait
 takes seconds, so thousands of records are read before each wait.
+
+RPC can be behind Horizon, and one URL can stand for several servers. An answer that is older than
+the first ledger in the journal, or than the end of a gap, does not include events that the indexer
+never read. So such an answer is not used.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import NamedTuple, TypeVar
 
 from redis.asyncio import Redis
 
-from services.indexer.sources.ledger_range import next_ledger
+from services.indexer.sources.base import SourceError
+from services.indexer.sources.ledger_range import cursor_before, ledger_including, next_ledger
 from services.indexer.sources.rpc.client import MOST_KEYS
 from services.indexer.state.comparison import stream_of_record
-from services.indexer.state.contract_storage import ContractStorage, StateReading
-from services.indexer.state.findings import AuditRound, compared
-from shared.domain.stream import Stream
+from services.indexer.state.contract_storage import ContractStorage, StateReading, StreamCount
+from services.indexer.state.findings import AuditRound, ContractStates, compared
+from shared.domain.position import END, Position, transaction_of
 from shared.journal.keys import Keys
-from shared.journal.plan import StreamStates
-from shared.journal.progress import read_progress
+from shared.journal.progress import StoredProgress, read_progress
 from shared.journal.streams import StoredStreams
 from shared.journal.topic_index import TopicIndex
 
+T = TypeVar("T")
 _TRIES = 5
 """The most reads of a stream in one round. It is read again if it has newer events."""
 _RETRY_SECONDS = 1.0
 _MOST_STREAMS = 25 * MOST_KEYS
 """Streams that are read before their records are compared. This limits the memory."""
 _POLL_SECONDS = 0.2
-_NEWEST = 8
-"""The newest events of a stream that are checked. Some can be events of the API: notices."""
+_EVENTS = 1_000
+"""The most events of a stream after the answer of RPC. Some can be events of the API: notices."""
+_MOST_CREATED = 100_000_000
+"""No contract has created so many streams. Such a count is a mistake, and would never end."""
 
-Take = Callable[[Mapping[str, Stream]], Awaitable[AuditRound]]
-"""Compares the contract's states, by stream id, with the stored ones, and commits changes."""
+Take = Callable[[ContractStates], Awaitable[AuditRound]]
+"""Compares the contract's states with the stored ones, and commits changes."""
+
+
+class _Comparison(NamedTuple):
+    """How one round compares. `oldest`: answers of RPC as of an earlier ledger are not used."""
+
+    found: AuditRound
+    take: Take | None
+    lock: AbstractAsyncContextManager[None]
+    pause: float
+    oldest: int
 
 
 class StateRounds:
@@ -59,56 +77,65 @@ class StateRounds:
 
         `take` is called with all states of a read if one of them must be taken from the contract.
         Without `take`, nothing is changed. `lock`: while it is held, the ingest commits nothing.
-        `pause`: seconds after each read. Raises SourceError, TimeoutError after `patience`, and
-        the errors of `take`.
+        `pause`: seconds after each read. Raises SourceError, also after `patience`, and the errors
+        of `take`.
         """
-        await self._read_up_to(0)
-        found = AuditRound(streams=await self._storage.count())
-        for ids in _parts([str(n) for n in range(1, found.streams + 1)], _MOST_STREAMS):
-            await self._compare(ids, found, take, lock or nullcontext(), pause)
+        count = await self._count()
+        found = AuditRound(streams=count.streams)
+        comparison = _Comparison(found, take, lock or nullcontext(), pause, count.ledger)
+        for part in _parts(range(1, count.streams + 1), _MOST_STREAMS):
+            await self._compare([str(number) for number in part], comparison)
         return found
 
-    async def _compare(
-        self,
-        ids: Sequence[str],
-        found: AuditRound,
-        take: Take | None,
-        lock: AbstractAsyncContextManager[None],
-        pause: float,
-    ) -> None:
+    async def _count(self) -> StreamCount:
+        """Wait until RPC is not behind what the indexer has read, and count the streams."""
+        await self._read_up_to(0)
+        async with self._within_patience("RPC is behind what the indexer has read"):
+            while True:
+                count = await self._storage.count()
+                if count.streams > _MOST_CREATED:
+                    text = f"the contract says that it has created {count.streams} streams"
+                    raise SourceError("malformed", text)
+                if count.ledger >= _base(await read_progress(self._redis, self._keys)):
+                    return count
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _compare(self, ids: Sequence[str], comparison: _Comparison) -> None:
         """Compare some streams. A stream that has newer events is read at most _TRIES times."""
         for _ in range(_TRIES):
-            readings = [await self._read(part, pause) for part in _parts(ids, MOST_KEYS)]
+            parts = _parts(ids, MOST_KEYS)
+            readings = [await self._read(part, comparison.pause) for part in parts]
             await self._read_up_to(max(reading.ledger for reading in readings))
-            newer: set[str] = set()
+            again: set[str] = set()
             for reading in readings:
-                async with lock:
-                    newer |= await self._settle(reading, found, take)
-                found.archived |= reading.archived
-                found.unreadable |= reading.unreadable
-            if not (ids := sorted(newer, key=int)):
+                async with comparison.lock:
+                    again |= await self._settle(reading, comparison)
+            if not (ids := sorted(again, key=int)):
                 return
             await asyncio.sleep(_RETRY_SECONDS)
-        found.unsettled += ids
+        comparison.found.unsettled += ids
 
     async def _read(self, ids: Sequence[str], pause: float) -> StateReading:
         reading = await self._storage.read(ids)
         await asyncio.sleep(pause)
         return reading
 
-    async def _settle(
-        self, reading: StateReading, found: AuditRound, take: Take | None
-    ) -> set[str]:
-        """Compare the records of a reading. Returns the streams that have newer events."""
-        stored = await self._streams.load(list(reading.records))
-        newer = await self._changed_after(reading)
-        found.add(await self._outcome(reading, stored, newer, take), reading.ledger)
-        return newer
+    async def _settle(self, reading: StateReading, comparison: _Comparison) -> set[str]:
+        """Compare the records of a reading. Returns the streams that must be read again."""
+        found, take = comparison.found, comparison.take
+        ids = [*reading.records, *reading.unreadable]
+        again = await self._changed_after(reading, ids, comparison.oldest)
+        contract = self._states(reading, again)
+        outcome = compared(await self._streams.load(ids), contract)
+        if take and (outcome.to_take or outcome.doubtful):
+            outcome = await take(contract)
+        found.add(outcome, reading.ledger)
+        found.archived -= reading.records.keys()
+        found.archived |= reading.archived
+        return again.union(outcome.unsettled)
 
-    async def _outcome(
-        self, reading: StateReading, stored: StreamStates, newer: set[str], take: Take | None
-    ) -> AuditRound:
-        contract = {
+    def _states(self, reading: StateReading, without: set[str]) -> ContractStates:
+        states = {
             each: stream_of_record(
                 each,
                 record,
@@ -117,38 +144,63 @@ class StateRounds:
                 archived=each in reading.archived,
             )
             for each, record in reading.records.items()
-            if each not in newer
+            if each not in without
         }
-        outcome = compared(stored, contract)
-        return await take(contract) if take and outcome.to_take else outcome
+        unreadable = {id_: why for id_, why in reading.unreadable.items() if id_ not in without}
+        return ContractStates(states, unreadable)
 
     async def _read_up_to(self, ledger: int) -> None:
         """Wait until the indexer has read `ledger` completely."""
-        async with asyncio.timeout(self._patience):
+        async with self._within_patience(f"the indexer has not read RPC's last ledger, {ledger}"):
             while True:
-                if await self._has_read(ledger):
+                if _has_read(await read_progress(self._redis, self._keys), ledger):
                     return
                 await asyncio.sleep(_POLL_SECONDS)
 
-    async def _has_read(self, ledger: int) -> bool:
-        cursor = (await read_progress(self._redis, self._keys)).cursor
-        return cursor is not None and next_ledger(cursor) > ledger
+    @asynccontextmanager
+    async def _within_patience(self, problem: str) -> AsyncIterator[None]:
+        """Raises SourceError after `patience` seconds."""
+        try:
+            async with asyncio.timeout(self._patience):
+                yield
+        except TimeoutError as error:
+            text = f"{problem}, for {self._patience:.0f} s"
+            raise SourceError("behind", text) from error
 
-    async def _changed_after(self, reading: StateReading) -> set[str]:
+    async def _changed_after(
+        self, reading: StateReading, ids: Sequence[str], oldest: int
+    ) -> set[str]:
         """The streams that have a chain event after the ledger of the reading.
 
-        If Redis has just lost its last writes, all streams: the indexer must read these ledgers
-        again before anything can be compared.
+        All streams if the reading cannot be compared with what the indexer has read. One reason is
+        that Redis has just lost its last writes: then the indexer reads these ledgers again.
         """
-        if not await self._has_read(reading.ledger):
-            return set(reading.records)
-        newest = await self._topics.newest(list(reading.records), _NEWEST)
+        progress = await read_progress(self._redis, self._keys)
+        is_too_old = reading.ledger < max(oldest, _base(progress))
+        if is_too_old or not _has_read(progress, reading.ledger):
+            return set(ids)
+        end_of_ledger = Position(cursor_before(reading.ledger + 1), END.n)
+        later = await self._topics.following(ids, end_of_ledger, _EVENTS)
         return {
             stream_id
-            for stream_id, places in newest.items()
-            if any(place.ledger > reading.ledger for place in places if not place.by_clock)
+            for stream_id, places in later.items()
+            if len(places) == _EVENTS or not all(place.by_clock for place in places)
         }
 
 
-def _parts(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (ids[first : first + size] for first in range(0, len(ids), size))
+def _has_read(progress: StoredProgress, ledger: int) -> bool:
+    return progress.cursor is not None and next_ledger(progress.cursor) > ledger
+
+
+def _base(progress: StoredProgress) -> int:
+    """The state of the contract must be at least as new as this ledger.
+
+    The journal lacks events up to the ledger before its start, and those in a gap.
+    """
+    starts = [progress.began.toid] if progress.began else []
+    starts += [progress.lost] if progress.lost else []
+    return max((ledger_including(transaction_of(each)) for each in starts), default=0)
+
+
+def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[first : first + size] for first in range(0, len(items), size))

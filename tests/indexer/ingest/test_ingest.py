@@ -56,7 +56,7 @@ class Bench:
         stored: Any = await self.redis.hgetall(self.keys.progress)
         return {name.decode(): value.decode() for name, value in stored.items()}
 
-    async def caught_up(self, seconds: float = 15) -> None:
+    async def caught_up(self, seconds: float = 30) -> None:
         async def is_there() -> bool:
             return (await self.progress()).get("cursor") == str(self.sim.tip)
 

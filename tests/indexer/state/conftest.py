@@ -23,3 +23,12 @@ async def chain(redis: Redis, keys: Keys) -> AsyncIterator[Audited]:
         sim.network.submit(Proposal(operations=(with_cliff,)))
         sim.close(2)
         yield Audited(sim, redis, keys)
+
+
+@pytest.fixture
+async def small(redis: Redis, keys: Keys) -> AsyncIterator[Audited]:
+    """A contract with 20 streams, all made before the indexer starts, and no others."""
+    async with simulated(5, streams=0) as sim:
+        sim.network.submit(Proposal(operations=(CREATE,) * 20))
+        sim.close(20)
+        yield Audited(sim, redis, keys)

@@ -9,9 +9,10 @@ import pytest
 
 from services.indexer.decode.stream_record import StreamRecord
 from services.indexer.state.comparison import differences, is_learned, stream_of_record
+from shared.domain.commands import next_notice
 from shared.domain.events import Event
 from shared.domain.schedule import LINEAR, UNKNOWN, Schedule, ScheduleKind
-from shared.domain.snapshot import snapshot_event
+from shared.domain.snapshot import snapshot_event, uncertain_event
 from shared.domain.stream import Acceptance, Stream, StreamStatus
 from shared.domain.transitions import apply
 from shared.journal.stream_document import stream_document, stream_of
@@ -118,3 +119,33 @@ def test_an_event_that_the_record_includes_changes_only_the_version() -> None:
     assert stored(apply(known, withdrawal(21))).withdrawn == 15
     created = chain(TYPE.STREAM_CREATED, "7", at(20), provenance=withdrawal(20).provenance)  # type: ignore[arg-type]
     assert stored(apply(known, created)).withdrawn == 10
+
+
+ENDED = RECORD._replace(rate=10**6)
+"""All money of this stream had accrued within a second."""
+
+
+def test_no_old_notice_is_sent_for_a_stream_that_ended_before_the_start() -> None:
+    known = stored(apply(None, snapshot_event(read(ENDED), 5000)))
+    assert known.notices_sent == 3
+    assert next_notice(known) is None
+
+
+@pytest.mark.parametrize("uncertain", [False, True])
+def test_a_notice_that_was_sent_is_not_sent_again_after_a_snapshot(uncertain: bool) -> None:
+    known = replace(read(ENDED), notices_sent=3, position="1-1")
+    if uncertain:
+        known = stored(apply(known, uncertain_event("7", 4000, "gap")))
+        assert next_notice(known) is None
+    after = stored(apply(known, snapshot_event(read(ENDED), 5000)))
+    assert after.notices_sent == 3
+    longer = ENDED._replace(deposited=10**12)
+    assert stored(apply(known, snapshot_event(read(longer), 5000))).notices_sent < 3
+
+
+def test_after_a_snapshot_with_another_recipient_the_stream_is_accepted() -> None:
+    hidden = replace(read(), acceptance=Acceptance.HIDDEN, position="1-1")
+    moved = stored(apply(hidden, snapshot_event(read(RECORD._replace(recipient=S)), 5000)))
+    assert moved.acceptance is Acceptance.ACCEPTED
+    same = stored(apply(hidden, snapshot_event(read(), 5000)))
+    assert same.acceptance is Acceptance.HIDDEN

@@ -10,7 +10,7 @@ export const EVENT_TYPES = Object.freeze([
   "stream.completed", "stream.cancelled", "stream.updated", "stream.accepted", "stream.hidden",
   "stream.fee_collected", "stream.recipient_transferred", "stream.rate_modified",
   "stream.milestone_unlocked", "stream.dispute_requested", "stream.dispute_resolved", "stream.closed",
-  "stream.snapshot", "stream.running_low", "stream.depleted",
+  "stream.snapshot", "stream.uncertain", "stream.running_low", "stream.depleted",
   "contract.initialized", "contract.fee_config_updated", "contract.admin_transferred",
   "contract.pause_changed", "contract.guardian_updated", "contract.upgraded", "contract.state_migrated",
   "token.transfer", "token.mint", "token.burn", "token.clawback", "chain.unknown",

@@ -89,6 +89,7 @@ interface Fields {
   "stream.dispute_resolved": { arbiter: string; approved: boolean };
   "stream.closed": { closer: string };
   "stream.snapshot": { stateLedger: number; archived: boolean };
+  "stream.uncertain": { reason: "gap" | "record_unreadable" };
   "stream.running_low": { endsAt: number; secondsLeft: number };
   "stream.depleted": { endsAt: number };
   "token.transfer": { from: string; to: string; amount: string; asset?: string; toMuxedId?: string; toMuxedIdType?: MuxedIdType };
