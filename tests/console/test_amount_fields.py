@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Browser, expect
 from stellar_sdk import Keypair, StrKey
@@ -95,3 +97,34 @@ async def test_any_contract_may_be_named_as_token(whole: Installation, someone: 
     await expect(page.get_by_label("Deposit")).to_have_accessible_description(
         f"In base units {near(stranger)}."
     )
+
+
+async def test_a_field_accepts_nothing_while_the_token_cannot_be_read(someone: User) -> None:
+    """Else people could type tokens, and the API would get base units."""
+    page = await someone.context.new_page()
+    await page.route("**/v1/tokens/*", lambda route: route.abort())
+    await page.goto(f"{someone.address}/#/streams")
+    await page.get_by_role("button", name="New stream").click()
+    stranger = StrKey.encode_contract(Keypair.random().raw_public_key())
+    await page.get_by_label("Token", exact=True).fill(stranger)
+    deposit = page.get_by_label("Deposit")
+    await expect(deposit).to_have_accessible_description(
+        re.compile("The decimals of this token could not be read: ")
+    )
+    await expect(deposit).to_be_disabled()
+    await page.unroute("**/v1/tokens/*")
+    await expect(deposit).to_be_enabled(timeout=40_000)
+
+
+async def test_the_field_shows_the_decimal_sign_of_the_language(
+    whole: Installation, browser: Browser
+) -> None:
+    made = await create(whole, token=USDC, deposit="12345000000")
+    async with user(browser, whole.url(whole.ports.gateway), locale="de-AT") as someone:
+        page = await someone.open(f"#/streams/{made['id']}")
+        amount = page.get_by_label("Amount to add")
+        await expect(amount).to_have_attribute("placeholder", "1234,5")
+        await amount.fill("1.000")
+        await page.get_by_role("button", name="Top up").click()
+        alert = page.locator(".bad", has_text="Amount to add")
+        await expect(alert).to_have_text('Amount to add: Write the decimals with ",": 12,5.')

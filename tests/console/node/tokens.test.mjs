@@ -8,7 +8,7 @@ globalThis.localStorage = { getItem: (key) => kept.get(key) ?? null, setItem: (k
 const js = "../../../services/api/console/js";
 const { numbers } = await import(`${js}/numbers.js`);
 const { called, decimalsOf, readable, running } = await import(`${js}/units.js`);
-const { chooseBaseUnits, inBaseUnits, isAnswered, learn, onTokens, tokenOf } = await import(`${js}/tokens.js`);
+const { chooseBaseUnits, failureOf, inBaseUnits, isAnswered, learn, onTokens, tokenOf } = await import(`${js}/tokens.js`);
 
 const C = `CABC${"D".repeat(48)}WXYZ`;
 const ISSUER = `GA5Z${"E".repeat(48)}KZVN`;
@@ -29,7 +29,7 @@ test("what people type is read exactly, or refused with the reason", () => {
   const en = numbers("en");
   assert.deepEqual(["12.5", " 12 ", "0.0000001"].map((text) => en.parse(text, 7)), [125000000n, 120000000n, 1n]);
   assert.equal(numbers("de-DE").parse("12,5", 7), 125000000n);
-  assert.equal(numbers("fr-FR").parse("12.5", 7), 125000000n, "a point means nothing else in French");
+  assert.equal(numbers("fr-FR").parse("12,5", 7), 125000000n);
   assert.equal(numbers("ar-EG").parse("١٢٫٥", 7), 125000000n);
   assert.throws(() => en.parse("0.12345678", 7), /The amount has 8 decimals\. This token has 7\./);
   assert.throws(() => en.parse("1.5", 0), /whole number/);
@@ -37,6 +37,34 @@ test("what people type is read exactly, or refused with the reason", () => {
   assert.throws(() => numbers("de-DE").parse("1.000", 7), /without thousands separators, such as 1234,5\./);
   assert.throws(() => en.parse("0.00", 7), /greater than 0/);
   for (const text of ["", "-5", "1e5", "0x10", ".5", "5.", "1.2.3", "twelve"]) assert.throws(() => en.parse(text, 7), /Write a number/, text);
+});
+
+test("only the decimal sign of the language is read: elsewhere, 1.000 is a thousand", () => {
+  for (const locale of ["de-AT", "pt-PT", "fr", "pl", "cs", "sv", "nb", "ru", "uk"]) {
+    const { parse } = numbers(locale);
+    for (const text of ["1.000", "12.5"]) assert.throws(() => parse(text, 7), /^Error: Write the decimals with ",": 12,5\.$/, `${locale} ${text}`);
+    assert.equal(parse("1,000", 7), 10_000_000n, locale);
+  }
+  assert.throws(() => numbers("ar-EG").parse("١٢.٥", 7), /Write the decimals with "٫": ١٢٫٥/);
+  assert.throws(() => numbers("de-DE").parse("12.5", 7), /Write the decimals with ",": 12,5/);
+  assert.throws(() => numbers("en").parse("12,5", 7), /Write the decimals with "\.": 12\.5/);
+  assert.throws(() => numbers("de-CH").parse("1,000", 7), /Write the decimals with "\."/);
+  assert.throws(() => numbers("fr").parse("12.5", 0), /Write a number, such as 1234\./, "without decimals, no sign is right");
+});
+
+test("spaces inside a number are refused, whatever their width", () => {
+  for (const space of [" ", "\u00a0", "\u2009", "\u202f"]) {
+    for (const locale of ["en", "fr", "de-AT"]) assert.throws(() => numbers(locale).parse(`1${space}000`, 7), /without thousands separators, such as/, locale);
+  }
+});
+
+test("digits of every numbering system are read as they are shown", () => {
+  for (const system of Intl.supportedValuesOf("numberingSystem")) {
+    const { format, parse, group } = numbers(`en-u-nu-${system}`);
+    const shown = format("12345678905", 1);
+    assert.equal(parse(shown.replaceAll(group, ""), 1), 12345678905n, `${system}: ${shown}`);
+    assert.equal(parse("12", 1), 120n, `${system}: ASCII digits`);
+  }
 });
 
 test("a rate is shown in the first period in which a whole token flows", () => {
@@ -89,12 +117,36 @@ test("an unknown token is asked for once, and the page is told when it is known"
   await turn();
   await turn();
   assert.deepEqual([told, isAnswered(C)], [[token()], true]);
-  const other = C.replace("ABC", "XYZ");
-  tokenOf(other);
-  answer({ detail: "none" }, 404);
-  await turn();
-  await turn();
-  assert.deepEqual([tokenOf(other), isAnswered(other), asked.length], [null, true, 2]);
+});
+
+test("a failed request is no answer, and it is repeated within 30 seconds", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.now() });
+  const failing = C.replace("ABC", "XYZ");
+  let asked = 0;
+  let well = false;
+  let isShown = true;
+  globalThis.fetch = () => { asked += 1; return well ? Promise.resolve(new Response(JSON.stringify(token({ decimals: null })))) : Promise.reject(new TypeError("Failed to fetch")); };
+  const show = () => (isShown ? tokenOf(failing) : null);
+  onTokens(show);
+  const pass = async (seconds) => {
+    t.mock.timers.tick(seconds * 1000);
+    for (let n = 0; n < 20; n++) await new Promise(setImmediate);
+    t.mock.timers.tick(1);
+  };
+  show();
+  await pass(0);
+  assert.deepEqual([asked, show(), isAnswered(failing), failureOf(failing)], [1, null, false, "Failed to fetch"]);
+  for (let n = 0; n < 20; n++) await pass(30);
+  assert.ok(asked > 15, `${asked}`);
+  well = true;
+  await pass(30);
+  assert.deepEqual([show().decimals, isAnswered(failing), failureOf(failing)], [null, true, ""]);
+  well = false;
+  await pass(60);
+  await pass(60);
+  assert.equal(isAnswered(failing), true, "an earlier answer stays");
+  isShown = false;
+  await pass(1); // no listener must be left waiting for a timer of this test
 });
 
 test("tokens of a list are not asked for; the same tokens again change nothing", async () => {

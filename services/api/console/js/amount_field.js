@@ -4,7 +4,7 @@ import { amountText, shownDecimals, unit } from "./amounts.js";
 import { field, h, say } from "./dom.js";
 import { reader } from "./numbers.js";
 import { moves } from "./ticker.js";
-import { inBaseUnits, isAnswered, tokenOf } from "./tokens.js";
+import { failureOf, inBaseUnits, isAnswered, tokenOf } from "./tokens.js";
 import { readable } from "./units.js";
 
 /** The unit of the field. Until `ready`, the unit can still change, so the field accepts no text. */
@@ -12,7 +12,8 @@ function unitFor(address) {
   if (!address) return { words: "First enter the token." };
   if (inBaseUnits() || isAnswered(address)) return { decimals: shownDecimals(address), ready: true };
   tokenOf(address);
-  return { words: "The decimals of this token are being read …" };
+  const failure = failureOf(address);
+  return { words: failure ? `The decimals of this token could not be read: ${failure}` : "The decimals of this token are being read …" };
 }
 
 /**
@@ -32,6 +33,7 @@ export function amountField(label, address, { isRate = false } = {}) {
     input.value = "";
     input.disabled = !ready;
     input.inputMode = decimals ? "decimal" : "numeric";
+    input.placeholder = ready ? reader.example(decimals ?? 0) : "";
     about.replaceChildren(...(words ? [words] : ["In ", unit(token), "."]), emptied ? " The unit has changed: enter the amount again." : "");
   }
   function update() {

@@ -14,7 +14,7 @@ function frame(whole) {
   return [text(parts.slice(0, at)), text(parts.slice(at + 1))];
 }
 
-/** {format, parse, decimal, group} for a locale. The default is the reader's locale. */
+/** {format, parse, example, decimal, group} for a locale. The default is the reader's locale. */
 export function numbers(locale) {
   const whole = new Intl.NumberFormat(locale);
   const sample = new Intl.NumberFormat(locale, { minimumFractionDigits: 1 }).formatToParts(12345678.5);
@@ -22,9 +22,10 @@ export function numbers(locale) {
   const [decimal, group] = [part("decimal"), part("group")];
   const [before, after] = frame(whole);
   const plain = new Intl.NumberFormat(locale, { useGrouping: false });
-  const digits = [...plain.format(9876543210n)].reverse();
+  const digits = Array.from({ length: 10 }, (_, digit) => plain.format(digit)); // 一 of "hanidec" is no \p{Nd}
   const local = (text) => text.replace(/\d/g, (digit) => digits[digit]);
-  const ascii = (text) => text.replace(/\p{Nd}/gu, (digit) => (digits.includes(digit) ? digits.indexOf(digit) : digit));
+  const ascii = (text) => [...text].map((each) => (digits.includes(each) ? digits.indexOf(each) : each)).join("");
+  const example = (units, decimals) => local(units) + (decimals ? decimal + local("5") : "");
 
   /**
    * The amount `value` (base units) as text. Exact, with at least two decimals if the token has them.
@@ -42,21 +43,28 @@ export function numbers(locale) {
 
   /**
    * The base units of a text that somebody typed. Throws an Error with a sentence for the reader.
-   * Thousands separators are refused: "1.000" is a thousand in some languages, and one in others.
+   * Thousands separators are refused: "1.000" is a thousand in some languages, and one in others. So
+   * only the decimal sign of this language is read.
    */
   function parse(text, decimals = 0) {
-    const example = local("1234") + (decimals && decimal + local("5"));
     const typed = ascii(text.trim());
-    if (group && typed.includes(group)) throw new Error(`Write the amount without thousands separators, such as ${example}.`);
-    const found = /^(\d+)(?:\.(\d+))?$/.exec(typed.replace(decimal, "."));
-    if (!found) throw new Error(`Write a number, such as ${example}.`);
-    const [, units, fraction = ""] = found;
+    const parts = typed.split(decimal);
+    if (parts.length > 2 || !parts.every((each) => /^\d+$/.test(each))) throw new Error(refused(typed, decimals));
+    const [units, fraction = ""] = parts;
     if (fraction.length > decimals) throw new Error(tooFine(decimals, fraction.length));
     const value = BigInt(units + fraction.padEnd(decimals, "0"));
     if (value <= 0n) throw new Error("The amount must be greater than 0.");
     return value;
   }
-  return { format, parse, decimal, group };
+
+  /** A sentence for a text that is no number in this language. */
+  function refused(typed, decimals) {
+    const grouped = /\d\s+\d/.test(typed) || (group && typed.split(group).slice(1).some((part) => /^\d{3}(?!\d)/.test(part)));
+    if (grouped) return `Write the amount without thousands separators, such as ${example("1234", decimals)}.`;
+    if (decimals && /^\d+[.,]\d+$/.test(typed)) return `Write the decimals with "${decimal}": ${example("12", decimals)}.`;
+    return `Write a number, such as ${example("1234", decimals)}.`;
+  }
+  return { format, parse, example: (decimals = 0) => example("1234", decimals), decimal, group };
 }
 
 const tooFine = (decimals, typed) => decimals

@@ -11,11 +11,12 @@ import { get } from "./api.js";
 const ASKED = 4; // most requests at the same time: other requests of the page must not wait long
 const SOONEST = 4_000; // milliseconds until the page asks again: the indexer reads a new token within seconds
 const LATEST = 600_000; // this time doubles after each answer, up to this limit: some tokens have no decimals
+const FAILED = 30_000; // the limit after a request that failed: the API may be back soon
 const KEPT = 1000; // most tokens that are kept: anyone can make tokens, and a page can be open for weeks
 const CHOICE = "headrace amounts";
 
 const storage = new Storage(globalThis, "localStorage");
-const known = new Map(); // address → {token, at, wait}
+const known = new Map(); // address → {token, failure, at, wait}; the token is null until the API has answered
 const pending = new Set(); // addresses that the page asks for
 const listeners = new Set();
 let inBase = storage.get(CHOICE) === "base";
@@ -28,14 +29,14 @@ export const onTokens = (act) => listeners.add(act);
 function tell() {
   if (told) return;
   told = true;
-  setTimeout(() => { told = false; listeners.forEach((act) => act()); });
+  setTimeout(() => { told = false; listeners.forEach((act) => act()); }, 0);
 }
 
 /** Store a token. If its decimals are unknown, a later redraw asks for it again, if it is still shown. */
-function keep(address, token) {
-  const wait = Math.min(LATEST, 2 * (known.get(address)?.wait ?? SOONEST / 2));
+function keep(address, token, failure = "") {
+  const wait = Math.min(failure ? FAILED : LATEST, 2 * (known.get(address)?.wait ?? SOONEST / 2));
   known.delete(address);
-  known.set(address, { token, at: Date.now(), wait });
+  known.set(address, { token, failure, at: Date.now(), wait });
   if (!Number.isInteger(token?.decimals)) setTimeout(tell, wait).unref?.(); // unref: Node may end meanwhile
   if (known.size > KEPT) known.delete(known.keys().next().value);
 }
@@ -57,15 +58,20 @@ export function tokenOf(address) {
   return found?.token ?? null;
 }
 
-/** True if the API has answered, even if it does not know the token. */
-export const isAnswered = (address) => known.has(address);
+/** True if the API has answered, even if it knows nothing of the token. A failed request is no answer. */
+export const isAnswered = (address) => Boolean(known.get(address)?.token);
+
+/** The reason why the last request for the token failed; "" if it did not. */
+export const failureOf = (address) => known.get(address)?.failure ?? "";
 
 async function ask(address) {
   pending.add(address);
-  const before = known.get(address)?.token ?? null;
-  const token = await get(`/v1/tokens/${encodeURIComponent(address)}`).catch(() => before);
+  try {
+    keep(address, await get(`/v1/tokens/${encodeURIComponent(address)}`));
+  } catch (error) {
+    keep(address, known.get(address)?.token ?? null, error.message || "The API does not answer.");
+  }
   pending.delete(address);
-  keep(address, token);
   tell(); // this also asks for the next tokens that are shown
 }
 
