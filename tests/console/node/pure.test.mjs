@@ -15,6 +15,9 @@ const { describe } = await import(`${js}/status.js`);
 const { duration, span, short } = await import(`${js}/format.js`);
 const { factsOf, nameOf } = await import(`${js}/events.js`);
 const { ends } = await import(`${js}/stream_row.js`);
+const { isNewer } = await import(`${js}/stream_list.js`);
+const { whyUnknown } = await import(`${js}/stream.js`);
+const { claimable, flows } = await import(`${js}/money.js`);
 const { parse } = await import(`${js}/router.js`);
 const clock = await import(`${js}/clock.js`);
 
@@ -116,6 +119,19 @@ test("when the money ends", () => {
   assert.equal(at({}, 201), "ran out");
   assert.equal(at({}, 40), "starts in 1 min");
   assert.equal(at({ status: "paused", pausedAt: 120, endTime: null }, 140), "paused");
+});
+
+test("streams are in the order of the API's lists: by creation, then by id", () => {
+  const all = [["9", 100], ["10", 100], ["api-0", 100], ["2", 101], ["api-1", 99]].map(([id, createdAt]) => stream({ id, createdAt }));
+  const sorted = all.sort((a, b) => (isNewer(a, b) ? -1 : 1)).map(({ id }) => id);
+  assert.deepEqual(sorted, ["2", "api-0", "10", "9", "api-1"]);
+});
+
+test("an amount that is not certain is shown as not known, with the reason", () => {
+  const lost = stream({ claimableUnknown: "state_not_certain" });
+  assert.deepEqual([claimable(lost, 150_000), flows(lost, 150_000)], [null, false]);
+  assert.match(whyUnknown(lost), /^not known: events of the chain were lost/);
+  assert.equal(whyUnknown(stream({ claimableUnknown: "new_reason" })), "not known");
 });
 
 test("an event that is new here, or lacks a fact, still has words", () => {

@@ -35,7 +35,7 @@ export interface Stream {
   schedule: Schedule;
   /** null: the amount cannot be computed; `claimableUnknown` is the reason. Do not show it as 0. */
   claimable: { amount: string; asOf: number } | null;
-  claimableUnknown: "schedule_not_read" | "depends_on_allowance" | "depends_on_conditions" | null;
+  claimableUnknown: "schedule_not_read" | "depends_on_allowance" | "depends_on_conditions" | "state_not_certain" | null;
   /** true: the contract's record of the stream is archived. The next transaction restores it, for a fee. */
   archived: boolean;
   metadata: { label?: string; tags?: string[]; note?: string };

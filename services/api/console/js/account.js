@@ -5,7 +5,7 @@ import { get } from "./api.js";
 import { calmly, field, h, say } from "./dom.js";
 import { short } from "./format.js";
 import { session } from "./session.js";
-import { StreamList } from "./stream_row.js";
+import { StreamList } from "./stream_list.js";
 import { sums } from "./sums.js";
 import { learn } from "./tokens.js";
 
@@ -67,7 +67,10 @@ export function account({ headrace, parts: [, given] }) {
   const totals = h("div", { class: "totals" });
   const hidden = h("p");
   const lists = LISTS.map(section);
-  const tell = () => lists.forEach((each) => each.tell());
+  const tell = () => {
+    lists.forEach((each) => each.tell());
+    if (!lists.every(({ list }) => list.isWhole)) say(said, "The lists show only the latest streams. The totals include all streams.");
+  };
   tell();
   body.append(totals, ...lists.map((each) => each.node), hidden);
   const summarise = async () => {
@@ -87,9 +90,9 @@ export function account({ headrace, parts: [, given] }) {
       for (const [n, { list }] of lists.entries()) {
         list.clear();
         learn(pages[n].tokens);
-        pages[n].items.forEach((each) => list.put(each));
+        list.load(pages[n].items, !pages[n].next);
       }
-      say(said, pages.some(({ next }) => next) ? `The lists show the latest ${PAGE} streams each. The totals include all streams.` : "");
+      say(said, "");
       tell();
       return pages[0].position;
     },
@@ -98,7 +101,7 @@ export function account({ headrace, parts: [, given] }) {
       const moves = MOVES.has(type) || lists.some(({ list }) => list.has(stream.id));
       for (const each of lists) {
         if (!fits(stream, current, each)) each.list.drop(stream.id);
-        else if (moves) each.list.put(stream, "prepend");
+        else if (moves) each.list.put(stream);
       }
       again();
       tell();

@@ -22,13 +22,18 @@ const WHY = {
   schedule_not_read: "not known: Headrace has not read the schedule, or does not know this kind of schedule",
   depends_on_allowance: "not known: the money stays in the sender's account until it is withdrawn",
   depends_on_conditions: "not known: it depends on conditions that somebody must confirm",
+  state_not_certain: "not known: events of the chain were lost, and the stream was not read from the contract again yet",
 };
 
+/** The reason why the claimable amount is not known, in words. Pure. */
+export const whyUnknown = ({ claimableUnknown }) => WHY[claimableUnknown] ?? "not known";
+
 /** Rows about the schedule. A linear stream has none. */
-function schedule({ schedule: { kind, cliffTime, cliffAmount, steps } = {}, claimableUnknown, tokenAddress }) {
+function schedule(stream) {
+  const { schedule: { kind, cliffTime, cliffAmount, steps } = {}, tokenAddress } = stream;
   const rows = [];
   const at = (value, time) => h("span", {}, amount(value, tokenAddress, { brief: true }), ", ", moment(time, true));
-  if (claimableUnknown) rows.push(["Claimable", WHY[claimableUnknown] ?? "not known"]);
+  if (stream.claimableUnknown) rows.push(["Claimable", whyUnknown(stream)]);
   if (kind === "cliff") rows.push(["Nothing claimable before", moment(cliffTime, true)]);
   if (kind === "cliff_amount") rows.push(["At the cliff", at(cliffAmount, cliffTime)]);
   for (const step of steps ?? []) rows.push(["Step", at(step.amount, step.time)]);

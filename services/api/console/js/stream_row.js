@@ -1,6 +1,5 @@
-/** Streams as rows of a list, kept up to date. */
+/** A stream as a row of a list, kept up to date. */
 
-import { Versions } from "../headrace/headrace.js";
 import { amount, rawText, unit } from "./amounts.js";
 import { now } from "./clock.js";
 import { h, say } from "./dom.js";
@@ -73,44 +72,4 @@ export function streamRow(first, more = null) {
     if (node.title !== exact) node.title = exact; // the link covers the amounts, so their own titles are never shown
   });
   return { node, update, get stream() { return stream; } };
-}
-
-/** A list of streams by id. */
-export class StreamList {
-  #rows = new Map();
-  #versions = new Versions();
-
-  #more;
-
-  /** `more`: see `streamRow`. */
-  constructor(label, more = null) {
-    this.#more = more;
-    this.node = h("ol", { class: "streams", "aria-label": label });
-  }
-
-  get size() { return this.#rows.size; }
-
-  clear() {
-    this.#rows.clear();
-    this.#versions = new Versions();
-    this.node.replaceChildren();
-  }
-
-  /** Add a stream or update its row. Ignores a stream that is older than its row. */
-  put(stream, where = "append") {
-    const row = this.#rows.get(stream.id);
-    if (!this.#versions.isNews(stream) && row) return;
-    if (row) return row.update(stream);
-    const made = streamRow(stream, this.#more);
-    this.#rows.set(stream.id, made);
-    this.node[where](made.node);
-  }
-
-  /** Remove a stream. It can be added again. */
-  drop(id) {
-    this.#rows.get(id)?.node.remove();
-    this.#rows.delete(id);
-  }
-
-  has(id) { return this.#rows.has(id); }
 }

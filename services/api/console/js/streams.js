@@ -5,7 +5,7 @@ import { createDialog } from "./create.js";
 import { calmly, field, h, say, select } from "./dom.js";
 import { remember } from "./router.js";
 import { session } from "./session.js";
-import { StreamList } from "./stream_row.js";
+import { StreamList } from "./stream_list.js";
 import { learn } from "./tokens.js";
 
 const STATUSES = [["", "Any status"], ["active", "Active"], ["paused", "Paused"], ["completed", "Completed"], ["cancelled", "Cancelled"]];
@@ -70,17 +70,23 @@ export function streams({ headrace, parameters, places }) {
   let next = null;
   const list = new StreamList("Streams, newest first");
   const said = h("p", { class: "quiet-text", role: "status" });
-  const more = h("button", { type: "button", hidden: true, click: () => addPage().catch(told) }, "More");
+  const more = h("button", { type: "button", hidden: true, click: () => (list.isCut ? begin() : addPage().catch(told)) });
 
   const told = (error) => say(said, error.message);
   function show(found) {
     learn(found.tokens);
-    found.items.forEach((stream) => list.put(stream));
+    list.load(found.items, !found.next);
     next = found.next;
-    more.hidden = !next;
-    const nothing = found.wrong ? "Search for a complete account (G…, C… or M…) or a stream id." :
+    describe(found);
+  }
+  /** After a cut, `next` would leave a hole: the list must be loaded again from its beginning. */
+  function describe({ wrong } = {}) {
+    more.hidden = !next && !list.isCut;
+    say(more, list.isCut ? "Load again" : "More");
+    const nothing = wrong ? "Search for a complete account (G…, C… or M…) or a stream id." :
       `No streams yet. ${places.apiStreams ? "Create one, or wait" : "Wait"} for streams from the chain.`;
-    say(said, list.size ? "" : nothing);
+    const cut = `Many streams have arrived. The list shows only the latest ${list.size} streams.`;
+    say(said, list.size ? list.isCut ? cut : "" : nothing);
   }
   async function addPage() {
     show(await page(filter, next));
@@ -88,8 +94,8 @@ export function streams({ headrace, parameters, places }) {
   function arrived({ type, stream }) {
     if (!stream) return;
     if (!belongs(stream, filter, own())) list.drop(stream.id);
-    else if (list.has(stream.id) || stream.version === 1 || filter.status || filter.acceptance || type === "stream.accepted") list.put(stream, "prepend");
-    if (list.size) say(said, "");
+    else if (type !== "stream.snapshot" || list.has(stream.id)) list.put(stream); // a snapshot is of an old stream
+    if (list.size) describe();
   }
   function begin() {
     stop();

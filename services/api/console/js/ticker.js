@@ -7,16 +7,20 @@ import { claimable, flows } from "./money.js";
 import { onTokens } from "./tokens.js";
 import { running } from "./units.js";
 
-const moving = new Map();
+const moving = new Map(); // node → {draw, wasConnected, isVisible}
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const FRAME = 50; // milliseconds between two updates; nobody can read digits that change faster
+const NEAR = "200px"; // nodes this near to the window are updated too, so that scrolling shows no old amounts
 const LONG = 16; // characters; a phone has room for this number of large digits
 let asked = false;
+let watcher = null;
 
-/** Call `draw(milliseconds)` now, and again regularly as long as `node` is in the page. */
+/** Call `draw(milliseconds)` now, and again regularly as long as `node` is in the page and visible. */
 export function moves(node, draw) {
-  moving.set(node, { draw, seen: false });
+  moving.set(node, { draw, wasConnected: false, isVisible: false });
   draw(now());
+  watcher ??= new IntersectionObserver(noticed, { rootMargin: NEAR });
+  watcher.observe(node); // also calls `noticed` soon after the node was added to the page
   if (!asked) later();
   asked = true;
   return node;
@@ -27,19 +31,35 @@ function later() {
   setTimeout(() => requestAnimationFrame(turn), calm.matches ? 1000 : FRAME);
 }
 
+function noticed(changes) {
+  for (const { target, isIntersecting } of changes) {
+    const each = moving.get(target);
+    if (!each) continue;
+    each.isVisible = isIntersecting;
+    if (isIntersecting) each.draw(now());
+  }
+}
+
 function turn() {
   asked = moving.size > 0;
   if (asked) later();
-  drawAll();
-}
-
-function drawAll() {
   const time = now();
   for (const [node, each] of moving) {
-    each.seen ||= node.isConnected;
-    if (node.isConnected) each.draw(time);
-    else if (each.seen) moving.delete(node);
+    const { isConnected } = node;
+    if (isConnected && each.isVisible) each.draw(time);
+    if (!isConnected && each.wasConnected) forget(node);
+    each.wasConnected ||= isConnected;
   }
+}
+
+function forget(node) {
+  moving.delete(node);
+  watcher.unobserve(node);
+}
+
+/** Draw all nodes, also those out of sight: their width can change the page. */
+function drawAll() {
+  for (const [node, { draw }] of moving) if (node.isConnected) draw(now());
 }
 
 onTokens(drawAll);

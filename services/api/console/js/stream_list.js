@@ -1,0 +1,88 @@
+/**
+ * A list of streams in the order of the API: newest first. Its rows are always the newest streams that
+ * match, without a hole. An event adds a row only where it belongs in this order.
+ */
+
+import { h } from "./dom.js";
+import { streamRow } from "./stream_row.js";
+
+const NEW = 200; // most rows beyond those that were loaded: a flood of events must not fill the page
+
+/** The order of the API's lists: by creation, then by the padded id (shared/journal/indexes.py). */
+const place = ({ createdAt, id }) => `${String(createdAt).padStart(12, "0")}:${id.padStart(20, "0")}`;
+
+/** True if `a` is above `b` in a list. Pure. */
+export const isNewer = (a, b) => place(a) > place(b);
+
+/** The list: {node, size, isWhole, isCut}. */
+export class StreamList {
+  #rows = new Map(); // by id
+  #order = []; // the same rows, newest first
+  #loaded = 0;
+  #more;
+
+  /** False if older streams match too, and have no row. */
+  isWhole = true;
+
+  /** True if rows were removed because many streams have arrived. */
+  isCut = false;
+
+  /** `more`: see `streamRow`. */
+  constructor(label, more = null) {
+    this.#more = more;
+    this.node = h("ol", { class: "streams", "aria-label": label });
+  }
+
+  get size() { return this.#order.length; }
+
+  has(id) { return this.#rows.has(id); }
+
+  clear() {
+    this.#rows.clear();
+    this.#order = [];
+    this.#loaded = 0;
+    this.isCut = false;
+    this.isWhole = true;
+    this.node.replaceChildren();
+  }
+
+  /** Add a page of the API's list. `isLast`: no older streams match. */
+  load(streams, isLast) {
+    this.#loaded += streams.length;
+    this.isWhole = true;
+    streams.forEach((stream) => this.put(stream));
+    this.isWhole = isLast;
+  }
+
+  /**
+   * Update the row of a stream, or add a row in its place. Ignores a stream that is older than its row,
+   * and a new stream below all rows if the streams between them are not loaded.
+   */
+  put(stream) {
+    const row = this.#rows.get(stream.id);
+    if (row) return stream.version > row.stream.version ? row.update(stream) : undefined;
+    const below = this.#order.findIndex((each) => isNewer(stream, each.stream));
+    if (below >= 0 || this.isWhole || !this.size) this.#insert(stream, below < 0 ? this.size : below);
+    return undefined;
+  }
+
+  #insert(stream, at) {
+    const row = streamRow(stream, this.#more);
+    this.#rows.set(stream.id, row);
+    this.node.insertBefore(row.node, this.#order[at]?.node ?? null);
+    this.#order.splice(at, 0, row);
+    if (this.size <= this.#loaded + NEW) return;
+    this.drop(this.#order.at(-1).stream.id);
+    this.isCut = true;
+    this.isWhole = false;
+  }
+
+  /** Remove a stream. It can be added again. */
+  drop(id) {
+    const row = this.#rows.get(id);
+    if (!row) return;
+    row.node.remove();
+    this.#rows.delete(id);
+    this.#order.splice(this.#order.indexOf(row), 1);
+  }
+}

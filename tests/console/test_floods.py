@@ -1,0 +1,210 @@
+"""Many events at once in a real Chromium: the lists stay short and in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+from stellar_sdk import Keypair
+
+from deploy.simulator.chain import accounts
+from deploy.simulator.settings import SimulatorSettings
+from shared.domain.events import Event, EventType, Origin
+from shared.domain.snapshot import snapshot_event, state_fields
+from shared.domain.stream import Stream
+from shared.journal.commit import Committer
+from shared.journal.keys import Keys, namespace_of
+from shared.redis.client import connect
+from tests.console.browser import User
+from tests.console.samples import create
+from tests.support.installation import Installation
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+SNAPSHOTS = 400
+NEW = 200  # most rows that events add to a list: stream_list.js
+EVENTS = 200  # most rows of the view Live: live.js
+IDS = "all => all.map((each) => each.dataset.id)"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def committer(whole: Installation) -> AsyncIterator[Committer]:
+    """Writes into the journal of the installation, as its indexer does."""
+    url = f"redis://127.0.0.1:{whole.ports.redis}/0"
+    keys = Keys(namespace_of(SimulatorSettings().network_passphrase, accounts.STREAMS))
+    redis = connect(url, slot_key=keys.slot_key)
+    yield Committer(redis, keys)
+    await redis.aclose()
+
+
+def chain_stream(number: int, created: int, sender: str) -> Stream:
+    return Stream(
+        id=str(number),
+        origin=Origin.CHAIN,
+        contract_id=accounts.STREAMS,
+        sender=sender,
+        recipient=sender,
+        token=accounts.TOKEN,
+        rate=11,
+        deposited=10**12,
+        start_time=created,
+        last_update_time=created,
+        state_ledger=5,
+        created_at=created,
+        updated_at=created,
+    )
+
+
+def old(number: int, sender: str) -> Stream:
+    """A stream from before all streams of the simulated chain."""
+    return chain_stream(number, 1_700_000_000 - number, sender)
+
+
+def created_event(stream: Stream) -> Event:
+    return Event(EventType.STREAM_CREATED, stream.id, stream.created_at, state_fields(stream))
+
+
+def read_event(stream: Stream) -> Event:
+    return snapshot_event(stream, int(time.time()))
+
+
+async def flood(
+    committer: Committer, streams: Sequence[Stream], event: Callable[[Stream], Event]
+) -> None:
+    for first in range(0, len(streams), 100):
+        some = streams[first : first + 100]
+        await _commit(committer, [event(stream) for stream in some])
+
+
+async def _commit(committer: Committer, events: Sequence[Event]) -> None:
+    ids = [each.stream_id for each in events if each.stream_id]
+    await committer.change(ids, lambda _: events, fresh=True)
+
+
+async def arrived(whole: Installation, page: Page) -> str:
+    """Wait until the page shows a stream that is created now, after all other events."""
+    made = str((await create(whole))["id"])
+    await page.wait_for_selector(f'.stream[data-id="{made}"]', timeout=60_000)
+    return made
+
+
+async def is_as_listed(whole: Installation, page: Page) -> bool:
+    """Whether the first rows are the streams of the API's list, in its order."""
+    _, listed = await whole.get(whole.ports.gateway, "/v1/streams?limit=25")
+    rows = await page.locator(".stream").evaluate_all(IDS)
+    return bool(rows[:25] == [each["id"] for each in listed["items"]])
+
+
+async def test_snapshots_of_old_streams_add_no_rows(
+    whole: Installation, committer: Committer, someone: User
+) -> None:
+    sender = Keypair.random().public_key
+    for _ in range(26):  # more than a page
+        await create(whole)
+    page = await someone.open("#/streams")
+    await expect(page.locator(".stream")).to_have_count(25)
+    before = await page.locator(".stream").evaluate_all(IDS)
+    snapshots = [old(100_000 + n, sender) for n in range(SNAPSHOTS)]
+    await flood(committer, snapshots, read_event)
+    await arrived(whole, page)
+    rows = await page.locator(".stream").evaluate_all(IDS)
+    assert not {stream.id for stream in snapshots} & set(rows)
+    assert rows[-25:] == before, "the rows that were loaded are still the last ones"
+    await until(lambda: is_as_listed(whole, page), what="the order of the API's list")
+    assert someone.noise == []
+
+
+async def test_a_stream_that_was_created_earlier_is_put_in_its_place(
+    whole: Installation, committer: Committer, someone: User
+) -> None:
+    """The chain is read later than the API's streams are made."""
+    sender = Keypair.random().public_key
+    streams = [old(200_000 + 10 * n, sender) for n in range(30)]
+    await flood(committer, streams[:28], read_event)
+    page = await someone.open(f"#/streams?search={sender}")
+    wanted = [stream.id for stream in streams[:25]]
+    await expect(page.locator(".stream")).to_have_count(25)
+    between, below = old(200_005, sender), old(200_255, sender)
+    await flood(committer, [between, below, *streams[28:]], created_event)
+    await page.wait_for_selector(f'.stream[data-id="{between.id}"]')
+    newest = chain_stream(300_000, int(time.time()), sender)
+    await flood(committer, [newest], created_event)
+    await page.wait_for_selector(f'.stream[data-id="{newest.id}"]')
+    wanted = [newest.id, wanted[0], between.id, *wanted[1:]]
+    assert await page.locator(".stream").evaluate_all(IDS) == wanted
+    await page.get_by_role("button", name="More").click()
+    rest = sorted([*streams[25:], below], key=lambda stream: int(stream.id))
+    wanted += [stream.id for stream in rest]
+    await expect(page.locator(".stream")).to_have_count(len(wanted))
+    assert await page.locator(".stream").evaluate_all(IDS) == wanted
+
+
+async def test_a_list_of_new_streams_stays_short_and_can_be_loaded_again(
+    whole: Installation, committer: Committer, someone: User
+) -> None:
+    sender = Keypair.random().public_key
+    await flood(committer, [old(400_000, sender)], read_event)
+    page = await someone.open(f"#/streams?search={sender}")
+    await page.wait_for_selector(".stream")
+    live = await someone.open("#/live")
+    await live.wait_for_selector(".event")
+    now = int(time.time())
+    streams = [chain_stream(410_000 + n, now, sender) for n in range(NEW + 50)]
+    await flood(committer, streams, created_event)
+    latest = streams[-1].id
+    await page.wait_for_selector(f'.stream[data-id="{latest}"]', timeout=60_000)
+    newest = [stream.id for stream in reversed(streams)]
+    assert await page.locator(".stream").evaluate_all(IDS) == newest[: NEW + 1]
+    await expect(page.get_by_text(f"only the latest {NEW + 1} streams")).to_be_visible()
+    await live.wait_for_selector(f'.event:has(a[href="#/streams/{latest}"])', timeout=60_000)
+    assert await live.locator(".event").count() == EVENTS
+    await page.get_by_role("button", name="Load again").click()
+    await expect(page.locator(".stream")).to_have_count(25)
+    await page.get_by_role("button", name="More").click()
+    await expect(page.locator(".stream")).to_have_count(50)
+    assert await page.locator(".stream").evaluate_all(IDS) == newest[:50]
+
+
+async def test_an_account_gets_a_bounded_number_of_rows_too(
+    whole: Installation, committer: Committer, someone: User
+) -> None:
+    sender = Keypair.random().public_key
+    await flood(committer, [old(500_000, sender)], read_event)
+    page = await someone.open(f"#/account/{sender}")
+    outgoing = page.locator('[data-list="sent"] .stream')
+    await expect(outgoing).to_have_count(1)
+    streams = [chain_stream(510_000 + n, int(time.time()), sender) for n in range(NEW + 50)]
+    await flood(committer, streams, created_event)
+    await expect(outgoing.first).to_have_attribute("data-id", streams[-1].id, timeout=60_000)
+    await expect(outgoing).to_have_count(NEW + 1)
+    await expect(page.get_by_text("The lists show only the latest streams.")).to_be_visible()
+
+
+async def test_amounts_outside_of_the_window_are_drawn_when_they_are_scrolled_to(
+    whole: Installation, committer: Committer, someone: User
+) -> None:
+    sender = Keypair.random().public_key
+    now = int(time.time())
+    await flood(committer, [chain_stream(600_000 + n, now, sender) for n in range(25)], read_event)
+    page = await someone.open(f"#/streams?search={sender}")
+    counters = page.locator(".stream .counter")
+    await expect(counters).to_have_count(25)
+    as_of = "each => Number(each.dataset.asOf)"
+    first, last = counters.first, counters.last
+    begun = await last.evaluate(as_of)
+
+    async def runs() -> bool:
+        return bool(await first.evaluate(as_of) >= begun + 4)
+
+    await until(runs, what="a visible amount that runs")
+    assert await last.evaluate(as_of) <= begun + 2, "nobody sees it"
+    await last.scroll_into_view_if_needed()
+
+    async def agrees() -> bool:
+        return bool(await last.evaluate(as_of) >= begun + 4)
+
+    await until(agrees, what="an amount that runs again")
