@@ -78,7 +78,7 @@ class Network:
         self.storage.put(self.chain.latest.sequence, [change])
 
     def put_instance(self, contract_id: str, instance: xdr.SCVal) -> None:
-        """Replace the instance of a contract, such as a token that tells something else now."""
+        """Replace the instance of a contract, such as a token with new metadata."""
         change = instance_change(contract_id, instance)
         self.storage.put(self.chain.latest.sequence, [change])
 

@@ -48,7 +48,7 @@ class TokenInfo:
     read_at: int | None = None
 
 
-UNTOLD = TokenInfo()
+UNKNOWN_TOKEN = TokenInfo()
 """The metadata of a token of which nothing is known."""
 
 
@@ -98,8 +98,8 @@ def parse_tokens(texts: Iterable[str]) -> tuple[TokenSpec, ...]:
 
 
 def _parse(text: str) -> TokenSpec:
-    address, _, told = text.partition("=")
-    symbol, _, decimals = told.rpartition(":")
+    address, _, rest = text.partition("=")
+    symbol, _, decimals = rest.rpartition(":")
     if not is_contract(address):
         raise ValueError(f"{address[:80]!r} is not a contract address: expected {_FORM}")
     if readable_text(symbol, MAX_SYMBOL) is None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 from redis.asyncio import Redis
 
-from shared.domain.tokens import UNTOLD, TokenInfo
+from shared.domain.tokens import UNKNOWN_TOKEN, TokenInfo
 from shared.journal.indexes import TOKENS
 from shared.journal.keys import Keys
 
@@ -41,12 +41,12 @@ class StoredTokens:
             await self._redis.hset(self._keys.tokens, mapping=rows)
 
     async def find(self, addresses: Collection[str]) -> dict[str, TokenInfo]:
-        """The metadata of these tokens; UNTOLD for a token that was not read. One round trip."""
+        """The metadata of these tokens, or UNKNOWN_TOKEN if it was not read. One round trip."""
         if not addresses:
             return {}
         rows: Any = await self._redis.hmget(self._keys.tokens, list(addresses))
         return {
-            address: TokenInfo(**orjson.loads(row)) if row else UNTOLD
+            address: TokenInfo(**orjson.loads(row)) if row else UNKNOWN_TOKEN
             for address, row in zip(addresses, rows, strict=True)
         }
 

@@ -90,15 +90,15 @@ def contract_instance(streams: int, admin: str, treasury: str, fee_bps: int) -> 
 
 def asset_instance(asset: str) -> xdr.SCVal:
     """The instance of the contract of an asset: `CODE:ISSUER`, or `native`."""
-    told = _metadata(asset.partition(":")[0], asset, ASSET_DECIMALS)
-    return _instance(_ASSET, {Typed("symbol", "METADATA"): told})
+    metadata = _metadata(asset.partition(":")[0], asset, ASSET_DECIMALS)
+    return _instance(_ASSET, {Typed("symbol", "METADATA"): metadata})
 
 
 def token_instance(symbol: str, name: str, decimals: int) -> xdr.SCVal:
     """The instance of a token that is not an asset, in the form of soroban-token-sdk."""
     admin = to_scval(Typed("address", address(ADMIN)))
-    told = _metadata(symbol, name, decimals)
-    return _instance(_TOKEN_CODE, {_enum("Admin"): admin, Typed("symbol", "METADATA"): told})
+    metadata = _metadata(symbol, name, decimals)
+    return _instance(_TOKEN_CODE, {_enum("Admin"): admin, Typed("symbol", "METADATA"): metadata})
 
 
 def silent_instance() -> xdr.SCVal:

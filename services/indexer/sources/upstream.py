@@ -21,21 +21,21 @@ class UpstreamVersions:
 
     def __init__(self) -> None:
         self.refusal: str | None = None
-        self._told: dict[str, ServerVersion] = {}
+        self._reported: dict[str, ServerVersion] = {}
 
-    def tell(self, told: ServerVersion) -> None:
+    def report(self, reported: ServerVersion) -> None:
         """Store what a server reports. If it has changed, log it and update the metrics."""
-        before = self._told.get(told.server)
-        if told == before:
+        before = self._reported.get(reported.server)
+        if reported == before:
             return
-        self._told[told.server] = told
-        metrics.record_version(told.server, told.version, told.core, told.protocol)
+        self._reported[reported.server] = reported
+        metrics.record_version(reported.server, reported.version, reported.core, reported.protocol)
         log.info(
             "upstream_version",
-            server=told.server,
-            version=told.version,
-            core=told.core,
-            protocol=told.protocol,
+            server=reported.server,
+            version=reported.version,
+            core=reported.core,
+            protocol=reported.protocol,
             before=before and before.version,
         )
 
@@ -52,4 +52,4 @@ class UpstreamVersions:
 
     def protocol_note(self) -> str | None:
         """A note if a server reports a newer protocol than the decoder knows, else None."""
-        return note_of_protocol(self._told.values())
+        return note_of_protocol(self._reported.values())

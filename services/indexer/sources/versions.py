@@ -65,19 +65,23 @@ def major(version: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def refusal_of_rpc(told: ServerVersion, url: str, *, has_version: bool = True) -> str | None:
+def is_new_enough(reported: ServerVersion) -> bool:
+    """True if RPC reports protocol 23 or later: an older RPC cannot read such ledgers."""
+    return reported.protocol >= _OLDEST_RPC
+
+
+def refusal_of_rpc(reported: ServerVersion, url: str, *, has_version: bool = True) -> str | None:
     """The reason why Headrace cannot use this RPC. None if it can, or if its age is not known.
 
-    `has_version`: RPC knows getVersionInfo. If RPC reports protocol 23 or later, it is new enough,
-    whatever its version is: an older RPC cannot read such ledgers. So a gateway may hide
-    getVersionInfo, or report a version of its own.
+    `has_version`: RPC knows getVersionInfo. See is_new_enough for gateways, which may hide
+    getVersionInfo, or report a version of their own.
     """
-    number = major(told.version)
+    number = major(reported.version)
     is_old = not has_version or (number is not None and number < _OLDEST_RPC)
-    if not is_old or told.protocol >= _OLDEST_RPC:
+    if not is_old or is_new_enough(reported):
         return None
     found = (
-        f"is version {told.version}"
+        f"is version {reported.version}"
         if has_version
         else "does not know getVersionInfo, so it is older than 21.1.0"
     )
@@ -88,9 +92,9 @@ def refusal_of_rpc(told: ServerVersion, url: str, *, has_version: bool = True) -
     )
 
 
-def note_of_protocol(all_told: Iterable[ServerVersion]) -> str | None:
+def note_of_protocol(servers: Iterable[ServerVersion]) -> str | None:
     """A note if a server reports a newer protocol than the decoder knows, else None."""
-    newest = max(all_told, key=lambda told: told.protocol, default=None)
+    newest = max(servers, key=lambda reported: reported.protocol, default=None)
     if newest is None or newest.protocol <= NEWEST_KNOWN_PROTOCOL:
         return None
     return (

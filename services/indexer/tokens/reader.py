@@ -103,11 +103,11 @@ class TokenReader:
         return {keys[key]: entry for key, entry in answer.found.items() if key in keys}
 
     async def _decoded(self, found: Mapping[str, LedgerEntry], now: int) -> dict[str, TokenInfo]:
-        told = {}
+        decoded = {}
         for address, entry in found.items():
-            told[address] = token_info(entry.data, address, self._passphrase, now)
+            decoded[address] = token_info(entry.data, address, self._passphrase, now)
             await asyncio.sleep(0)  # an instance can be large: let the ingest run
-        return told
+        return decoded
 
     async def _ask_for_less(self, due: Sequence[DueToken], now: int) -> None:
         """Read half as many tokens in the next call. Postpone a token that fails alone."""

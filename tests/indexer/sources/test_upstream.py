@@ -66,7 +66,7 @@ def changes(logs: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("server", ["horizon", "rpc"])
-async def test_a_version_is_told_once_and_again_when_it_changes(
+async def test_a_version_is_reported_once_and_again_when_it_changes(
     sim: Sim, upstream: UpstreamVersions, server: str
 ) -> None:
     source = sim.horizon(upstream=upstream) if server == "horizon" else sim.rpc(upstream=upstream)
@@ -84,7 +84,7 @@ async def test_a_version_is_told_once_and_again_when_it_changes(
     assert second == (server, "31.0.0", 31, "30.0.0-headrace")
 
 
-async def test_a_reader_tells_the_version_again_when_it_opens_again(
+async def test_a_reader_reports_the_version_again_when_it_opens_again(
     sim: Sim, upstream: UpstreamVersions
 ) -> None:
     source, read = sim.rpc(upstream=upstream), Read(START)
@@ -107,7 +107,7 @@ async def test_a_strangers_text_is_cut_and_made_printable(
 
 
 @pytest.mark.parametrize("version", ["0.0.0", "25.0.0-rc1-abc", "heads/main-7e71281", ""])
-async def test_a_version_that_says_nothing_is_told_and_not_refused(
+async def test_a_version_that_says_nothing_is_reported_and_not_refused(
     sim: Sim, upstream: UpstreamVersions, version: str
 ) -> None:
     await sim.upgrade("rpc", version=version, protocol=0)
@@ -116,7 +116,7 @@ async def test_a_version_that_says_nothing_is_told_and_not_refused(
     assert upstream.refusal is None
 
 
-async def test_an_old_horizon_is_told_and_read(sim: Sim, upstream: UpstreamVersions) -> None:
+async def test_an_old_horizon_is_reported_and_read(sim: Sim, upstream: UpstreamVersions) -> None:
     await sim.upgrade("horizon", version="2.30.0-ab", core="stellar-core 20.4.0 (ab)", protocol=20)
     read = await Read(START).up_to(sim.tip, sim.horizon(upstream=upstream))
     assert read.positions == sim.positions()
@@ -153,13 +153,67 @@ async def test_a_gateway_before_a_new_rpc_may_hide_its_version(
     assert protocol("rpc") == 30
 
 
-async def test_an_error_instead_of_the_version_does_not_stop_rpc(
-    sim: Sim, upstream: UpstreamVersions
+REFUSALS = [
+    {"kind": "error"},
+    {"kind": "503"},
+    {"kind": "malformed"},
+    *({"kind": "not_found", "status": status} for status in (403, 404, 405)),
+]
+"""How a gateway answers a method that it does not let through."""
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=str)
+async def test_a_gateway_that_refuses_only_the_version_does_not_stop_rpc(
+    sim: Sim, upstream: UpstreamVersions, refusal: Mapping[str, Any]
 ) -> None:
-    await sim.arm("error", surface="getVersionInfo", times=1_000)
+    await sim.arm(surface="getVersionInfo", times=1_000, **refusal)
     read = await Read(START).up_to(sim.tip, sim.rpc(upstream=upstream))
     assert read.positions == sim.positions()
     assert read.errors == []
+    assert upstream.refusal is None
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=str)
+async def test_a_refusal_stays_while_the_version_cannot_be_read(
+    sim: Sim, upstream: UpstreamVersions, refusal: Mapping[str, Any]
+) -> None:
+    """RPC was too old, and may still be. So it is not read, and the alarm stays."""
+    await sim.upgrade("rpc", **OLD)
+    source = sim.rpc(upstream=upstream)
+    with pytest.raises(SourceError):
+        await source.ledgers()
+    await sim.arm(surface="getVersionInfo", times=1_000, **refusal)
+    with pytest.raises(SourceError, match=r"22\.1\.3") as caught:
+        await source.ledgers()
+    assert caught.value.kind == "too_old"
+    assert alarm() == 1
+    await sim.upgrade("rpc", **NEW)  # the protocol in getNetwork shows the upgrade
+    read = await Read(START).up_to(sim.tip, source)
+    assert read.positions == sim.positions()
+    assert upstream.refusal is None
+    assert alarm() == 0
+
+
+async def test_a_refusal_stays_when_rpc_answers_nothing(
+    sim: Sim, upstream: UpstreamVersions
+) -> None:
+    rpc = RpcClient(sim.session, f"{sim.url}/rpc")
+    await sim.upgrade("rpc", **OLD)
+    with pytest.raises(SourceError):
+        await check_version(rpc, upstream)
+    await sim.arm("503", surface="rpc", times=2)
+    with pytest.raises(SourceError, match="Upgrade RPC"):
+        await check_version(rpc, upstream)
+    assert await sim.unspent() == []
+
+
+async def test_an_rpc_that_answers_neither_question_is_not_called_too_old(
+    sim: Sim, upstream: UpstreamVersions
+) -> None:
+    await sim.upgrade("rpc", **(OLD | {"version": None}))
+    await sim.arm("503", surface="getNetwork", times=1)
+    await check_version(RpcClient(sim.session, f"{sim.url}/rpc"), upstream)
+    assert upstream.refusal is None
 
 
 async def test_with_auto_horizon_is_read_while_rpc_is_too_old(
@@ -207,7 +261,7 @@ async def test_an_rpc_that_nobody_reads_is_watched(sim: Sim, upstream: UpstreamV
         await sim.arm("503", surface="rpc", times=3)
         await sim.upgrade("rpc", **NEW)
         await until(lambda: upstream.refusal is None)
-        assert versions("rpc") == [(NEW["version"], NEW["core"])]
+        await until(lambda: versions("rpc") == [(NEW["version"], NEW["core"])])
     finally:
         await cancel(task)
 

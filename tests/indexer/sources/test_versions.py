@@ -33,8 +33,8 @@ INFO = {
 
 
 def test_horizon_reports_the_network_s_protocol_not_the_newest_that_it_supports() -> None:
-    told = horizon_version(ROOT)
-    assert told == ("horizon", ROOT["horizon_version"], ROOT["core_version"], 26)
+    reported = horizon_version(ROOT)
+    assert reported == ("horizon", ROOT["horizon_version"], ROOT["core_version"], 26)
 
 
 def test_rpc_reports_all_in_get_version_info() -> None:
@@ -67,30 +67,30 @@ def test_the_first_number_of_a_version(text: str, number: int | None) -> None:
 
 @given(st.dictionaries(st.sampled_from([*ROOT, *INFO]), st.text() | st.integers() | st.none()))
 def test_whatever_is_reported_is_short_and_printable(answer: dict[str, object]) -> None:
-    for told in (horizon_version(answer), rpc_version(answer)):
-        for text in (told.version, told.core):
+    for reported in (horizon_version(answer), rpc_version(answer)):
+        for text in (reported.version, reported.core):
             assert len(text) <= 80
             assert text.isascii()
             assert text.isprintable()
-        assert 0 <= told.protocol < 1 << 32
+        assert 0 <= reported.protocol < 1 << 32
 
 
 @given(st.text(), st.integers(0, 22))
 def test_only_a_version_with_three_numbers_is_refused(text: str, protocol: int) -> None:
-    told = rpc_version({"version": text, "protocolVersion": protocol})
-    refusal = refusal_of_rpc(told, URL)
-    number = major(told.version)
+    reported = rpc_version({"version": text, "protocolVersion": protocol})
+    refusal = refusal_of_rpc(reported, URL)
+    number = major(reported.version)
     assert (refusal is not None) == (number is not None and number < 23)
 
 
 def test_an_old_rpc_is_refused_by_a_sentence_that_says_what_to_do() -> None:
-    told = ServerVersion("rpc", "22.1.3", "", 22)
-    assert refusal_of_rpc(told, URL) == (
+    reported = ServerVersion("rpc", "22.1.3", "", 22)
+    assert refusal_of_rpc(reported, URL) == (
         "RPC at http://rpc.example is version 22.1.3; Headrace needs 23.0.0 or newer, because older"
         " versions answer getEvents without latestLedgerCloseTime. Upgrade RPC, set another"
         " RPC_URL, or use SOURCE=horizon"
     )
-    assert refusal_of_rpc(told._replace(version="23.0.0"), URL) is None
+    assert refusal_of_rpc(reported._replace(version="23.0.0"), URL) is None
 
 
 def test_an_rpc_without_get_version_info_is_refused() -> None:
@@ -102,8 +102,8 @@ def test_an_rpc_without_get_version_info_is_refused() -> None:
 @pytest.mark.parametrize("has_version", [True, False])
 def test_an_rpc_that_follows_protocol_23_is_new_enough(has_version: bool) -> None:
     """A gateway may report a version of its own, or hide getVersionInfo."""
-    told = ServerVersion("rpc", "1.4.2" if has_version else "", "", 23)
-    assert refusal_of_rpc(told, URL, has_version=has_version) is None
+    reported = ServerVersion("rpc", "1.4.2" if has_version else "", "", 23)
+    assert refusal_of_rpc(reported, URL, has_version=has_version) is None
 
 
 def test_a_newer_protocol_is_a_note() -> None:

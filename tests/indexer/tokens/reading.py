@@ -12,7 +12,7 @@ from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.tokens.reader import TokenReader
-from shared.domain.tokens import UNTOLD, TokenInfo
+from shared.domain.tokens import UNKNOWN_TOKEN, TokenInfo
 from shared.journal.keys import Keys
 from shared.journal.tokens import StoredTokens, TokenSchedule
 from shared.runtime.tasks import cancel
@@ -70,6 +70,6 @@ class Tokens(Bench):
 async def until_told(bench: Tokens, token: str) -> TokenInfo:
     async def told() -> TokenInfo | None:
         info = await bench.told(token)
-        return info if info != UNTOLD else None
+        return info if info != UNKNOWN_TOKEN else None
 
     return await until(told, seconds=10, what="what the token tells")

@@ -15,7 +15,7 @@ from deploy.simulator.contracts.stream_contract import ASSET
 from services.indexer.sources.base import SourceError
 from services.indexer.sources.rpc.client import LedgerEntries, RpcClient
 from services.indexer.tokens.reader import DAY, MISSING_SECONDS, MOST_TOKENS
-from shared.domain.tokens import UNTOLD, TokenInfo
+from shared.domain.tokens import UNKNOWN_TOKEN, TokenInfo
 from shared.journal.keys import Keys
 from tests.api.samples import T0
 from tests.indexer.simulated import Sim, simulated
@@ -84,7 +84,7 @@ async def test_a_token_that_rpc_lacks_is_tried_again_soon_and_then_daily(bench: 
         assert await bench.read() == []
         bench.clock.now += 1
         assert await bench.read() == [1]
-    assert await bench.told(missing) == UNTOLD
+    assert await bench.told(missing) == UNKNOWN_TOKEN
     assert not await bench.redis.hexists(bench.keys.tokens, missing), "takes no memory"
 
 
@@ -113,7 +113,7 @@ async def test_without_rpc_the_ingest_goes_on_and_the_tokens_are_read_later(
         await bench.create("usdc")
         await bench.create("gold")
         assert not task.done()
-        assert await bench.told(accounts.GOLD) == UNTOLD
+        assert await bench.told(accounts.GOLD) == UNKNOWN_TOKEN
     await bench.sim.arm("503", surface="rpc", times=1)
     with pytest.raises(SourceError):
         await bench.reader.read_due()
@@ -196,4 +196,4 @@ async def test_the_old_streams_are_looked_through_only_once(bench: Tokens) -> No
     async with bench.reading():
         await bench.create("usdc")
         await until_told(bench, accounts.TOKEN)
-    assert await bench.told(accounts.GOLD) == UNTOLD
+    assert await bench.told(accounts.GOLD) == UNKNOWN_TOKEN

@@ -47,7 +47,7 @@ def test_a_plain_text_is_shown(text: str) -> None:
         "U\u0301\u0302\u0303SDC",
     ],
 )
-def test_a_text_that_can_deceive_counts_as_not_told(text: str) -> None:
+def test_a_text_that_can_deceive_is_ignored(text: str) -> None:
     assert readable_text(text, MAX_SYMBOL) is None
 
 

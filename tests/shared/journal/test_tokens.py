@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.domain.events import Origin
-from shared.domain.tokens import UNTOLD, TokenInfo
+from shared.domain.tokens import UNKNOWN_TOKEN, TokenInfo
 from shared.journal.indexes import token_entry
 from shared.journal.keys import Keys
 from shared.journal.tokens import DueToken, StoredTokens, TokenSchedule
@@ -68,8 +68,8 @@ async def test_what_tokens_tell_is_kept(redis: Redis, keys: Keys) -> None:
     stored, told = StoredTokens(redis, keys), TokenInfo("USDC", "US Dollar", 7, None, 1_770_000_000)
     assert await stored.find([]) == {}
     await stored.put({})
-    await stored.put({"A": told, "B": UNTOLD})
-    assert await stored.find(["A", "B", "C"]) == {"A": told, "B": UNTOLD, "C": UNTOLD}
+    await stored.put({"A": told, "B": UNKNOWN_TOKEN})
+    assert await stored.find(["A", "B", "C"]) == {"A": told, "B": UNKNOWN_TOKEN, "C": UNKNOWN_TOKEN}
 
 
 def test_the_token_of_a_stream() -> None:

@@ -63,7 +63,7 @@ class HorizonHistory:
         """Read the ledger range from the root. Raises SourceError, FatalSourceError."""
         root = await self._read("/")
         check_network("Horizon", root.get("network_passphrase"), self._passphrase)
-        self._upstream.tell(horizon_version(root))
+        self._upstream.report(horizon_version(root))
         ledgers = LedgerRange(
             oldest=ledger_number("Horizon", root, "history_elder_ledger"),
             latest=ledger_number("Horizon", root, "history_latest_ledger"),

@@ -6,13 +6,14 @@ See docs/decisions/0085-versions-are-told-and-old-rpc-is-refused.md.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
 from services.indexer.sources.base import SourceError
 from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
 from services.indexer.sources.upstream import UpstreamVersions
-from services.indexer.sources.versions import refusal_of_rpc, rpc_version
+from services.indexer.sources.versions import is_new_enough, refusal_of_rpc, rpc_version
 
 log = structlog.get_logger()
 
@@ -21,24 +22,34 @@ _WATCH_SECONDS = 60.0
 
 
 async def check_version(rpc: RpcClient, upstream: UpstreamVersions) -> None:
-    """Ask RPC for its version and report it.
+    """Ask RPC for its version and report it. Raises SourceError `too_old` if RPC is too old.
 
-    Raises SourceError: `too_old` if RPC is too old, or another kind if RPC does not answer.
-    `too_old` is temporary: after an upgrade of RPC, the next call succeeds.
+    If RPC gives no answer, its age is not known: a gateway may refuse only this method. So an
+    earlier refusal stays, and an RPC that was not refused can be read. The next calls show whether
+    it works. `too_old` is temporary: after an upgrade of RPC, the next call succeeds.
     """
+    try:
+        await _ask(rpc, upstream)
+    except SourceError as error:
+        log.debug("rpc_version_not_read", error=str(error))
+    if upstream.refusal:
+        raise SourceError("too_old", upstream.refusal)
+
+
+async def _ask(rpc: RpcClient, upstream: UpstreamVersions) -> None:
+    """Report the version, and refuse RPC or accept it. Raises SourceError if it is not known."""
     has_version = True
     try:
-        told = rpc_version(await rpc.call("getVersionInfo"))
-    except RpcError as error:
-        if error.code != NO_SUCH_METHOD:
-            return  # the version stays unknown, but other calls may work
-        has_version = False
-        told = rpc_version(await rpc.call("getNetwork"))
-    upstream.tell(told)
-    refusal = refusal_of_rpc(told, rpc.shown_url, has_version=has_version)
-    upstream.refuse(refusal)
-    if refusal:
-        raise SourceError("too_old", refusal)
+        reported = rpc_version(await rpc.call("getVersionInfo"))
+    except SourceError as error:
+        has_version = not (isinstance(error, RpcError) and error.code == NO_SUCH_METHOD)
+        if has_version and not upstream.refusal:
+            raise
+        reported = rpc_version(await rpc.call("getNetwork"))
+        if has_version and not is_new_enough(reported):
+            raise
+    upstream.report(reported)
+    upstream.refuse(refusal_of_rpc(reported, rpc.shown_url, has_version=has_version))
 
 
 async def watch_version(
@@ -50,8 +61,6 @@ async def watch_version(
     which is rarely read. And a source can read for days without a new beginning.
     """
     while True:
-        try:
+        with suppress(SourceError):  # UpstreamVersions has the refusal
             await check_version(rpc, upstream)
-        except SourceError as error:
-            log.debug("rpc_version_not_read", error=str(error))
         await asyncio.sleep(seconds)
