@@ -20,7 +20,7 @@ from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, close_ledg
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.storage_history import StorageHistory
 from deploy.simulator.chain.values import Emitted
-from deploy.simulator.contracts.entry_changes import instance_change, stream_change
+from deploy.simulator.contracts.entry_changes import first_entry, instance_change, stream_change
 from deploy.simulator.contracts.stream_contract import StreamContract
 from deploy.simulator.contracts.token_instances import TOKEN_INSTANCES
 from deploy.simulator.execution import LedgerSlot, execute
@@ -105,8 +105,8 @@ class Network:
         self.contract = StreamContract(STREAMS, TOKEN, settings.fee_bps)
         self.events = []
         self.storage = StorageHistory()
-        for token, instance in TOKEN_INSTANCES.items():
-            self.storage.put(start_ledger, [instance_change(token, instance)])
+        tokens = [instance_change(*each) for each in TOKEN_INSTANCES.items()]
+        self.storage.put(start_ledger, [first_entry(self.contract), *tokens])
         seed = f"{settings.seed}/{self._epoch}"
         self._script = Script(seed, settings.streams, settings.script_tokens)
         self._sequences: defaultdict[str, int] = defaultdict(lambda: start_ledger << 32)

@@ -33,6 +33,11 @@ def _instance_of(state: ContractState) -> xdr.SCVal:
     return contract_instance(len(state.streams), state.admin, state.treasury, state.fee_bps)
 
 
+def first_entry(contract: StreamContract) -> EntryChange:
+    """The entry of a contract that was just deployed: its instance."""
+    return instance_change(contract.contract_id, _instance_of(contract.state))
+
+
 def instance_change(contract_id: str, instance: xdr.SCVal) -> EntryChange:
     """The change of a contract's instance, without the value before it."""
     return EntryChange(contract_id, INSTANCE_KEY, None, instance)

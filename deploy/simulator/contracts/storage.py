@@ -73,19 +73,17 @@ def _optional(value: int | None) -> Typed:
 
 
 def contract_instance(streams: int, admin: str, treasury: str, fee_bps: int) -> xdr.SCVal:
-    """The instance of the stream contract: the number of streams, and who gets which fee."""
+    """The instance of the stream contract: the number of streams, and who gets which fee.
+
+    The first stream adds the number.
+    """
     config = {
         "admin": Typed("address", admin),
         "fee_rate_bps": Typed("u32", fee_bps),
         "treasury": Typed("address", treasury),
     }
-    return _instance(
-        _WASM,
-        {
-            _enum("ProtocolConfig"): to_scval(config),
-            _enum("StreamCounter"): scval.to_uint64(streams),
-        },
-    )
+    counter = {_enum("StreamCounter"): scval.to_uint64(streams)} if streams else {}
+    return _instance(_WASM, {_enum("ProtocolConfig"): to_scval(config)} | counter)
 
 
 def asset_instance(asset: str) -> xdr.SCVal:

@@ -103,13 +103,17 @@ def _wrong(name: str, expected: str) -> UnreadableRecordError:
 def stream_count(instance: ScVal) -> int:
     """The number of streams that the contract has created, from its instance.
 
-    Raises UnreadableRecordError.
+    The first stream adds `StreamCounter`, so an instance without it has created none. Raises
+    UnreadableRecordError.
     """
-    if isinstance(instance, ContractInstance):
-        for key, value in _pairs(instance.storage):
-            if key == ["StreamCounter"] and isinstance(value, int):
-                return value
-    raise UnreadableRecordError("'StreamCounter' is missing in the contract's instance")
+    if not isinstance(instance, ContractInstance):
+        raise UnreadableRecordError("the entry is not a contract's instance")
+    for key, value in _pairs(instance.storage):
+        if key == ["StreamCounter"]:
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise _wrong("StreamCounter", "integer")
+            return value
+    return 0
 
 
 def _pairs(storage: Fields | Pairs | None) -> Iterable[tuple[ScVal, ScVal]]:

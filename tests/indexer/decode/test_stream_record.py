@@ -15,7 +15,7 @@ from services.indexer.decode.stream_record import (
     read_record,
     stream_count,
 )
-from services.indexer.xdr import ScVal, decode_scval
+from services.indexer.xdr import ContractInstance, Pairs, ScVal, decode_scval
 from shared.domain.schedule import LINEAR
 
 ALICE, BOB = (accounts.address(each) for each in ("alice", "bob"))
@@ -60,5 +60,22 @@ def test_the_counter_is_in_the_instance() -> None:
     assert stream_count(instance) == 5000
     others: list[ScVal] = [None, {}, 5]
     for wrong in others:
-        with pytest.raises(UnreadableRecordError, match="'StreamCounter' is missing"):
+        with pytest.raises(UnreadableRecordError, match="not a contract's instance"):
             stream_count(wrong)
+
+
+def test_a_contract_without_a_counter_has_made_no_stream() -> None:
+    instance = decode_scval(contract_instance(0, ALICE, BOB, 50).to_xdr_bytes())
+    assert isinstance(instance, ContractInstance)
+    assert stream_count(instance) == 0
+    for storage in (None, {}, []):
+        assert stream_count(replace(instance, storage=storage)) == 0
+
+
+@pytest.mark.parametrize("value", [None, True, "5", []])
+def test_a_counter_that_is_no_integer_is_an_error(value: ScVal) -> None:
+    instance = decode_scval(contract_instance(1, ALICE, BOB, 50).to_xdr_bytes())
+    assert isinstance(instance, ContractInstance)
+    counter: Pairs = [(["StreamCounter"], value)]
+    with pytest.raises(UnreadableRecordError, match="'StreamCounter' is missing or not of type"):
+        stream_count(replace(instance, storage=counter))

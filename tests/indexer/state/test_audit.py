@@ -41,6 +41,30 @@ async def test_every_stream_from_before_the_start_is_known_to_the_unit(chain: Au
     assert kinds.count("stream.snapshot") == len(found.loaded)
 
 
+async def test_before_the_first_stream_there_is_nothing_to_audit(
+    redis: Redis, keys: Keys
+) -> None:
+    async with simulated(5, streams=0) as sim:
+        chain = Audited(sim, redis, keys)
+        async with chain.ingesting():
+            assert (await chain.audit.round()).streams == 0
+            sim.network.submit(Proposal(operations=(CREATE,)))
+            sim.close()
+            await chain.has_read_all()
+            found = await chain.audit.round()
+            assert (found.streams, found.equal) == (1, 1)
+
+
+async def test_a_contract_that_does_not_exist_is_an_error(redis: Redis, keys: Keys) -> None:
+    async with simulated(5, streams=0) as sim:
+        chain = Audited(sim, redis, keys)
+        sim.network.storage._versions.clear()
+        async with chain.ingesting():
+            with pytest.raises(SourceError, match="RPC has no contract C") as caught:
+                await chain.audit.round()
+        assert caught.value.kind == "no_contract"
+
+
 async def test_a_second_round_finds_all_equal(chain: Audited) -> None:
     async with chain.ingesting():
         await chain.round()
