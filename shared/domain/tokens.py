@@ -1,8 +1,9 @@
 """The metadata of a token: symbol, name, decimals. A value that is not known is None. Pure.
 
 Strangers choose the texts. So a text is accepted only if it is short and cannot deceive the eye: it
-has no control characters, no invisible ones, and none that change the direction of the text. Any
-other text is ignored. It is not shortened or corrected, because the rest could deceive too.
+has no control characters, none that are drawn blank, and none that change the direction of the
+text. It has at least one letter, digit or currency sign. Any other text is ignored. It is not
+shortened or corrected, because the rest could deceive too.
 
 See docs/decisions/0084-tokens-name-themselves.md.
 """
@@ -24,13 +25,18 @@ MAX_NAME = 100
 MAX_DECIMALS = 38
 """The largest i128 is about 1.7 × 10^38. So with more decimals no amount would reach 1."""
 
-
 _INVISIBLE = re.compile(
-    r"[\\\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    r"[\\\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc"
+    r"\U00013441\U00013442\U00016fe4\U0001d159\U0001da7f\U0001da80"
     r"\U000e0100-\U000e01ef]"
 )
-"""A backslash; the Braille blank; the characters of Unicode's Default_Ignorable_Code_Point that
-Python calls printable."""
+"""A backslash; and what is drawn blank, although Python calls it printable: the characters of
+Unicode's Default_Ignorable_Code_Point, the Braille blank, the blanks of Egyptian hieroglyphs, the
+Khitan filler, the null notehead of music, the spaces of sign writing, and the object replacement
+character."""
+_VISIBLE = ("L", "N", "Sc")
+"""Categories of Unicode: a text needs at least one letter, digit or currency sign."""
+_DECIMALS = re.compile(r"\d{1,2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,13 @@ def readable_text(text: str, most: int) -> str | None:
     """
     if not 0 < len(text) <= most or not text.isprintable() or text != text.strip():
         return None
-    return None if _INVISIBLE.search(text) or _has_stacked_marks(text) else text
+    if _INVISIBLE.search(text) or _has_stacked_marks(text) or not _has_letters(text):
+        return None
+    return text
+
+
+def _has_letters(text: str) -> bool:
+    return any(unicodedata.category(each).startswith(_VISIBLE) for each in text)
 
 
 def _has_stacked_marks(text: str) -> bool:
@@ -107,7 +119,7 @@ def _parse(text: str) -> TokenSpec:
             f"{text[:120]!r} has no usable symbol: expected {_FORM}, "
             f"with a symbol of 1 to {MAX_SYMBOL} visible characters"
         )
-    if not (decimals.isascii() and decimals.isdecimal()) or int(decimals) > MAX_DECIMALS:
+    if not _DECIMALS.fullmatch(decimals) or int(decimals) > MAX_DECIMALS:
         raise ValueError(
             f"{text[:120]!r} has no usable decimals: expected {_FORM}, "
             f"with 0 to {MAX_DECIMALS} decimals"

@@ -41,9 +41,7 @@ async def test_every_stream_from_before_the_start_is_known_to_the_unit(chain: Au
     assert kinds.count("stream.snapshot") == len(found.loaded)
 
 
-async def test_before_the_first_stream_there_is_nothing_to_audit(
-    redis: Redis, keys: Keys
-) -> None:
+async def test_before_the_first_stream_there_is_nothing_to_audit(redis: Redis, keys: Keys) -> None:
     async with simulated(5, streams=0) as sim:
         chain = Audited(sim, redis, keys)
         async with chain.ingesting():

@@ -15,7 +15,20 @@ A, B = (StrKey.encode_contract(bytes([n]) * 32) for n in (1, 2))
 
 
 @pytest.mark.parametrize(
-    "text", ["USDC", "US Dollar", "€", "ETH/BTC", "円", "x" * MAX_SYMBOL, "e\u0301\u0323", "รูปี"]
+    "text",
+    [
+        "USDC",
+        "US Dollar",
+        "€",
+        "$1",
+        "7",
+        "ETH/BTC",
+        "\U0001f680 GO",
+        "円",
+        "x" * MAX_SYMBOL,
+        "e\u0301\u0323",
+        "รูปี",
+    ],
 )
 def test_a_plain_text_is_shown(text: str) -> None:
     assert readable_text(text, MAX_SYMBOL) == text
@@ -45,6 +58,16 @@ def test_a_plain_text_is_shown(text: str) -> None:
         "US\ufe0fDC",
         "US\u034fDC",
         "U\u0301\u0302\u0303SDC",
+        "US\ufffcDC",
+        "\U0001d159",
+        "USDC\U0001d159",
+        "USDC\U00013441",
+        "U\U00016fe4SDC",
+        *(f"A{each}" for each in "\u115f\u1160\uffa0\u3000\u1680\u2003"),
+        ".",
+        "- -",
+        "\u0301",
+        "\U0001f680",
     ],
 )
 def test_a_text_that_can_deceive_is_ignored(text: str) -> None:
@@ -79,6 +102,8 @@ def test_the_setting_names_symbol_and_decimals() -> None:
         (f"{A}=USDC:", "no usable decimals"),
         (f"{A}=USDC:39", "with 0 to 38 decimals"),
         (f"{A}=USDC:-1", "no usable decimals"),
+        pytest.param(f"{A}=USDC:{'9' * 5000}", "with 0 to 38 decimals", id="5,000 digits"),
+        (f"{A}=\U0001d159:7", "no usable symbol"),
         (f"{A}=USDC:７", "no usable decimals"),
     ],
 )
