@@ -23,8 +23,8 @@ ALL_TOKENS = "complete"
 """A member that is not a token. It marks that the tokens of all stored streams were added."""
 
 _NEVER = 1 << 53
-_FIRST = 1
-"""Scores up to this number mean that the token was never read (indexes.token_entry)."""
+_NEW_CHAIN, _NEW_API = 0, 1
+"""The scores of new tokens (indexes.token_entry)."""
 
 
 class StoredTokens:
@@ -52,26 +52,51 @@ class StoredTokens:
 
 
 class DueToken(NamedTuple):
-    """A token that is to be read now. `is_new`: it was never read."""
+    """A token that is to be read now. `is_new`: no read was tried yet.
+
+    `is_first`: the token of a chain stream, and not read yet. It is read before all others.
+    """
 
     address: str
     is_new: bool
+    is_first: bool = False
+
+    def score(self, time: int) -> int:
+        """The score with which an unread token is read again at `time`, with the same priority."""
+        return time - _NEVER if self.is_first else time
 
 
 class TokenSchedule:
-    """The time when each token of one namespace is read next, in Unix seconds. New: at once."""
+    """The time when each token of one namespace is read next.
+
+    The score is the time in Unix seconds. It is 0 for a new token of a chain stream, and 1 for a
+    new token of an API stream: both are read at once. If a read of a chain token has failed, the
+    score is the time of the next try minus 2^53. So it is below all others, and the token keeps its
+    priority until it was read.
+    """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
 
     async def due(self, now: int, most: int) -> list[DueToken]:
-        """At most `most` tokens that are due at `now`: new tokens first, then by due time."""
-        name = self._keys.index(TOKENS)
+        """At most `most` tokens that are due at `now`.
+
+        Tokens of chain streams that were not read yet are first, then new tokens of API streams,
+        then all others by their time.
+        """
+        first = await self._range("-inf", now - _NEVER, most)
+        others = await self._range(0, now, most - len(first)) if len(first) < most else []
+        return [
+            DueToken(member.decode(), 0 <= score <= _NEW_API, score <= _NEW_CHAIN)
+            for member, score in [*first, *others]
+        ]
+
+    async def _range(self, low: int | str, high: int, most: int) -> list[tuple[bytes, float]]:
         rows: Any = await self._redis.zrange(
-            name, "-inf", now, byscore=True, offset=0, num=most, withscores=True
+            self._keys.index(TOKENS), low, high, byscore=True, offset=0, num=most, withscores=True
         )
-        return [DueToken(member.decode(), score <= _FIRST) for member, score in rows]
+        return list(rows)
 
     async def add(self, tokens: Mapping[str, int]) -> None:
         """Add tokens with these scores. If a token is already there, its score does not change."""
@@ -79,7 +104,7 @@ class TokenSchedule:
             await self._redis.zadd(self._keys.index(TOKENS), dict(tokens), nx=True)
 
     async def postpone(self, tokens: Mapping[str, int]) -> None:
-        """Read each of these tokens again at this time."""
+        """Set the scores of these tokens: the time of the next read, or DueToken.score."""
         if tokens:
             await self._redis.zadd(self._keys.index(TOKENS), dict(tokens))
 

@@ -34,6 +34,8 @@ log = structlog.get_logger()
 DAY = 86_400
 MISSING_SECONDS = 60
 """If RPC does not have a new token, seconds to the next try: RPC may be some ledgers behind."""
+TOO_LARGE_SECONDS = 600
+"""If a token fails even alone in a call, seconds to the next try. Other tokens are read first."""
 MOST_TOKENS = 50
 """Tokens in a call. An instance has at most 64 KB, so an answer has at most about 4 MB."""
 _POLL_SECONDS = 1.0
@@ -112,13 +114,16 @@ class TokenReader:
     async def _ask_for_less(self, due: Sequence[DueToken], now: int) -> None:
         """Read half as many tokens in the next call. Postpone a token that fails alone."""
         if self._most == 1:
-            await self._schedule.postpone({each.address: now + MISSING_SECONDS for each in due})
+            later = now + TOO_LARGE_SECONDS
+            await self._schedule.postpone({each.address: each.score(later) for each in due})
         self._most = max(1, self._most // 2)
 
 
 def _next(token: DueToken, found: Mapping[str, LedgerEntry], now: int) -> int:
-    """The time when a token is read next, in Unix seconds. `found`: the tokens that RPC has."""
-    return now + (MISSING_SECONDS if token.is_new and token.address not in found else DAY)
+    """The score of the next read of a token. `found`: the tokens that RPC has."""
+    if token.address in found:
+        return now + DAY
+    return token.score(now + (MISSING_SECONDS if token.is_new else DAY))
 
 
 def create_token_reader(

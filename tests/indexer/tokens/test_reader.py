@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -12,13 +12,12 @@ from deploy.simulator.chain import accounts
 from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts.storage import INSTANCE_KEY, silent_instance, token_instance
 from deploy.simulator.contracts.stream_contract import ASSET
-from services.indexer.sources.base import SourceError
-from services.indexer.sources.rpc.client import LedgerEntries, RpcClient
 from services.indexer.tokens.reader import DAY, MISSING_SECONDS, MOST_TOKENS
 from shared.domain.tokens import UNKNOWN_TOKEN, TokenInfo
 from shared.journal.keys import Keys
+from shared.journal.tokens import DueToken
 from tests.api.samples import T0
-from tests.indexer.simulated import Sim, simulated
+from tests.indexer.simulated import simulated
 from tests.indexer.tokens.reading import Tokens, until_told
 from tests.support.waiting import until
 
@@ -106,21 +105,6 @@ async def test_an_archived_token_is_read(bench: Tokens) -> None:
     assert (await bench.told(accounts.GOLD)).symbol == "GOLD"
 
 
-async def test_without_rpc_the_ingest_goes_on_and_the_tokens_are_read_later(
-    bench: Tokens,
-) -> None:
-    async with bench.reading(bench.made("nothing-here")) as task:
-        await bench.create("usdc")
-        await bench.create("gold")
-        assert not task.done()
-        assert await bench.told(accounts.GOLD) == UNKNOWN_TOKEN
-    await bench.sim.arm("503", surface="rpc", times=1)
-    with pytest.raises(SourceError):
-        await bench.reader.read_due()
-    assert await bench.read() == [2]
-    assert await bench.told(accounts.TOKEN) == USDC
-
-
 async def test_a_flood_of_tokens_is_read_in_small_calls_and_chain_tokens_come_first(
     bench: Tokens,
 ) -> None:
@@ -133,36 +117,21 @@ async def test_a_flood_of_tokens_is_read_in_small_calls_and_chain_tokens_come_fi
     assert await bench.redis.hlen(bench.keys.tokens) == 1
 
 
-async def test_after_an_answer_that_takes_too_long_fewer_tokens_are_asked(bench: Tokens) -> None:
-    flood = [StrKey.encode_contract(n.to_bytes(32)) for n in range(8)]
-    await bench.schedule.add(dict.fromkeys(flood, 1))
+async def test_a_chain_token_that_rpc_lacked_is_not_delayed_by_a_flood(bench: Tokens) -> None:
+    entries = bench.sim.network.storage._versions
+    before = dict(entries)
+    entries.clear()  # RPC is some ledgers behind
     await bench.create("usdc")
-    rpc = Slow(bench.sim, most=1)
-    bench.reader._rpc = rpc
-    for _ in range(20):
-        try:
-            await bench.reader.read_due()
-        except SourceError:
-            continue
-        break
-    assert rpc.asked[0] == 9
-    assert rpc.asked[-1] == 1
-    assert await bench.told(accounts.TOKEN) == USDC
-
-
-class Slow(RpcClient):
-    """An RPC that answers only small calls in time."""
-
-    def __init__(self, sim: Sim, most: int) -> None:
-        super().__init__(sim.session, f"{sim.url}/rpc")
-        self.most = most
-        self.asked: list[int] = []
-
-    async def entries(self, keys: Sequence[bytes]) -> LedgerEntries:
-        self.asked.append(len(keys))
-        if len(keys) > self.most:
-            raise SourceError("unreachable", "took too long", is_too_large=True)
-        return await super().entries(keys)
+    assert await bench.read() == [1]
+    entries.update(before)
+    flood = [StrKey.encode_contract(n.to_bytes(32)) for n in range(1000)]
+    await bench.schedule.add(dict.fromkeys(flood, 1))
+    bench.clock.now += MISSING_SECONDS
+    assert await bench.reader.read_due() == MOST_TOKENS
+    assert (await bench.told(accounts.TOKEN)).symbol == "USDC"
+    bench.clock.now += DAY
+    due = await bench.schedule.due(bench.clock.now, 2000)
+    assert due[-1] == DueToken(accounts.TOKEN, is_new=False), "was read, so it has no priority"
 
 
 async def test_tokens_of_streams_from_before_this_version_are_read(bench: Tokens) -> None:

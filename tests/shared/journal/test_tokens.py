@@ -41,7 +41,7 @@ async def test_another_stream_of_a_token_does_not_bring_its_reading_forward(
     await schedule.postpone({due.address: 5000})
     await on_chain(redis, keys, 8)
     assert await schedule.due(4999, MOST) == []
-    assert await schedule.due(5000, MOST) == [due._replace(is_new=False)]
+    assert await schedule.due(5000, MOST) == [DueToken(due.address, False)]
 
 
 async def test_a_token_of_the_chain_comes_before_those_of_api_streams(
@@ -50,9 +50,26 @@ async def test_a_token_of_the_chain_comes_before_those_of_api_streams(
     await schedule.postpone({"old": 900})
     await schedule.add({"api-1": 1, "api-2": 1})
     await schedule.add({"chain": 0, "api-1": 0, "old": 0})
-    assert await schedule.due(1000, 2) == [DueToken("chain", True), DueToken("api-1", True)]
+    assert await schedule.due(1000, 2) == [
+        DueToken("chain", True, True), DueToken("api-1", True)
+    ]  # fmt: skip
     assert (await schedule.due(1000, MOST))[-1] == DueToken("old", False)
     assert DueToken("old", False) not in await schedule.due(899, MOST)
+
+
+async def test_an_unread_token_of_the_chain_keeps_its_priority(schedule: TokenSchedule) -> None:
+    await schedule.add({"chain": 0, "api-1": 1})
+    for due in await schedule.due(1000, MOST):
+        await schedule.postpone({due.address: due.score(1060)})
+    await schedule.add({"api-2": 1, "chain-2": 0})
+    assert DueToken("chain", False, True) not in await schedule.due(1059, MOST)
+    assert await schedule.due(1060, MOST) == [
+        DueToken("chain", False, True),
+        DueToken("chain-2", True, True),
+        DueToken("api-2", True),
+        DueToken("api-1", False),
+    ]
+    assert await schedule.due(1060, 1) == [DueToken("chain", False, True)]
 
 
 async def test_that_all_tokens_are_there_is_remembered_and_is_no_token(
