@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from redis.asyncio import Redis
@@ -24,9 +25,13 @@ from services.indexer.state.factory import create_audit
 from services.indexer.state.gap_marks import GapMarks
 from services.indexer.tokens.reader import create_token_reader
 from shared.journal.commit import Committer
+from shared.journal.commit_errors import FencedError
 from shared.journal.losses import DataLossDetector
 from shared.redis.clock import RedisClock
+from shared.runtime.tasks import keep_running
 from shared.web.probes import Readiness
+
+_LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,10 @@ class ProcessParts:
 def active_jobs(
     parts: ProcessParts, committer: Committer, *, claim: ClaimNamespace
 ) -> Iterator[Coroutine[None, None, None]]:
-    """Create the coroutines that the active indexer runs at the same time."""
+    """Create the coroutines that the active indexer runs at the same time.
+
+    If one of them ends or raises, all end. The optional jobs raise only if the lease was lost.
+    """
     settings, redis, session = parts.settings, parts.redis, parts.session
     # `ingest` is created after the source; the source calls the lambda only later.
     source = _create_source(parts, lambda: ingest.opened())  # noqa: PLW0108
@@ -79,16 +87,30 @@ def active_jobs(
         upstream=parts.upstream,
     )
     if audit:
-        yield audit.run()
+        yield optional("audit", audit.run)
     if tokens := create_token_reader(settings, session, redis, parts.clock):
-        yield tokens.run()
+        yield optional("tokens", tokens.run)
     yield ingest.run()
     yield ingest.startup.watch_reports()
     yield ingest.checkpoint.store_regularly(source)
     if settings.rpc_url:
-        yield watch_version(RpcClient(session, settings.rpc_url), parts.upstream)
+        rpc = RpcClient(session, settings.rpc_url)
+        yield optional("rpc_version", partial(watch_version, rpc, parts.upstream))
     if isinstance(source, FailoverSource) and settings.reconcile_seconds:
-        yield _reconciliation(parts, source).run()
+        yield optional("reconciliation", _reconciliation(parts, source).run)
+
+
+def optional(
+    name: str, run: Callable[[], Awaitable[None]], first_wait: float = 1.0
+) -> Coroutine[None, None, None]:
+    """A job whose failures do not stop the ingest: they are logged, counted, and it is tried again.
+
+    The waits before a retry grow from `first_wait` to _LONGEST_WAIT seconds. Raises FencedError:
+    another indexer is active.
+    """
+    return keep_running(
+        name, run, fatal=(FencedError,), first_wait=first_wait, max_wait=_LONGEST_WAIT
+    )
 
 
 def _reconciliation(parts: ProcessParts, source: FailoverSource) -> Reconciliation:

@@ -51,26 +51,45 @@ async def _supervised(
     on_fatal: Callable[[Exception], None] | None,
     max_wait: float,
 ) -> None:
+    try:
+        await keep_running(name, run, fatal=fatal, max_wait=max_wait)
+    except fatal as error:
+        log.error("task_ended", task=name, error=str(error), kind=type(error).__name__)
+        if on_fatal:
+            on_fatal(error)
+
+
+async def keep_running(
+    name: str,
+    run: Callable[[], Awaitable[None]],
+    *,
+    fatal: tuple[type[Exception], ...] = (),
+    first_wait: float = 0.1,
+    max_wait: float = 5.0,
+) -> None:
+    """Call `run`, and call it again after each failure, until `run` returns.
+
+    Raises the errors whose types are in `fatal`. Before a retry it waits a random time of at most
+    `first_wait` seconds; this bound doubles with each failure, up to `max_wait`. `name` is the
+    label in metrics and logs.
+    """
     loop = asyncio.get_running_loop()
-    waits = backoff(max_wait=max_wait)
+    waits = backoff(first_wait, max_wait)
     TASK_FAILURES.labels(name)  # creates the series at 0, see shared.runtime.metrics.at_zero
     while True:
         started = loop.time()
         try:
             await run()
             return
-        except fatal as error:
-            log.error("task_ended", task=name, error=str(error), kind=type(error).__name__)
-            if on_fatal:
-                on_fatal(error)
-            return
+        except fatal:
+            raise
         except Exception as error:
             TASK_FAILURES.labels(name).inc()
             log.warning(
                 "task_failed", task=name, error=describe(error), exc_info=_needs_traceback(error)
             )
         if loop.time() - started > max_wait:  # after a long run, start with short waits again
-            waits = backoff(max_wait=max_wait)
+            waits = backoff(first_wait, max_wait)
         await asyncio.sleep(next(waits))
 
 

@@ -68,7 +68,8 @@ def test_a_contract_without_a_counter_has_made_no_stream() -> None:
     instance = decode_scval(contract_instance(0, ALICE, BOB, 50).to_xdr_bytes())
     assert isinstance(instance, ContractInstance)
     assert stream_count(instance) == 0
-    for storage in (None, {}, []):
+    empty: list[dict[ScVal, ScVal] | Pairs | None] = [None, {}, Pairs()]
+    for storage in empty:
         assert stream_count(replace(instance, storage=storage)) == 0
 
 
@@ -76,6 +77,6 @@ def test_a_contract_without_a_counter_has_made_no_stream() -> None:
 def test_a_counter_that_is_no_integer_is_an_error(value: ScVal) -> None:
     instance = decode_scval(contract_instance(1, ALICE, BOB, 50).to_xdr_bytes())
     assert isinstance(instance, ContractInstance)
-    counter: Pairs = [(["StreamCounter"], value)]
+    counter = Pairs([(["StreamCounter"], value)])
     with pytest.raises(UnreadableRecordError, match="'StreamCounter' is missing or not of type"):
         stream_count(replace(instance, storage=counter))

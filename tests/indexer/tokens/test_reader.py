@@ -130,7 +130,7 @@ async def test_a_chain_token_that_rpc_lacked_is_not_delayed_by_a_flood(bench: To
     assert await bench.reader.read_due() == MOST_TOKENS
     assert (await bench.told(accounts.TOKEN)).symbol == "USDC"
     bench.clock.now += DAY
-    due = await bench.schedule.due(bench.clock.now, 2000)
+    due = await bench.schedule.due(int(bench.clock.now), 2000)
     assert due[-1] == DueToken(accounts.TOKEN, is_new=False), "was read, so it has no priority"
 
 

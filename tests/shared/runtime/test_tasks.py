@@ -13,7 +13,14 @@ from structlog.testing import capture_logs
 
 from shared.redis.client import WriteRefusedError
 from shared.runtime.metrics import TASK_FAILURES
-from shared.runtime.tasks import ExpectedRestart, backoff, cancel, run_until_first, supervise
+from shared.runtime.tasks import (
+    ExpectedRestart,
+    backoff,
+    cancel,
+    keep_running,
+    run_until_first,
+    supervise,
+)
 from tests.support.waiting import until
 
 QUICK = 0.002
@@ -102,6 +109,19 @@ async def test_a_fatal_error_ends_the_task_and_is_passed_on() -> None:
     assert [str(error) for error in errors] == ["for good"]
     assert failures("fatal") == before
     assert [(e["event"], e["kind"]) for e in logs] == [("task_ended", "Broken")]
+
+
+async def test_a_fatal_error_is_raised_by_keep_running_after_other_failures() -> None:
+    errors = iter([MemoryError(), TypeError("strange"), Broken("for good")])
+
+    async def run() -> None:
+        raise next(errors)
+
+    before = failures("kept")
+    with capture_logs() as logs, pytest.raises(Broken, match="for good"):
+        await keep_running("kept", run, fatal=(Broken,), max_wait=QUICK)
+    assert failures("kept") - before == 2
+    assert [entry["error"] for entry in logs] == ["MemoryError", "TypeError: strange"]
 
 
 async def test_a_fatal_error_needs_no_callback() -> None:
