@@ -151,6 +151,12 @@ async def test_a_snapshot_before_the_first_known_close_time_has_the_time_of_redi
         assert {body["timestamp"] for body in bodies} == {1_800_000_000}
 
 
+async def test_a_gateway_that_refuses_the_version_does_not_stop_the_audit(chain: Audited) -> None:
+    await chain.sim.arm("not_found", surface="getVersionInfo", times=1000, status=403)
+    async with chain.ingesting():
+        assert (await chain.round()).streams >= 400
+
+
 async def test_an_rpc_that_is_too_old_is_not_asked_for_the_state(chain: Audited) -> None:
     await chain.sim.upgrade("rpc", version="22.1.3", protocol=22)
     with pytest.raises(SourceError, match="Upgrade RPC"):
