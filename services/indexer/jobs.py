@@ -75,7 +75,7 @@ def active_jobs(
         on_gap=lambda: gap_marks.soon(),  # noqa: PLW0108 - it is created later
     )
     gap_marks = GapMarks(committer, redis, settings.keys, parts.clock)
-    yield gap_marks.run()
+    yield optional("gap_marks", gap_marks.run)
     audit = create_audit(
         settings,
         session,

@@ -6,7 +6,8 @@ Pure. `apply` returns the state after any event, whether the event comes from
 
 See docs/decisions/0018-notices-from-a-schedule.md,
 docs/decisions/0073-recipients-accept-streams.md,
-docs/decisions/0083-state-is-read-and-audited.md.
+docs/decisions/0083-state-is-read-and-audited.md,
+docs/decisions/0089-after-a-gap-amounts-are-unknown.md.
 """
 
 from __future__ import annotations
