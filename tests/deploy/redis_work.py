@@ -96,7 +96,7 @@ async def services(redis: Guarded, network_port: int) -> AsyncIterator[dict[str,
     source = f"http://127.0.0.1:{network_port}"
     where = {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc", "START": "earliest"}
     more = {
-        "indexer": {**where, "SOURCE": "auto", "RECONCILE_SECONDS": "1"},
+        "indexer": {**where, "SOURCE": "auto", "RECONCILE_SECONDS": "1", "AUDIT_SECONDS": "1"},
         "api": {**where, "SIGNING_SEED": SERVER.secret, "JOURNAL_MAX_LENGTH": "50"},
         "fanout": {"CONNECTIONS_PER_USER": "5", "CONNECTION_LEASE_SECONDS": "3"},
     }
@@ -126,6 +126,8 @@ async def at_work(
     """The services after they have done everything. `once` is an Idempotency-Key."""
     async with services(redis, network_port) as parts, aiohttp.ClientSession() as session:
         await use(session, parts["api"].port, parts["fanout"].port, once)
+        indexer = parts["indexer"]
+        await until(lambda: indexer.log_lines("audited"), seconds=30, what="a round of the audit")
         yield parts
 
 
