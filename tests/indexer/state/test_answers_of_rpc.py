@@ -44,16 +44,16 @@ async def test_an_answer_that_is_older_than_an_earlier_one_is_not_taken(small: A
         await small.round()
         before = await small.stream("7")
         await small.sim.arm("lag", "rpc", after=3)
-        small.audit._rounds._storage.count = one_count(20)  # type: ignore[method-assign]
+        small.audit._rounds._storage.count = one_count(20, ledger=0)  # type: ignore[method-assign]
         found = await small.audit.round()
         assert len(found.unsettled) == 20
         assert not found.different
         assert await small.stream("7") == before
 
 
-def one_count(streams: int) -> Any:
+def one_count(streams: int, ledger: int = 1 << 30) -> Any:
     async def count() -> StreamCount:
-        return StreamCount(streams, 1 << 30)
+        return StreamCount(streams, ledger)
 
     return count
 
@@ -63,13 +63,14 @@ async def test_events_of_the_api_do_not_hide_an_event_of_the_chain(small: Audite
     api = Committer(small.redis, small.keys)
     async with small.ingesting():
         await small.round()
-        await small.sim.arm("lag", "rpc", after=2)
-        await small.do("withdraw", stream_id="7")
-        small.close()
-        await small.has_read_all()
+        await small.sim.arm("lag", "rpc", after=3)
+        await small.do("withdraw", stream_id="8")
         for n in range(20):
             label = {"label": str(n)}
             await api.change(["7"], lambda s, new=label: commands.update(s["7"], new, 1))  # type: ignore[misc]
+        await small.do("withdraw", stream_id="7")
+        small.close()
+        await small.has_read_all()
         found = await small.audit.round()
         assert "7" in found.unsettled
         assert not found.different

@@ -63,8 +63,10 @@ async def test_the_marks_follow_after_a_crash_and_are_made_once(small: Audited) 
         await small.has_read_all()
     assert "stream.uncertain" not in await small.kinds()
     await real()
+    async with small.ingesting():
+        await small.do("create", amount=10**6, duration=5000)
     await real()
-    assert (await small.kinds()).count("stream.uncertain") == 20
+    assert (await small.kinds()).count("stream.uncertain") == 20, "the new stream is known"
 
 
 async def test_a_stream_without_a_readable_record_is_uncertain(small: Audited) -> None:
