@@ -158,29 +158,31 @@ def _parties(
 ) -> list[tuple[Parties, Parties, Parties]]:
     """For each event: audience, parties after it, and the audience of which every journal is sure.
 
-    The first two follow from the first journal that had the event, the last from the last journal.
     Each journal knows only the streams that were created in it, and those that were read from the
-    contract.
+    contract. So two journals can have the same event for different audiences.
     """
-    found: list[tuple[Parties, Parties]] = []
     positions = [parse_position(event["id"]) for event in held]
     gone = {
         e["id"] for e, p in zip(held, positions, strict=True) if any(a < p <= b for a, b in gaps)
     }
-    sure: list[Parties] = []
+    views: list[tuple[int, int, list[tuple[Parties, Parties]]]] = []
     for start, top, entries in [
-        *(
-            (lost_journal.began, lost_journal.top, lost_journal.entries)
-            for lost_journal in lost.journals
-        ),
+        *((each.began, each.top, each.entries) for each in lost.journals),
         (began, END, [*lost.entries, *journal]),
     ]:
-        first = bisect_right(positions, start)
+        first, last = bisect_right(positions, start), bisect_right(positions, top)
         before = {event["id"] for event in held[:first]}
-        known = parties_on_chain(held, gone | before, snapshots_of(entries))
-        found += known[len(found) : bisect_right(positions, top)]
-        sure = [*sure[:first], *(audience for audience, _ in known[len(sure[:first]) :])]
-    return [(audience, after, last) for (audience, after), last in zip(found, sure, strict=True)]
+        views.append((first, last, parties_on_chain(held, gone | before, snapshots_of(entries))))
+    found = []
+    for n in range(len(held)):
+        having = [known[n] for first, last, known in views if first <= n < last]
+        having = having or [next(known[n] for _, last, known in views if n < last)]
+        audiences = [audience for audience, _ in having]
+        some = frozenset[str]().union(*audiences)
+        # Without parties, an event is for everyone.
+        sure = frozenset.intersection(*audiences) or (NOBODY if some else some)
+        found.append((some, having[-1][1], sure))
+    return found
 
 
 def _in_body(body: Mapping[str, Any]) -> Parties:

@@ -33,7 +33,7 @@ _OF_REDIS = frozenset({"publishedAt", "stream"})
 """The fields of a body that depend on the commit. All others come from the chain."""
 
 _OF_STREAM = frozenset({"sender", "recipient", "tokenAddress"})
-"""The fields that are missing if the stream was created before the start of the journal."""
+"""The fields that are missing while the journal does not know the stream of the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def _as_received(
     if not fact.body:
         return fact
     ours, theirs = (orjson.loads(body) for body in (each.body, fact.body))
-    unknown = {name for name in _OF_STREAM if name not in theirs}
+    unknown = {name for name in _OF_STREAM if name not in theirs or name not in ours}
     same = _without(ours, _OF_REDIS | unknown) == _without(theirs, _OF_REDIS | unknown)
     return replace(fact, body="") if same else fact
 

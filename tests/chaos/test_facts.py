@@ -11,6 +11,7 @@ from shared.journal.wire import JournalEntry
 from tests.chaos.checker import Kind
 from tests.chaos.facts import NOBODY, expected_events
 from tests.chaos.journals import AcknowledgedWrite
+from tests.chaos.lost import LostData, LostJournal
 
 ALICE, BOB, CAROL = "GALICE", "GBOB", "GCAROL"
 
@@ -158,3 +159,13 @@ def test_a_snapshot_includes_the_transfers_of_its_ledger() -> None:
         journal = [kept(story[0]), snapshot("5-1", ledger, ALICE, BOB), *map(kept, story[1:])]
         facts, _ = expected_events(story, [], journal)
         assert facts[-1].parties == {ALICE, recipient}
+
+
+def test_two_journals_can_have_an_event_for_different_accounts() -> None:
+    """The first journal did not know the stream, the second has read it from the contract."""
+    story = [CREATED, held(6, "stream_paused")]
+    lost = LostData(journals=[LostJournal(1.0, parse_position("2-0"), [kept(story[1])])])
+    journal = [snapshot("5-1", 1, ALICE, BOB), kept(story[1])]
+    facts, _ = expected_events(story, [], journal, lost, parse_position("3-0"))
+    assert facts[-1].parties >= {ALICE, BOB}, "they may get it"
+    assert facts[-1].sure == NOBODY, "in the first journal they were not known"

@@ -43,8 +43,9 @@ async def test_an_answer_that_is_older_than_an_earlier_one_is_not_taken(small: A
     async with small.ingesting():
         await small.round()
         before = await small.stream("7")
-        await small.sim.arm("lag", "rpc", after=3)
-        small.audit._rounds._storage.count = one_count(20, ledger=0)  # type: ignore[method-assign]
+        older = before.state_ledger - 1
+        await small.sim.arm("lag", "rpc", after=small.sim.network.chain.latest.sequence - older)
+        small.audit._rounds._storage.count = one_count(20, older)  # type: ignore[method-assign]
         found = await small.audit.round()
         assert len(found.unsettled) == 20
         assert not found.different
