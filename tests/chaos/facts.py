@@ -12,7 +12,7 @@ import orjson
 from shared.domain.events import EventType
 from shared.domain.position import END, START, Position, parse_position
 from shared.journal.wire import JournalEntry
-from tests.chaos.checker import ExpectedEvent, Span, Violation
+from tests.chaos.checker import ExpectedEvent, Violation
 from tests.chaos.journals import (
     LOSS_FRAMES,
     AcknowledgedWrite,
@@ -117,7 +117,7 @@ def expected_events(
     for ack in acks:
         parties.setdefault(ack.stream_id, [(START, ack.parties)])
     facts, gaps = [], gaps_of(entries)
-    audience = _parties(held, journal, lost, began, gaps)
+    audience = _parties(held, journal, lost, began)
     for event, (concerned, after, sure) in zip(held, audience, strict=True):
         position, stream_id = parse_position(event["id"]), event["streamId"]
         body = bodies.get(event["id"], "")
@@ -154,25 +154,27 @@ def _parties(
     journal: Sequence[JournalEntry],
     lost: LostData,
     began: Position,
-    gaps: Sequence[Span],
 ) -> list[tuple[Parties, Parties, Parties]]:
     """For each event: audience, parties after it, and the audience of which every journal is sure.
 
-    Each journal knows only the streams that were created in it, and those that were read from the
-    contract. So two journals can have the same event for different audiences.
+    Each journal knows only the streams that were created in it, outside of its gaps, and those that
+    were read from the contract. So two journals can have the same event for different audiences.
     """
     positions = [parse_position(event["id"]) for event in held]
-    gone = {
-        e["id"] for e, p in zip(held, positions, strict=True) if any(a < p <= b for a, b in gaps)
-    }
     views: list[tuple[int, int, list[tuple[Parties, Parties]]]] = []
-    for start, top, entries in [
+    for start, top, kept in [
         *((each.began, each.top, each.entries) for each in lost.journals),
-        (began, END, [*lost.entries, *journal]),
+        (began, END, journal),
     ]:
         first, last = bisect_right(positions, start), bisect_right(positions, top)
-        before = {event["id"] for event in held[:first]}
-        views.append((first, last, parties_on_chain(held, gone | before, snapshots_of(entries))))
+        entries = [*kept, *(e for e in lost.entries if start < parse_position(e.position) <= top)]
+        gaps = gaps_of(entries)
+        unknown = {
+            event["id"]
+            for n, (event, place) in enumerate(zip(held, positions, strict=True))
+            if n < first or any(since < place <= to for since, to in gaps)
+        }
+        views.append((first, last, parties_on_chain(held, unknown, snapshots_of(entries))))
     found = []
     for n in range(len(held)):
         having = [known[n] for first, last, known in views if first <= n < last]
