@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 
+import shared.runtime.lean_start  # noqa: F401 # before all others
+
+# isort: split
 from services.fanout.app import build_app
 from services.fanout.settings import FanoutSettings
 from shared.runtime import logs

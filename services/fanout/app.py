@@ -1,14 +1,19 @@
-"""The fanout's parts, how they are connected, and the order in which they start and stop."""
+"""The fanout's parts, how they are connected, and the order in which they start and stop.
+
+See docs/decisions/0086-a-fanout-imports-only-what-it-uses.md.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 import orjson
 import structlog
-from aiohttp import web
+from aiohttp import ClientSession, web
 from redis.asyncio import Redis
 
 from services.fanout import metrics, sse
@@ -27,10 +32,8 @@ from services.fanout.settings import FanoutSettings
 from services.fanout.stats import stats
 from services.fanout.subscribe.authorization import Authorizer
 from services.fanout.subscribe.handler import Components, SubscribeHandler
-from shared.auth.public_keys import PublicKeys, watch_keys
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
-from shared.auth.verifier import Verifier
 from shared.domain.position import START
 from shared.journal import wire
 from shared.journal.namespace import NamespaceWatch
@@ -46,12 +49,17 @@ from shared.web.problems import problem_middleware
 from shared.web.readiness_watch import watch_part, watch_store
 from shared.web.server import DRAIN
 
+if TYPE_CHECKING:
+    from shared.auth.verifier import Verifier
+
 log = structlog.get_logger()
 
 HANDLER = web.AppKey("handler", SubscribeHandler)
 COMPONENTS = web.AppKey("components", Components)
 
 _SHUTTING_DOWN = "shutting down"
+_START_SECONDS = 1.0
+"""Seconds that the feed may take to start until /readyz says why it has not started."""
 
 
 def build_app(settings: FanoutSettings) -> web.Application:
@@ -69,9 +77,9 @@ def build_app(settings: FanoutSettings) -> web.Application:
         data = NamespaceWatch(redis, settings, clock, readiness, begins=False)
         await data.check_first()
         async with session() as http:
-            public_keys = PublicKeys(settings.jwks_url, http)
+            verifier, key_tasks = _verifier(settings, http, clock, readiness)
             components, broadcaster = _assemble(
-                settings, redis, revocations, cors, public_keys, clock=clock
+                settings, redis, revocations, cors, verifier, clock=clock
             )
             app[COMPONENTS] = components
             app[HANDLER] = handler = SubscribeHandler(components)
@@ -95,9 +103,8 @@ def build_app(settings: FanoutSettings) -> web.Application:
                 supervise("namespace", data.run, max_wait=1.0),
                 supervise("fitness", lambda: watch_store(readiness, redis, settings.keys)),
                 supervise("readiness", lambda: _watch_feed(components.feed, readiness, handler)),
+                *key_tasks,
             ]
-            if settings.reads_keys:
-                tasks.append(supervise("keys", lambda: watch_keys(readiness, public_keys)))
             yield
             handler.draining = True
             await cancel(*tasks)
@@ -117,7 +124,7 @@ def _assemble(
     redis: Redis,
     revocations: RevocationStore,
     cors: Cors,
-    public_keys: PublicKeys,
+    verifier: Verifier | None,
     *,
     clock: RedisClock,
 ) -> tuple[Components, Broadcaster]:
@@ -161,7 +168,7 @@ def _assemble(
         probe_seconds=settings.probe_seconds,
     )
     authorizer = Authorizer(
-        _verifier(settings, public_keys, clock),
+        verifier,
         revocations,
         Tickets(redis, settings.keys),
         StoredStreams(redis, keys),
@@ -174,12 +181,19 @@ def _assemble(
 
 
 def _verifier(
-    settings: FanoutSettings, public_keys: PublicKeys, clock: RedisClock
-) -> Verifier | None:
-    if settings.auth_mode == "required":
-        return Verifier(settings, public_keys, clock)
-    log.warning("auth_mode_open", meaning="no login: every client may read all events")
-    return None
+    settings: FanoutSettings, http: ClientSession, clock: RedisClock, readiness: Readiness
+) -> tuple[Verifier | None, Sequence[asyncio.Task[None]]]:
+    """The part that checks tokens, and the tasks that it needs. None in AUTH_MODE=open."""
+    if settings.auth_mode == "open":
+        log.warning("auth_mode_open", meaning="no login: every client may read all events")
+        return None, ()
+    # Imported here, because PyJWT and cryptography need 9 MB, and AUTH_MODE=open needs neither.
+    from shared.auth.public_keys import PublicKeys, watch_keys  # noqa: PLC0415
+    from shared.auth.verifier import Verifier  # noqa: PLC0415
+
+    keys = PublicKeys(settings.jwks_url, http)
+    watch = [supervise("keys", lambda: watch_keys(readiness, keys))] if settings.reads_keys else []
+    return Verifier(settings, keys, clock), watch
 
 
 async def _subscribe(request: web.Request) -> web.StreamResponse:
@@ -232,4 +246,6 @@ async def _watch_feed(feed: Feed, readiness: Readiness, handler: SubscribeHandle
             readiness.note("lost", feed.failover.last_seen.message)
         return _SHUTTING_DOWN if handler.draining else feed.lag_reason
 
+    with suppress(TimeoutError):  # a check before the feed has started would delay readiness
+        await asyncio.wait_for(feed.started.wait(), _START_SECONDS)
     await watch_part(readiness, "feed", check, interval=0.5)

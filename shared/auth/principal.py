@@ -1,21 +1,15 @@
-"""The principal: the account that makes a request and its permissions, read from token claims.
+"""The principal: the account that makes a request and its permissions.
 
-Claims: `sub` is the account, `scope` a space-separated list of scopes, `iat` and `exp` are Unix
-seconds. The optional `topics` limits the streams and accounts that the token may read and change.
-`jti` identifies a login or an API key: a refreshed token keeps its `jti`, and a revocation of one
-token names a `jti`.
+shared.auth.claims makes it from the claims of a token.
 
 See docs/decisions/0076-topics-narrow-everything.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-
-import jwt
 
 from shared.domain.topics import ALL, user_topic
 
@@ -88,22 +82,3 @@ MAX_ISSUED_AHEAD = 60.0
 
 ANYONE = Principal("", frozenset(Scope))
 """The principal of every request in AUTH_MODE=open. It may do and see everything."""
-
-
-def principal_of(claims: Mapping[str, Any]) -> Principal:
-    """The principal of these claims. Raises jwt.InvalidTokenError for claims of a wrong type."""
-    scope, topics = claims.get("scope", ""), claims.get("topics")
-    if not isinstance(claims["sub"], str) or not claims["sub"] or not isinstance(scope, str):
-        raise jwt.InvalidTokenError("sub and scope must be strings, and sub must not be empty")
-    if topics is not None and not (
-        isinstance(topics, list) and all(isinstance(topic, str) for topic in topics)
-    ):
-        raise jwt.InvalidTokenError("topics must be a list of strings")
-    return Principal(
-        account=claims["sub"],
-        scopes=frozenset(scope.split()),
-        topics=None if topics is None else frozenset(topics),
-        expires=float(claims["exp"]),
-        issued=float(claims.get("iat", 0)),
-        token_id=str(claims.get("jti", "")),
-    )

@@ -13,8 +13,9 @@ from typing import Any
 import jwt
 from jwt.types import Options
 
+from shared.auth.claims import principal_of
 from shared.auth.credentials import unauthorized
-from shared.auth.principal import MAX_ISSUED_AHEAD, Principal, principal_of
+from shared.auth.principal import MAX_ISSUED_AHEAD, Principal
 from shared.auth.public_keys import PublicKeys
 from shared.auth.settings import AuthSettings
 from shared.redis.clock import Clock

@@ -21,7 +21,8 @@ from services.api.errors import (
     FeatureDisabledError,
     LoginRejectedError,
 )
-from shared.auth.principal import Principal, Scope, principal_of
+from shared.auth.claims import principal_of
+from shared.auth.principal import Principal, Scope
 from shared.auth.revocations import Revocation, RevocationStore
 from shared.auth.verifier import Verifier
 from shared.redis.clock import Clock

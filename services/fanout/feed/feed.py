@@ -127,6 +127,7 @@ class Feed:
         self.recent.clear(parse_position(entries[0].previous) if entries else tip.top)
         for entry in entries:
             self.recent.append(entry)
+        self._probed_at = time.monotonic()
         self.started.set()
         log.info("feed_started", position=str(self.position), events=len(entries))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -17,10 +18,12 @@ from shared.auth.credentials import COOKIE, forbidden, token_of, unauthorized
 from shared.auth.principal import ANYONE, Principal
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
-from shared.auth.verifier import Verifier
 from shared.domain.topics import ALL, Subscription, is_stream_id
 from shared.journal.streams import StoredStreams
 from shared.web.client_ip import came_by_tls, client_address
+
+if TYPE_CHECKING:  # imported by services.fanout.app only if tokens are checked
+    from shared.auth.verifier import Verifier
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from shared.auth.claims import principal_of
 from shared.auth.credentials import TokenPlace, token_of
-from shared.auth.principal import ANYONE, Principal, Scope, principal_of
+from shared.auth.principal import ANYONE, Principal, Scope
 from shared.auth.settings import AuthSettings
 from shared.auth.verifier import Verifier
 from shared.journal.settings import JournalSettings
