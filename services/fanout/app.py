@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -16,17 +15,19 @@ import structlog
 from aiohttp import ClientSession, web
 from redis.asyncio import Redis
 
-from services.fanout import metrics, sse
+from services.fanout import sse
 from services.fanout.connections.broadcaster import Broadcaster
 from services.fanout.connections.connection_log import log_end
+from services.fanout.connections.delivery_metrics import DeliveryMetrics
 from services.fanout.connections.drain import drain
 from services.fanout.connections.expiry import ConnectionExpiry
-from services.fanout.connections.heartbeat import Heartbeat, lag_seconds
+from services.fanout.connections.heartbeat import Heartbeat
 from services.fanout.connections.limits import ConnectionLimits
 from services.fanout.connections.lost_events import send_resets
 from services.fanout.connections.registry import Reason, SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
+from services.fanout.feed.output import FeedOutput
 from services.fanout.feed.recent import RecentEvents
 from services.fanout.settings import FanoutSettings
 from services.fanout.stats import stats
@@ -35,12 +36,10 @@ from services.fanout.subscribe.handler import Components, SubscribeHandler
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
 from shared.domain.position import START
-from shared.journal import wire
 from shared.journal.namespace import NamespaceWatch
 from shared.journal.streams import StoredStreams
 from shared.redis.client import connect
 from shared.redis.clock import RedisClock
-from shared.runtime import tracing as traces
 from shared.runtime.tasks import cancel, supervise
 from shared.web.client import session
 from shared.web.cors import Cors
@@ -59,7 +58,7 @@ COMPONENTS = web.AppKey("components", Components)
 
 _SHUTTING_DOWN = "shutting down"
 _START_SECONDS = 1.0
-"""Seconds that the feed may take to start until /readyz says why it has not started."""
+"""Seconds that the second check of the feed waits for its start. It usually takes 0.01 s."""
 
 
 def build_app(settings: FanoutSettings) -> web.Application:
@@ -156,15 +155,19 @@ def _assemble(
         every=settings.sync_seconds,
         clock=clock,
     )
-    measure = partial(_measure, clock)
-    broadcaster = Broadcaster(registry, batch_seconds=settings.batch_ms / 1000, on_sent=measure)
+    broadcaster = Broadcaster(
+        registry, batch_seconds=settings.batch_ms / 1000, on_sent=DeliveryMetrics(clock).sent
+    )
     feed = Feed(
         redis,
         keys,
         RecentEvents(START, events=settings.ring_events, size=settings.ring_bytes),
-        publish=broadcaster.publish,
-        on_gap=lambda after, to, epoch: broadcaster.broadcast(sse.gap(after, to), epoch),
-        on_loss=lambda lost: send_resets(lost, feed, broadcaster, registry),
+        FeedOutput(
+            publish=broadcaster.queue,
+            flush=broadcaster.flush,
+            gap=lambda after, to, epoch: broadcaster.broadcast(sse.gap(after, to), epoch),
+            loss=lambda lost: send_resets(lost, feed, broadcaster, registry),
+        ),
         probe_seconds=settings.probe_seconds,
     )
     authorizer = Authorizer(
@@ -207,22 +210,6 @@ async def _stats(request: web.Request) -> web.Response:
     return web.Response(body=orjson.dumps(document), content_type="application/json")
 
 
-def _measure(clock: RedisClock, entry: wire.JournalEntry, reached: int, size: int) -> None:
-    """Update the metrics of deliveries.
-
-    The broadcaster calls this once for each event, so the cost does not grow with the audience.
-    """
-    metrics.DELIVERIES.inc(reached)
-    metrics.BYTES.inc(reached * size)
-    published_at, closed_at = wire.times_of(entry)
-    traces.record_delivery(entry.position, entry.type, published_at, reached)
-    if (now := clock.now()) is None:
-        return
-    metrics.PUBLISH_TO_WRITE.observe(max(0.0, now - published_at))
-    if (lag := lag_seconds(closed_at, now)) is not None:
-        metrics.CLOSE_TO_WRITE.observe(lag)
-
-
 async def _drain_on_shutdown(
     components: Components, handler: SubscribeHandler, readiness: Readiness
 ) -> None:
@@ -246,6 +233,7 @@ async def _watch_feed(feed: Feed, readiness: Readiness, handler: SubscribeHandle
             readiness.note("lost", feed.failover.last_seen.message)
         return _SHUTTING_DOWN if handler.draining else feed.lag_reason
 
-    with suppress(TimeoutError):  # a check before the feed has started would delay readiness
+    readiness.set("feed", await check())
+    with suppress(TimeoutError):  # so that the next check finds a feed that has started
         await asyncio.wait_for(feed.started.wait(), _START_SECONDS)
     await watch_part(readiness, "feed", check, interval=0.5)

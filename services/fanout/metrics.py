@@ -1,7 +1,8 @@
 """The fanout's metrics.
 
-Metrics of deliveries are updated once for each event. An update for each delivery would cost more
-than the write to the subscriber.
+Metrics of deliveries are updated for many events at once, with one observation for each event
+(connections/delivery_metrics.py). An update for each delivery would cost more than the write to the
+subscriber.
 """
 
 from __future__ import annotations
@@ -68,3 +69,13 @@ CLOSE_TO_WRITE = Histogram(
     "one observation for each event",
     buckets=_LATENCY,
 )
+
+
+def count_events(published: dict[str, int]) -> None:
+    """Add the events in `published` to EVENTS, by source, and remove them from `published`.
+
+    The feed calls this once a second. A call for each event would cost more.
+    """
+    for via, count in published.items():
+        EVENTS.labels(via).inc(count)
+    published.clear()

@@ -88,7 +88,11 @@ def event_frame(entry: JournalEntry) -> bytes:
     The two events about losses are named `gap` and `reset`, like the fanout's own frames.
     """
     name = _LOSSES.get(entry.type, entry.type)
-    return frame(name, entry.body, entry.position)
+    return b"event: %b\ndata: %b\nid: %b\n\n" % (
+        name.encode(),
+        entry.body,
+        entry.position.encode(),
+    )
 
 
 def connected(

@@ -94,21 +94,18 @@ def _parties(stream: Stream) -> dict[str, object]:
 
 def entry_of(position: bytes, fields: Mapping[bytes, bytes]) -> JournalEntry:
     """A journal entry from the reply of XRANGE."""
-    return _entry(position, fields[b"p"], fields[b"h"], fields[b"b"])
+    kind, *topics = fields[b"h"].decode().split(" ")
+    return JournalEntry(position.decode(), fields[b"p"].decode(), kind, tuple(topics), fields[b"b"])
 
 
 def parse_message(raw: bytes) -> tuple[str, JournalEntry]:
     """Namespace and entry of a message. Raises ValueError if Headrace did not write the message."""
     line, newline, body = raw.partition(b"\n")
-    parts = line.split(b" ", 3)
-    if len(parts) != 4 or not newline:
+    parts = line.decode().split(" ")
+    if len(parts) < 4 or not newline:
         raise ValueError(f"not a Headrace message: {raw[:80]!r}")
-    return parts[0].decode(), _entry(parts[2], parts[1], parts[3], body)
-
-
-def _entry(position: bytes, previous: bytes, header: bytes, body: bytes) -> JournalEntry:
-    type_, *topics = header.decode().split(" ")
-    return JournalEntry(position.decode(), previous.decode(), type_, tuple(topics), body)
+    namespace, previous, position, kind = parts[:4]
+    return namespace, JournalEntry(position, previous, kind, tuple(parts[4:]), body)
 
 
 class EventTimes(NamedTuple):

@@ -76,8 +76,8 @@ class Spans:
             self._generator.given = None
         span.end()
 
-    def delivery(self, position: str, kind: str, began: int, reached: int) -> None:
-        """Record a child of the commit span, from `began` until this fanout's last write (now)."""
+    def delivery(self, position: str, kind: str, began: int, ended: int, reached: int) -> None:
+        """Record a child of the commit span, from `began` to this fanout's last write (`ended`)."""
         ids = ids_of(position)
         parent = SpanContext(ids.trace, ids.span, True, TraceFlags(TraceFlags.SAMPLED))
         facts: dict[str, str | int] = {
@@ -91,7 +91,7 @@ class Spans:
             SpanKind.CONSUMER,
             facts,
             start_time=began,
-        ).end()
+        ).end(ended)
 
 
 def record() -> Spans:

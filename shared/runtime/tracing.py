@@ -30,8 +30,11 @@ class Recorder(Protocol):
         """Record the commit of an event by a call that began at `began` (Unix nanoseconds)."""
         ...
 
-    def delivery(self, position: str, kind: str, began: int, reached: int) -> None:
-        """Record that an event published at `began` was written to `reached` subscribers."""
+    def delivery(self, position: str, kind: str, began: int, ended: int, reached: int) -> None:
+        """Record that an event was published at `began`, and written to `reached` subscribers.
+
+        `ended` is the time of the last write. Both times are in Unix nanoseconds.
+        """
         ...
 
 
@@ -58,7 +61,10 @@ def record_commits(events: Iterable[tuple[str, str]], began: int) -> None:
             _recorder.commit(position, kind, began)
 
 
-def record_delivery(position: str, kind: str, published_at: float, reached: int) -> None:
-    """Record that a live event was written to all its subscribers. `published_at`: Unix seconds."""
+def record_delivery(
+    position: str, kind: str, published_at: float, written_at: float, reached: int
+) -> None:
+    """Record that a live event was written to all its subscribers. Both times: Unix seconds."""
     if _recorder is not None:
-        _recorder.delivery(position, kind, round(published_at * 1e6) * 1000, reached)
+        began, ended = (round(at * 1e6) * 1000 for at in (published_at, written_at))
+        _recorder.delivery(position, kind, began, ended, reached)

@@ -179,7 +179,7 @@ def test_without_a_collector_nothing_of_it_is_imported() -> None:
     code = (
         "import sys; from shared.runtime import tracing as traces; import services.fanout.app;"
         "traces.start_tracing();"
-        "traces.record_commits([('1-1', 'x')], 1); traces.record_delivery('1-1', 'x', 1.0, 1);"
+        "traces.record_commits([('1-1', 'x')], 1); traces.record_delivery('1-1', 'x', 1.0, 2.0, 1);"
         "sys.exit('shared.runtime.otel' in sys.modules)"
     )
     clean = {k: v for k, v in os.environ.items() if not k.startswith("OTEL_")}

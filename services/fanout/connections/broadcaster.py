@@ -1,9 +1,12 @@
 """Sends published events to their subscribers.
 
-Everything that is published in one iteration of the event loop (or within BATCH_MS) is one batch.
-Each subscriber gets its part of a batch in one write. A large audience is written to in portions.
-Between two portions other tasks run, so that new connections and probes are answered. The next
-batch waits until all portions are written, so every subscriber gets the events in order.
+Everything that is published in one iteration of the event loop (or within BATCH_MS) is one batch,
+and so are the events that the feed has read at once. Each subscriber gets its part of a batch in
+one write. A large audience is written to in portions. Between two portions other tasks run, so that
+new connections and probes are answered. The next batch waits until all portions are written, so
+every subscriber gets the events in order.
+
+See docs/decisions/0087-events-are-written-when-they-are-read.md.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ _BYTES_PER_WRITE = 8192
 
 This estimate is high: a write takes about 8 µs, and copying 8 KiB into the kernel 1 to 3 µs.
 """
+_FEW = 20
+"""Subscribers to which an event is written without portions."""
 _CHECKS_PER_WRITE = 20
 """Audience checks that count as one write. One check takes 0.1 to 0.4 µs."""
 
@@ -79,7 +84,13 @@ class Broadcaster:
 
     def publish(self, item: RecentItem, epoch: int = 0) -> None:
         """Publish an event for the subscribers that joined in this epoch or a later one."""
-        self._add(QueuedFrame(self._registry.next_seq(), item.frame, item.entry, epoch))
+        self.queue(item, epoch)
+        self._schedule()
+
+    def queue(self, item: RecentItem, epoch: int = 0) -> None:
+        """Publish an event like `publish`, but the caller calls `flush` before its next await."""
+        number = self._registry.next_seq()
+        self._batch.append(QueuedFrame(number, item.frame, item.entry, epoch))
 
     def broadcast(self, frame: bytes, epoch: int = 0) -> None:
         """Publish a frame for all live subscribers that joined in this epoch or a later one."""
@@ -92,14 +103,39 @@ class Broadcaster:
             return
         self._registry.deliver(to, frame)
 
+    def flush(self) -> None:
+        """Write the queued events now, unless BATCH_MS or frames before these events delay them."""
+        if self._batch_seconds:
+            self._schedule()
+        elif not self._batch or self._scheduled or self._writing is not None:
+            return
+        elif len(self._batch) > 1 or not self._write_single():
+            self._start_batch()
+
     def _add(self, queued: QueuedFrame) -> None:
         self._batch.append(queued)
-        if self._writing is None and not self._scheduled:
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._batch and self._writing is None and not self._scheduled:
             self._scheduled = True
             if self._batch_seconds:
                 self._loop.call_later(self._batch_seconds, self._start_batch)
             else:
                 self._loop.call_soon(self._start_batch)
+
+    def _write_single(self) -> bool:
+        """Write a batch of one event to a few subscribers. False if this is another batch.
+
+        Nearly all batches are of this kind. It takes less work than a batch in portions.
+        """
+        (queued,) = self._batch
+        if queued.entry is None or len(audience := self._audience(queued)) > _FEW:
+            return False
+        self._batch = []
+        self._registry.deliver(audience, queued.frame, 1)
+        self._on_sent(queued.entry, len(audience), len(queued.frame))
+        return True
 
     def _start_batch(self) -> None:
         self._scheduled = False
@@ -136,7 +172,7 @@ class Broadcaster:
         """Write a batch to its subscribers. Yields where other tasks of the event loop may run."""
         if len(batch) == 1:
             (queued,) = batch
-            groups = iter([(self._audience(queued), queued.frame, _events(batch))])
+            groups = iter([(self._reach(queued), queued.frame, _events(batch))])
         else:
             gathered: dict[Subscriber, list[QueuedFrame]] = {}
             yield from self._gather(batch, gathered)
@@ -162,7 +198,7 @@ class Broadcaster:
             if cost >= _CHECKS_PER_WRITE * _PORTION:
                 yield False
                 cost = 0
-            for subscriber in (audience := self._audience(queued)):
+            for subscriber in (audience := self._reach(queued)):
                 gathered.setdefault(subscriber, []).append(queued)
             cost += len(audience)
 
@@ -172,17 +208,23 @@ class Broadcaster:
             if queued.entry is not None:
                 self._on_sent(queued.entry, count, len(queued.frame))
 
+    def _reach(self, queued: QueuedFrame) -> list[Subscriber]:
+        audience = self._audience(queued)
+        self._reached.append((queued, len(audience)))
+        return audience
+
     def _audience(self, queued: QueuedFrame) -> list[Subscriber]:
         entry, number, epoch = queued.entry, queued.number, queued.epoch
         if queued.to is not None:
             return list(queued.to)
-        audience = list(self._registry.hub.audience(entry.topics if entry else ()))
+        if entry is None:
+            audience = list(self._registry.hub.audience(()))
+        else:
+            found = self._registry.hub.audience(entry.topics)
+            audience = [s for s in found if s.takes_all or s.wants(entry)]
         if self._registry.last_join_seq >= number or epoch:
             # leave out subscribers that joined after this frame or before this epoch
             audience = [s for s in audience if s.joined_at_seq < number and s.epoch >= epoch]
-        if entry is not None:
-            audience = [s for s in audience if s.takes_all or s.wants(entry)]
-        self._reached.append((queued, len(audience)))
         return audience
 
 

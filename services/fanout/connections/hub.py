@@ -26,6 +26,14 @@ class Hub(Generic[S]):
     def __contains__(self, subscriber: S) -> bool:
         return subscriber in self._topics
 
+    def split(self, subscribers: Iterable[S]) -> tuple[list[S], list[S]]:
+        """Those of the subscribers that are in the hub, and those that are not."""
+        inside: list[S] = []
+        outside: list[S] = []
+        for subscriber in subscribers:
+            (inside if subscriber in self._topics else outside).append(subscriber)
+        return inside, outside
+
     def add(self, subscriber: S, topics: Iterable[str]) -> None:
         """Add a subscriber with its topics. A subscriber can be added only once."""
         if subscriber in self._topics:

@@ -39,6 +39,7 @@ class SubscriberRegistry:
         # heartbeat share this object.
         self._now = time.monotonic()
         self.backlog_bytes = backlog_bytes
+        self._turn = 0  # of the heartbeat
         # Index: descriptor. The kernel reports descriptors, and each heartbeat takes a slice.
         self._table: list[Subscriber | None] = []
         self._poller = make_poller(self._on_ready)
@@ -82,6 +83,11 @@ class SubscriberRegistry:
         self._seq += 1
         return self._seq
 
+    def next_turn(self) -> int:
+        """Begin the next turn of the heartbeat. Returns its number."""
+        self._turn += 1
+        return self._turn
+
     def disconnect(self, subscriber: Subscriber, reason: Reason) -> None:
         """Close a connection and remove it. A second call does nothing."""
         if subscriber.fd < 0:
@@ -117,6 +123,7 @@ class SubscriberRegistry:
                 self.disconnect(subscriber, EndReason.GONE)
                 continue
             subscriber.events += events
+            subscriber.written_in = self._turn
             if subscriber.backlog is not None:
                 self.slow.add(subscriber)
 

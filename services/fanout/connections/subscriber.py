@@ -48,6 +48,7 @@ class Subscriber:
         "since",
         "takes_all",
         "types",
+        "written_in",
     )
 
     def __init__(
@@ -64,6 +65,7 @@ class Subscriber:
         self.max_age_at = 0.0  # monotonic time at which it has its maximum age; 0: never
         self.expiry_notified = False  # True after the notice that its token expires soon
         self.events = 0  # number of events that it got
+        self.written_in = 0  # the heartbeat's turn in which data was last written to it
         self.since = START  # its events began after this position
         self.types = types or None
         # True if it gets every event of its topics.

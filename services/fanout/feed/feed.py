@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import Counter
 
 import structlog
 from redis.asyncio import Redis
 
 from services.fanout import metrics
-from services.fanout.feed.failover import Failover, LostEvents
+from services.fanout.feed.failover import Failover
+from services.fanout.feed.output import FeedOutput
 from services.fanout.feed.pubsub import ChannelReader, own_entry, subscribe
-from services.fanout.feed.recent import RecentEvents, RecentItem
+from services.fanout.feed.recent import RecentEvents
 from services.fanout.feed.single_flight import SingleFlightReader
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import CHANNEL, Keys
@@ -31,27 +32,20 @@ from shared.runtime.tasks import cancel, supervise
 log = structlog.get_logger()
 
 _PAGE = 500
-_PUBLISHED = {via: metrics.EVENTS.labels(via) for via in ("channel", "journal")}
 _START_EVENTS = 5_000
 """Events that the feed reads when it starts, so that resumes after a restart need no Redis."""
 
 
 class Feed:
-    """There is one feed in a process.
-
-    `publish` gets each event, `on_gap` each gap in the journal. Both also get the lowest epoch that
-    has not seen the event or gap (see feed.failover). `on_loss` gets the events that stay lost.
-    """
+    """There is one feed in a process."""
 
     def __init__(
         self,
         redis: Redis,
         keys: Keys,
         recent: RecentEvents,
+        output: FeedOutput,
         *,
-        publish: Callable[[RecentItem, int], None],
-        on_gap: Callable[[Position, Position, int], None],
-        on_loss: Callable[[LostEvents], None],
         probe_seconds: float,
     ) -> None:
         self.journal = Journal(redis, keys)
@@ -62,12 +56,11 @@ class Feed:
         self.failover = Failover(redis, keys)
         self._redis = redis
         self._namespace = keys.namespace
-        self._publish = publish
-        self._on_gap = on_gap
-        self._on_loss = on_loss
+        self._output = output
         self._probe_seconds = probe_seconds
         self._probed_at = 0.0
         self._last_message = START  # position of the newest message
+        self._published: Counter[str] = Counter()  # since the last probe, by source
         self._diverged = False  # True if the journal may lack published events
         self._channel: ChannelReader | None = None
         self._behind = asyncio.Event()
@@ -109,7 +102,8 @@ class Feed:
 
     async def _listen(self) -> None:
         """Subscribe, read the events of the journal, then receive messages while connected."""
-        reader = await subscribe(self._redis, CHANNEL, self._on_message, seconds=3.0)
+        flush = self._output.flush
+        reader = await subscribe(self._redis, CHANNEL, self._on_message, flush, seconds=3.0)
         self._channel = reader
         try:
             self._last_message = max(self._last_message, (await self._read_tip()).top)
@@ -150,8 +144,8 @@ class Feed:
             return True
         if parse_position(entry.previous) != self.position:
             return False
-        _PUBLISHED[via].inc()
-        self._publish(self.recent.append(entry), self.failover.epoch_of(entry))
+        self._published[via] += 1
+        self._output.publish(self.recent.append(entry), self.failover.epoch_of(entry))
         return True
 
     async def _fill_in(self) -> None:
@@ -195,6 +189,7 @@ class Feed:
                         continue
                     for entry in entries:
                         self._publish_if_next(entry, "journal")
+                    self._output.flush()
                     if not more and self.position >= parse_position(entries[-1].position):
                         return
 
@@ -202,11 +197,12 @@ class Feed:
         """Skip missing entries: send `gap` to the subscribers that have not seen these entries."""
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest
-        self._on_gap(self.position, position, self.failover.epoch if seen else 0)
+        self._output.gap(self.position, position, self.failover.epoch if seen else 0)
         self.recent.clear(position)
 
     async def _probe(self) -> None:
         while True:
+            metrics.count_events(self._published)
             await self._check_tip()
             await self.failover.report()
             await asyncio.sleep(self._probe_seconds)
@@ -227,7 +223,7 @@ class Feed:
         if self._diverged or tip.top > self.position:
             self._behind.set()
         elif self.failover.is_over(tip, self.position):
-            self._on_loss(self.failover.end(tip))
+            self._output.loss(self.failover.end(tip))
         # If no message announced the last entry of the previous check, subscribe again.
         expected = previous.top if previous and not previous.empty else START
         if self._channel and tip.top >= expected > self._last_message:

@@ -4,7 +4,7 @@ redis-py's pub/sub needs twice the CPU time for a message. After a lost connecti
 subscribes again and does not tell its caller (docs/decisions/0007-channel-read-with-hiredis.md).
 This reader ends with its connection, so the caller knows that messages may be missing.
 
-See docs/decisions/0020-bursts-are-read-together.md.
+See docs/decisions/0087-events-are-written-when-they-are-read.md.
 """
 
 from __future__ import annotations
@@ -24,26 +24,23 @@ from shared.redis.transport import TransportProtocol, take_transport
 log = structlog.get_logger()
 
 OnMessage = Callable[[bytes], None]
-
-_BURST_GAP = 0.004
-"""Seconds. Messages that follow each other faster than this are read together.
-
-So subscribers get several events in one write. One more write costs more than one more event in a
-write, here and at the client (docs/decisions/0020-bursts-are-read-together.md).
-"""
+OnRead = Callable[[], None]
 
 
 class ChannelReader(TransportProtocol):
-    """Calls `on_message` with each message. The future `closed` fails when the connection ends."""
+    """Calls `on_message` with each message, and `on_read` after the messages of one read.
 
-    def __init__(self, on_message: OnMessage) -> None:
+    The future `closed` fails when the connection ends.
+    """
+
+    def __init__(self, on_message: OnMessage, on_read: OnRead = lambda: None) -> None:
         self._on_message = on_message
+        self._on_read = on_read
         self._parser = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
-        self._loop = asyncio.get_running_loop()
-        self._read_at = 0.0
-        self.subscribed: asyncio.Future[None] = self._loop.create_future()
-        self.closed: asyncio.Future[None] = self._loop.create_future()
+        loop = asyncio.get_running_loop()
+        self.subscribed: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport for commands."""
@@ -58,21 +55,11 @@ class ChannelReader(TransportProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse received bytes, which may contain several messages."""
         self._parser.feed(data)
-        while (reply := self._parser.gets()) is not False:
-            self._on_reply(reply)
-        self._pause_in_burst()
-
-    def _pause_in_burst(self) -> None:
-        """In a burst, stop reading for a moment, so that more messages arrive."""
-        now = self._loop.time()
-        if now - self._read_at < _BURST_GAP and self._transport and not self.closed.done():
-            self._transport.pause_reading()
-            self._loop.call_later(_BURST_GAP, self._resume)
-        self._read_at = now
-
-    def _resume(self) -> None:
-        if self._transport and not self.closed.done():
-            self._transport.resume_reading()
+        try:
+            while (reply := self._parser.gets()) is not False:
+                self._on_reply(reply)
+        finally:
+            self._on_read()
 
     def _on_reply(self, reply: Any) -> None:
         if isinstance(reply, hiredis.ReplyError):
@@ -100,14 +87,21 @@ class ChannelReader(TransportProtocol):
 
 
 async def subscribe(
-    redis: Redis, channel: str, on_message: OnMessage, *, seconds: float
+    redis: Redis,
+    channel: str,
+    on_message: OnMessage,
+    on_read: OnRead = lambda: None,
+    *,
+    seconds: float,
 ) -> ChannelReader:
     """Connect like `redis` does, and subscribe.
 
     Raises the errors of Redis, and TimeoutError after `seconds`.
     """
     async with asyncio.timeout(seconds):
-        reader = await take_transport(redis.connection_pool, lambda: ChannelReader(on_message))
+        reader = await take_transport(
+            redis.connection_pool, lambda: ChannelReader(on_message, on_read)
+        )
         try:
             reader.send("SUBSCRIBE", channel)
             await reader.subscribed

@@ -17,6 +17,7 @@ from shared.journal.wire import JournalEntry
 
 _EVERYONE = ""
 """The key for events without topics, which are for all subscribers."""
+_NO_TOPICS = (_EVERYONE,)
 _NONE = -1
 """The sequence number that means "no item"."""
 
@@ -59,15 +60,18 @@ class RecentEvents:
 
     def append(self, entry: JournalEntry) -> RecentItem:
         """Add the newest event. Its frame is made here, once."""
-        topics, newest = _topics(entry), self._newest
-        before = tuple([newest.get(topic, _NONE) for topic in topics])
-        item = RecentItem(parse_position(entry.position), entry, event_frame(entry), before)
-        newest.update(dict.fromkeys(topics, self._base + len(self._items)))
+        newest, number = self._newest, self._base + len(self._items)
+        before = []
+        for topic in entry.topics or _NO_TOPICS:
+            before.append(newest.get(topic, _NONE))
+            newest[topic] = number
+        item = RecentItem(parse_position(entry.position), entry, event_frame(entry), tuple(before))
         self._items.append(item)
         self._known.add(entry.position)
         self._bytes += len(item.frame)
         self.top = item.position
-        self._shrink()
+        if len(self._items) - self._start > self._limits[0] or self._bytes > self._limits[1]:
+            self._shrink()
         return item
 
     def covers(self, position: Position) -> bool:
@@ -158,7 +162,7 @@ class RecentEvents:
 
 
 def _topics(entry: JournalEntry) -> tuple[str, ...]:
-    return entry.topics or (_EVERYONE,)
+    return entry.topics or _NO_TOPICS
 
 
 def _position_of(item: RecentItem | None) -> Position:

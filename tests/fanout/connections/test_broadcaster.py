@@ -187,16 +187,16 @@ async def test_sync_never_has_a_position_above_the_sent_events(
     broadcaster = RecordingBroadcaster(make_fakes.registry)
     feed: Any = SimpleNamespace(position=START, is_complete=True, tip=None)
     expiry = ConnectionExpiry(make_fakes.registry, max_age=0, retry_ms=9)
-    heartbeat = Heartbeat(feed, make_fakes.registry, broadcaster, expiry, RedisClock(), seconds=0.5)
+    heartbeat = Heartbeat(feed, make_fakes.registry, broadcaster, expiry, RedisClock(), seconds=2)
     for n in range(1, 30):  # some event is always being sent while the heartbeat runs
         feed.position = Position(n, 0)
         broadcaster.publish(item("7", n=n))
-        heartbeat.tick()
+        heartbeat.turn()
         await turn()
         assert broadcaster.busy
     await broadcaster.idle()
     for fake in members:
-        assert sum(event.name == "sync" for event in fake.got) in (14, 15)
+        assert sum(event.name == "sync" for event in fake.got) >= 7
         positions = [int((event.own_id or "").removesuffix("-0")) for event in fake.got]
         assert positions == sorted(positions)
         assert fake.ids == [f"{n}-0" for n in range(1, 30)]
