@@ -77,8 +77,9 @@ def build_app(settings: FanoutSettings) -> web.Application:
         await data.check_first()
         async with session() as http:
             verifier, key_tasks = _verifier(settings, http, clock, readiness)
+            deliveries = DeliveryMetrics(clock)
             components, broadcaster = _assemble(
-                settings, redis, revocations, cors, verifier, clock=clock
+                settings, redis, revocations, cors, verifier, deliveries=deliveries, clock=clock
             )
             app[COMPONENTS] = components
             app[HANDLER] = handler = SubscribeHandler(components)
@@ -108,6 +109,7 @@ def build_app(settings: FanoutSettings) -> web.Application:
             handler.draining = True
             await cancel(*tasks)
             components.registry.close()
+            deliveries.update()
             await components.limits.flush()
         await redis.aclose()
 
@@ -125,6 +127,7 @@ def _assemble(
     cors: Cors,
     verifier: Verifier | None,
     *,
+    deliveries: DeliveryMetrics,
     clock: RedisClock,
 ) -> tuple[Components, Broadcaster]:
     keys = settings.keys
@@ -156,7 +159,7 @@ def _assemble(
         clock=clock,
     )
     broadcaster = Broadcaster(
-        registry, batch_seconds=settings.batch_ms / 1000, on_sent=DeliveryMetrics(clock).sent
+        registry, batch_seconds=settings.batch_ms / 1000, on_sent=deliveries.sent
     )
     feed = Feed(
         redis,

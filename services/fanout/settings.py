@@ -58,8 +58,9 @@ class FanoutSettings(CommonSettings, CorsSettings):
     sync_seconds: float = Field(
         15.0,
         gt=0,
-        description="seconds between two `sync` events of a connection (its heartbeat); set less "
-        "than 30, because the console reconnects after 30 seconds without data",
+        description="longest silence of a connection in seconds; then it gets `sync` "
+        "(its heartbeat); set less than 30, because the console reconnects after 30 seconds "
+        "without data",
     )
     batch_ms: float = Field(
         0.0,

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 
+from services.fanout.connections import registry as registry_module
 from services.fanout.connections.registry import SubscriberRegistry
 from shared.auth.revocations import RevocationStore
 from shared.journal.keys import Keys
-from tests.fanout.peers import MakePeer, Peer, RecordingBroadcaster
+from tests.fanout.peers import NO_POLLER, FakeSubscribers, MakePeer, Peer, RecordingBroadcaster
 from tests.fanout.replicas import Chain, Replica, StartReplica, in_process_replica, replica_process
 from tests.fanout.tokens import REQUIRED
 from tests.support.data import begun_long_ago
@@ -108,6 +109,14 @@ def make_peer(registry: SubscriberRegistry) -> Iterator[MakePeer]:
 @pytest.fixture
 async def broadcaster(registry: SubscriberRegistry) -> RecordingBroadcaster:
     return RecordingBroadcaster(registry)
+
+
+@pytest.fixture
+async def make_fakes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSubscribers]:
+    monkeypatch.setattr(registry_module, "make_poller", lambda _: NO_POLLER)
+    make_fakes = FakeSubscribers()
+    yield make_fakes
+    make_fakes.registry.hub.check()
 
 
 @pytest.fixture

@@ -120,3 +120,21 @@ class FakeSubscriber(Subscriber):
     def ids(self) -> list[str | None]:
         """The ids of the received events, without sync."""
         return [event.own_id for event in self.got if event.name != "sync"]
+
+
+class FakeSubscribers:
+    """Creates subscribers without descriptors and registers them for topics."""
+
+    def __init__(self) -> None:
+        self.registry = SubscriberRegistry(
+            backlog_bytes=1 << 20, total_backlog_bytes=1 << 27, write_seconds=20.0
+        )
+
+    def __call__(self, count: int, *topics: str) -> list[FakeSubscriber]:
+        made = [
+            FakeSubscriber(fd) for fd in range(self.registry.count, self.registry.count + count)
+        ]
+        for fake in made:
+            self.registry.register(fake)
+            self.registry.go_live(fake, topics)
+        return made

@@ -93,3 +93,12 @@ async def test_keepalive_is_set_on_connections(
     # A connection without traffic has only the keep-alive timer (02), which fires within 20 s.
     (timer,) = await until(lambda: [t for t in timers() if t.startswith("02:")])
     assert int(timer[3:], 16) <= 20 * 100
+
+
+async def test_a_fanout_is_ready_as_soon_as_its_feed_has_started(launch: StartReplica) -> None:
+    """The feed is checked again when it has started, not some time later."""
+    replica = await launch()
+    assert replica.process.log_lines("feed_started")
+    assert [
+        line for line in replica.process.log_lines("part_unwell") if line["part"] == "feed"
+    ] == []

@@ -29,6 +29,9 @@ class ConnectedFrame(FrameModel):
 class SyncFrame(FrameModel):
     """All your events up to `position` were sent. This frame also serves as heartbeat.
 
+    It is sent before a connection is silent for longer than SYNC_SECONDS (15), and at least once in
+    four times SYNC_SECONDS.
+
     The position is null during a replay, and while the indexer restores events that Redis lost in a
     failover.
     """

@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from services.fanout.connections import broadcaster as broadcaster_module
-from services.fanout.connections import registry as registry_module
 from services.fanout.connections.expiry import ConnectionExpiry
 from services.fanout.connections.heartbeat import Heartbeat
-from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from shared.domain.position import START, Position
 from shared.redis.clock import RedisClock
 from shared.web.problems import Goodbye
-from tests.fanout.peers import NO_POLLER, FakeSubscriber, RecordingBroadcaster, item
+from tests.fanout.peers import FakeSubscriber, FakeSubscribers, RecordingBroadcaster, item
 from tests.fanout.turns import turn
 from tests.support.waiting import until
-
-
-class FakeSubscribers:
-    """Creates subscribers without descriptors and registers them for topics."""
-
-    def __init__(self) -> None:
-        self.registry = SubscriberRegistry(
-            backlog_bytes=1 << 20, total_backlog_bytes=1 << 27, write_seconds=20.0
-        )
-
-    def __call__(self, count: int, *topics: str) -> list[FakeSubscriber]:
-        made = [
-            FakeSubscriber(fd) for fd in range(self.registry.count, self.registry.count + count)
-        ]
-        for fake in made:
-            self.registry.register(fake)
-            self.registry.go_live(fake, topics)
-        return made
-
-
-@pytest.fixture
-async def make_fakes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSubscribers]:
-    monkeypatch.setattr(registry_module, "make_poller", lambda _: NO_POLLER)
-    make_fakes = FakeSubscribers()
-    yield make_fakes
-    make_fakes.registry.hub.check()
 
 
 async def test_events_published_in_one_turn_are_sent_in_one_write(

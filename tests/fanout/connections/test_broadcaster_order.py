@@ -23,6 +23,7 @@ TOPIC = st.sampled_from(["1", "2", "3"])
 STEP = st.one_of(
     st.tuples(st.just("publish"), st.lists(TOPIC, max_size=3, unique=True)),
     st.tuples(st.just("publish"), st.lists(TOPIC, max_size=3, unique=True)),
+    st.tuples(st.just("read"), st.lists(st.lists(TOPIC, max_size=3, unique=True), max_size=4)),
     st.tuples(st.just("join"), st.lists(st.one_of(TOPIC, st.just("*")), min_size=1, max_size=3)),
     st.tuples(st.just("leave"), st.integers(0, 30)),
     st.tuples(st.just("turns"), st.integers(1, 3)),
@@ -41,12 +42,16 @@ async def check_against_model(steps: list[tuple[str, Any]]) -> None:
     topics_of: dict[FakeSubscriber, list[str]] = {}
     published = 0
     for step, value in steps:
-        if step == "publish":
-            published += 1
-            broadcaster.publish(item(*value, n=published))
-            for one in members:
-                if not value or "*" in topics_of[one] or set(value) & set(topics_of[one]):
-                    expected[one].append(f"{published}-0")
+        if step in ("publish", "read"):
+            add = broadcaster.publish if step == "publish" else broadcaster.queue
+            for topics in [value] if step == "publish" else value:
+                published += 1
+                add(item(*topics, n=published))
+                for one in members:
+                    if not topics or "*" in topics_of[one] or set(topics) & set(topics_of[one]):
+                        expected[one].append(f"{published}-0")
+            if step == "read":
+                broadcaster.flush()
         elif step == "join":
             fake = FakeSubscriber(len(expected))
             expected[fake], topics_of[fake] = [], value

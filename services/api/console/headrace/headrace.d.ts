@@ -135,7 +135,7 @@ export interface Options {
   fetch?: (address: string) => Promise<Response>;
   /**
    * If no frame arrives for this long, the connection counts as lost: `state` changes and a new
-   * connection is made. Default 30: the fanout sends a `sync` every 15 s (SYNC_SECONDS).
+   * connection is made. Default 30: the fanout sends `sync` after 15 s without other data (SYNC_SECONDS).
    */
   silenceSeconds?: number;
   /**
