@@ -100,7 +100,10 @@ class Heartbeat:
         self._send_sync(*self._registry.hub.split(due))
 
     def _due_in_own_turn(self, own: list[Subscriber], number: int) -> list[Subscriber]:
-        """All but those that got data in the last third of the round. Those too in some rounds."""
+        """All but those that got data in the last third of the round. Those too in some rounds.
+
+        So after four rounds at most, each idle connection gets `sync` in its own turn.
+        """
         recent = number - min(self._third, self._parts - self._third)
         round_ = number // self._parts
         return [

@@ -30,6 +30,10 @@ async def test_each_subscriber_gets_one_heartbeat_in_each_interval(
     )
     expiry = ConnectionExpiry(registry, max_age=0, retry_ms=2000)
     heartbeat = Heartbeat(feed, registry, broadcaster, expiry, RedisClock(), seconds=5)
+    for _ in range(4 * heartbeat._parts):  # after four rounds, each idle connection has its turn
+        heartbeat.turn()
+    for peer in (*members, replaying):
+        assert peer.read()
     for _ in range(3):
         beats: Counter[int] = Counter()
         for _ in range(heartbeat._parts):
