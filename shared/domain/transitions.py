@@ -51,6 +51,7 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
         return changed
     if not stream.terminal or event.type in _ALSO_WHEN_TERMINAL:
         changed = change(changed, event)
+        changed = replace(changed, uncertain=changed.uncertain and not changed.terminal)
     return changed if _has_same_end(stream, changed) else _reset_notices(changed)
 
 

@@ -180,7 +180,8 @@ def _parties(
         having = [known[n] for first, last, known in views if first <= n < last]
         having = having or [next(known[n] for _, last, known in views if n < last)]
         audiences = [audience for audience, _ in having]
-        some = frozenset[str]().union(*audiences)
+        everyone = frozenset[str]().union(*audiences)
+        some = everyone - NOBODY or everyone
         # Without parties, an event is for everyone.
         sure = frozenset.intersection(*audiences) or (NOBODY if some else some)
         found.append((some, having[-1][1], sure))

@@ -151,7 +151,8 @@ class StateRounds:
 
     async def _read_up_to(self, ledger: int) -> None:
         """Wait until the indexer has read `ledger` completely."""
-        async with self._within_patience(f"the indexer has not read RPC's last ledger, {ledger}"):
+        problem = f"the indexer has not read RPC's last ledger, {ledger}"
+        async with self._within_patience(problem if ledger else "the indexer has read nothing yet"):
             while True:
                 if _has_read(await read_progress(self._redis, self._keys), ledger):
                     return
@@ -164,7 +165,7 @@ class StateRounds:
             async with asyncio.timeout(self._patience):
                 yield
         except TimeoutError as error:
-            text = f"{problem}, for {self._patience:.0f} s"
+            text = f"{problem}, for {self._patience:g} s"
             raise SourceError("behind", text) from error
 
     async def _changed_after(
