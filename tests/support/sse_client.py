@@ -110,11 +110,14 @@ class SseClient(asyncio.Protocol):
 
     async def wait_id(self, position: str, *, seconds: float = 30) -> None:
         """Wait until an event with this id was received."""
-        await until(
-            lambda: any(e.own_id == position for e in self.events),
-            seconds=seconds,
-            what=f"event {position}",
-        )
+
+        def there() -> bool:
+            found = any(e.own_id == position for e in self.events)
+            if self.closed.is_set() and not found:
+                raise AssertionError(f"closed before event {position}")
+            return found
+
+        await until(there, seconds=seconds, what=f"event {position}")
 
     async def answered(self) -> SseClient:
         """Wait for the status and the headers of the response."""
