@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from services.indexer.decode.stream_record import StreamRecord
 from shared.domain.events import Origin
+from shared.domain.schedule import merged
 from shared.domain.stream import Stream, StreamStatus
 
 
@@ -75,5 +76,6 @@ def is_learned(stored: Stream, contract: Stream) -> bool:
 
     This is a schedule that was not known, or that the record was archived or restored.
     """
-    is_new_schedule = bool(stored.schedule.unknown) and stored.schedule != contract.schedule
+    schedule = merged(stored.schedule, contract.schedule)
+    is_new_schedule = bool(stored.schedule.unknown) and stored.schedule != schedule
     return is_new_schedule or stored.archived is not contract.archived

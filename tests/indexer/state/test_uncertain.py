@@ -106,6 +106,7 @@ async def test_a_record_without_conditions_does_not_make_the_amount_known(
         assert (await small.stream("2")).schedule.kind is kind
         await small.round()
         assert (await small.stream("2")).schedule.kind is kind
+        assert (await small.round()).learned == [], "no snapshot in each round"
 
 
 async def test_an_event_that_is_not_known_makes_its_stream_uncertain(small: Audited) -> None:
