@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from redis.asyncio import Redis
 
 from shared.domain.events import Origin
-from shared.journal.indexes import notice_schedule
+from shared.journal.indexes import notice_schedule, stream_id_of
 from shared.journal.keys import Keys
 
 
@@ -38,6 +38,13 @@ class StreamIndexes:
         else:
             rows = await self._redis.zrangebylex(index, start or "-", "+", 0, count)
         return [row.decode() if isinstance(row, bytes) else row for row in rows]
+
+    async def walk(self, name: str, count: int, *, newest_first: bool) -> AsyncIterator[list[str]]:
+        """The ids of all streams in an index, in its order, at most `count` at a time."""
+        after: str | None = None
+        while members := await self.members(name, after, count, newest_first=newest_first):
+            yield [stream_id_of(member) for member in members]
+            after = members[-1]
 
     async def in_all(self, members: Sequence[str], names: Sequence[str]) -> Sequence[str]:
         """The `members` that are in every index of `names` too."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.async_api import Locator, Page
 
+from deploy.simulator.chain import accounts
 from tests.support.installation import Installation
 
 SENDER = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
@@ -54,6 +55,14 @@ async def _post(whole: Installation, path: str, status: int, **more: Any) -> dic
 def near(address: str) -> str:
     """The short address that the page shows beside the name of a token."""
     return f"({address[:4]}…{address[-4:]})"
+
+
+USDC = accounts.TOKEN
+ISSUER = accounts.address(accounts.ADMIN)
+NAMED = f"USDC {near(ISSUER)}"
+"""How the page names USDC."""
+DEPOSIT = "9950000000"
+"""995 USDC in base units."""
 
 
 def detail(page: Page, name: str) -> Locator:

@@ -8,9 +8,17 @@ import pytest
 from playwright.async_api import Browser, expect
 from stellar_sdk import Keypair, StrKey
 
-from deploy.simulator.chain import accounts
 from tests.console.browser import User, user
-from tests.console.samples import RECIPIENT, SENDER, create, detail, near
+from tests.console.samples import (
+    DEPOSIT,
+    NAMED,
+    RECIPIENT,
+    SENDER,
+    USDC,
+    create,
+    detail,
+    near,
+)
 from tests.support.installation import Installation
 
 pytestmark = [
@@ -19,10 +27,6 @@ pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.usefixtures("known_tokens"),
 ]
-
-USDC = accounts.TOKEN
-NAMED = f"USDC {near(accounts.address(accounts.ADMIN))}"
-DEPOSIT = "9950000000"
 
 
 async def test_people_type_amounts_in_tokens_and_the_api_gets_base_units(

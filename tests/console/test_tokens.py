@@ -14,7 +14,7 @@ from stellar_sdk import Keypair
 from deploy.simulator.chain import accounts
 from shared.domain.stream import I128_MAX
 from tests.console.browser import User, user
-from tests.console.samples import create, detail, near, step
+from tests.console.samples import DEPOSIT, ISSUER, NAMED, USDC, create, detail, near, step
 from tests.support.installation import Installation
 from tests.support.waiting import until
 
@@ -25,10 +25,6 @@ pytestmark = [
     pytest.mark.usefixtures("known_tokens"),
 ]
 
-USDC = accounts.TOKEN
-ISSUER = accounts.address(accounts.ADMIN)
-NAMED = f"USDC {near(ISSUER)}"
-DEPOSIT = "9950000000"
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 780},
     "is_mobile": True,

@@ -5,11 +5,11 @@ See docs/decisions/0082-schedule-from-the-meta.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from services.indexer.decode.storage import schedule_in
-from services.indexer.xdr import Address, ContractInstance, Pairs, ScVal
+from services.indexer.xdr import Address, ContractInstance, ScVal
 from shared.domain.errors import HeadraceError
 from shared.domain.schedule import Schedule
 
@@ -108,13 +108,9 @@ def stream_count(instance: ScVal) -> int:
     """
     if not isinstance(instance, ContractInstance):
         raise UnreadableRecordError("the entry is not a contract's instance")
-    for key, value in _pairs(instance.storage):
+    for key, value in instance.pairs():
         if key == ["StreamCounter"]:
             if not isinstance(value, int) or isinstance(value, bool):
                 raise _wrong("StreamCounter", "integer")
             return value
     return 0
-
-
-def _pairs(storage: Fields | Pairs | None) -> Iterable[tuple[ScVal, ScVal]]:
-    return storage.items() if isinstance(storage, Mapping) else storage or ()

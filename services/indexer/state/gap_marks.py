@@ -23,7 +23,7 @@ from shared.domain.snapshot import uncertain_event
 from shared.domain.stream import Stream
 from shared.journal.commit import Committer
 from shared.journal.commit_errors import ContentionError, JournalBehindError
-from shared.journal.indexes import of_origin, stream_id_of
+from shared.journal.indexes import of_origin
 from shared.journal.keys import Keys
 from shared.journal.plan import StreamStates
 from shared.journal.progress import progress_fields, read_progress
@@ -73,11 +73,10 @@ class GapMarks:
         progress = await read_progress(self._redis, self._keys)
         if progress.lost is None or progress.lost == progress.marked:
             return
-        ledger, after, count = ledger_including(progress.lost), None, 0
-        name = of_origin(Origin.CHAIN)
-        while members := await self._indexes.members(name, after, _STREAMS, newest_first=False):
-            count += await self._mark(list(map(stream_id_of, members)), ledger)
-            after = members[-1]
+        ledger, count = ledger_including(progress.lost), 0
+        streams = self._indexes.walk(of_origin(Origin.CHAIN), _STREAMS, newest_first=False)
+        async for stream_ids in streams:
+            count += await self._mark(stream_ids, ledger)
         await self._committer.record([], progress=progress_fields(marked=progress.lost))
         log.info("streams_marked", streams=count, lost_up_to=ledger)
 

@@ -60,9 +60,9 @@ class StateRounds:
     """Rounds over all streams of one contract."""
 
     def __init__(
-        self, storage: ContractStorage, redis: Redis, keys: Keys, *, patience: float | None = None
+        self, storage: ContractStorage, redis: Redis, keys: Keys, *, patience: float
     ) -> None:
-        """`patience`: seconds to wait until the indexer has read a ledger; None: no limit."""
+        """`patience`: seconds to wait until the indexer has read a ledger, or RPC has caught up."""
         self._patience = patience
         self._storage = storage
         self._redis = redis

@@ -12,9 +12,9 @@ See docs/decisions/0084-tokens-name-themselves.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from services.indexer.xdr import ContractInstance, Pairs, ScVal, Symbol, XdrError
+from services.indexer.xdr import ContractInstance, ScVal, Symbol, XdrError
 from services.indexer.xdr.entries import contract_data
 from shared.domain.assets import is_asset_contract
 from shared.domain.tokens import MAX_DECIMALS, MAX_NAME, MAX_SYMBOL, TokenInfo, readable_text
@@ -48,17 +48,10 @@ def _metadata(entry: bytes) -> Fields:
         return _NOTHING
     if not isinstance(instance, ContractInstance):
         return _NOTHING
-    for key, value in _pairs(instance.storage):
+    for key, value in instance.pairs():
         if _is_metadata(key) and isinstance(value, dict):
             return value
     return _NOTHING
-
-
-def _pairs(storage: dict[ScVal, ScVal] | Pairs | None) -> Iterable[tuple[ScVal, ScVal]]:
-    """The entries of a map. If some keys are lists, the map is not a dict, but Pairs."""
-    if isinstance(storage, dict):
-        return storage.items()
-    return storage or ()
 
 
 def _is_metadata(key: ScVal) -> bool:

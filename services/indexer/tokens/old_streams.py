@@ -11,7 +11,7 @@ import asyncio
 import structlog
 from redis.asyncio import Redis
 
-from shared.journal.indexes import EVERYTHING, stream_id_of, token_entry
+from shared.journal.indexes import EVERYTHING, token_entry
 from shared.journal.keys import Keys
 from shared.journal.stream_indexes import StreamIndexes
 from shared.journal.streams import StoredStreams
@@ -30,15 +30,13 @@ async def schedule_tokens_of_old_streams(redis: Redis, keys: Keys) -> None:
     if await schedule.is_complete():
         return
     streams = StoredStreams(redis, keys)
-    after: str | None = None
     known: set[str] = set()
-    while members := await indexes.members(EVERYTHING, after, _STREAMS, newest_first=True):
-        found = await streams.load([stream_id_of(each) for each in members])
+    async for stream_ids in indexes.walk(EVERYTHING, _STREAMS, newest_first=True):
+        found = await streams.load(stream_ids)
         entries = [token_entry(stream) for stream in found.values() if stream]
         new = {t: score for entry in entries for t, score in entry.items() if t not in known}
         await schedule.add(new)
         known |= new.keys()
-        after = members[-1]
         await asyncio.sleep(_PAUSE)
     await schedule.set_complete()
     log.info("tokens_scheduled", tokens=len(known))

@@ -1,5 +1,6 @@
 """The Python types of decoded ScVals: built-in types where possible, else small classes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -69,6 +70,10 @@ class ContractInstance:
 
     executable: bytes | ExternalRef | None
     storage: "dict[ScVal, ScVal] | Pairs | None"
+
+    def pairs(self) -> "Iterable[tuple[ScVal, ScVal]]":
+        """The entries of the storage. If some of their keys are lists, they are no dict."""
+        return self.storage.items() if isinstance(self.storage, dict) else self.storage or ()
 
 
 # void → None; integers, time points and durations → int; string → str; map → dict or Pairs.

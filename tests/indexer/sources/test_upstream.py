@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -18,24 +18,12 @@ from services.indexer.sources.rpc.version import check_version, watch_version
 from services.indexer.sources.upstream import UpstreamVersions
 from shared.domain.position import toid
 from shared.runtime.tasks import cancel
-from tests.indexer.simulated import Read, Sim, simulated
+from tests.indexer.simulated import Read, Sim
+from tests.indexer.sources.rpc_versions import NEW, OLD, alarm
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(30), pytest.mark.io]
 START = toid(3_700_000)
-OLD = {"version": "22.1.3-7e71", "core": "stellar-core 22.4.1 (ab)", "protocol": 22}
-NEW = {"version": "27.1.1-7e71", "core": "stellar-core 27.1.0 (cd)", "protocol": 27}
-
-
-@pytest.fixture
-async def sim() -> AsyncIterator[Sim]:
-    async with simulated(ledgers=20) as made:
-        yield made
-
-
-@pytest.fixture
-def upstream() -> UpstreamVersions:
-    return UpstreamVersions()
 
 
 def versions(server: str) -> list[tuple[str, str]]:
@@ -51,10 +39,6 @@ def versions(server: str) -> list[tuple[str, str]]:
 
 def protocol(server: str) -> float | None:
     return REGISTRY.get_sample_value("headrace_indexer_protocol", {"server": server})
-
-
-def alarm() -> float | None:
-    return REGISTRY.get_sample_value("headrace_indexer_alarm", {"kind": "rpc_too_old"})
 
 
 def changes(logs: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 
 from services.indexer.sources.base import SourceError
 from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.version import check_version
 from services.indexer.sources.upstream import UpstreamVersions
 from shared.domain.position import toid
-from tests.indexer.simulated import Read, Sim, simulated
+from tests.indexer.simulated import Read, Sim
+from tests.indexer.sources.rpc_versions import NEW, OLD, alarm
 
 pytestmark = [pytest.mark.timeout(30), pytest.mark.io]
 START = toid(3_700_000)
-OLD = {"version": "22.1.3-7e71", "core": "stellar-core 22.4.1 (ab)", "protocol": 22}
-NEW = {"version": "27.1.1-7e71", "core": "stellar-core 27.1.0 (cd)", "protocol": 27}
 REFUSALS = [
     {"kind": "error"},
     {"kind": "503"},
@@ -26,21 +24,6 @@ REFUSALS = [
     *({"kind": "not_found", "status": status} for status in (403, 404, 405)),
 ]
 """How a gateway answers a method that it does not let through."""
-
-
-@pytest.fixture
-async def sim() -> AsyncIterator[Sim]:
-    async with simulated(ledgers=20) as made:
-        yield made
-
-
-@pytest.fixture
-def upstream() -> UpstreamVersions:
-    return UpstreamVersions()
-
-
-def alarm() -> float | None:
-    return REGISTRY.get_sample_value("headrace_indexer_alarm", {"kind": "rpc_too_old"})
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=str)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 from stellar_sdk import StrKey
 
 from deploy.simulator.chain import accounts
@@ -18,21 +17,12 @@ from services.indexer.tokens.reader import TOO_LARGE_SECONDS
 from services.indexer.xdr.ledger_keys import instance_key
 from shared.domain.strkeys import CONTRACT, payload_of
 from shared.domain.tokens import UNKNOWN_TOKEN, TokenInfo
-from shared.journal.keys import Keys
 from tests.api.samples import T0
-from tests.indexer.simulated import Sim, simulated
+from tests.indexer.simulated import Sim
 from tests.indexer.tokens.reading import Tokens, until_told
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.io]
 USDC = TokenInfo("USDC", ASSET, 7, ASSET, T0)
-
-
-@pytest.fixture
-async def bench(redis: Redis, keys: Keys) -> AsyncIterator[Tokens]:
-    async with simulated(1, streams=0) as sim:
-        bench = Tokens(sim, redis, keys)
-        async with bench.running():
-            yield bench
 
 
 async def test_without_rpc_the_ingest_goes_on_and_the_tokens_are_read_later(

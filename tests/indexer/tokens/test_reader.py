@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-from redis.asyncio import Redis
 from stellar_sdk import StrKey
 
 from deploy.simulator.chain import accounts
@@ -14,23 +11,13 @@ from deploy.simulator.contracts.storage import INSTANCE_KEY, silent_instance, to
 from deploy.simulator.contracts.stream_contract import ASSET
 from services.indexer.tokens.reader import DAY, MISSING_SECONDS, MOST_TOKENS
 from shared.domain.tokens import UNKNOWN_TOKEN, TokenInfo
-from shared.journal.keys import Keys
 from shared.journal.tokens import DueToken
 from tests.api.samples import T0
-from tests.indexer.simulated import simulated
 from tests.indexer.tokens.reading import Tokens, until_told
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.io]
 USDC = TokenInfo("USDC", ASSET, 7, ASSET, T0)
-
-
-@pytest.fixture
-async def bench(redis: Redis, keys: Keys) -> AsyncIterator[Tokens]:
-    async with simulated(1, streams=0) as sim:
-        bench = Tokens(sim, redis, keys)
-        async with bench.running():
-            yield bench
 
 
 async def test_a_new_token_is_read_soon(bench: Tokens) -> None:
