@@ -26,8 +26,7 @@ async def run_scenario(redis_url: str, libraries: list[str]) -> Results:
         port = free_port()
         first = await setup.replica(port=port)
         await setup.chain.commit()
-        await asyncio.gather(*(setup.start_library(library, port) for library in libraries))
-        await connected_and_live(setup)
+        await connected_and_live(setup, libraries, port)
         await cut(setup)
         for where, cut_point in CUTS.items():
             await cut_inside_events(setup, where, cut_point)
@@ -37,13 +36,14 @@ async def run_scenario(redis_url: str, libraries: list[str]) -> Results:
         return {client.library: client.results for client in setup.clients}
 
 
-async def connected_and_live(setup: Setup) -> None:
+async def connected_and_live(setup: Setup, libraries: list[str], port: int) -> None:
     top: Any = await setup.redis.xrevrange(setup.keys.journal, count=1)
 
     async def connect() -> list[str]:
+        await asyncio.gather(*(setup.start_library(library, port) for library in libraries))
         return [top[0][0].decode()]
 
-    await setup.run_step("connected", connect)
+    await setup.run_step("connected", connect, lambda client, _: client.connected())
 
     async def live() -> list[str]:
         return [p for _ in range(5) for p in await setup.commit()]
@@ -83,7 +83,7 @@ async def quiet(setup: Setup) -> None:
         setup.cut()
         return top
 
-    await setup.run_step("cut while quiet", action, lambda client, _: client.reconnected())
+    await setup.run_step("cut while quiet", action, lambda client, _: client.connected())
 
 
 async def killed_and_drained(setup: Setup, first: Replica, port: int) -> Replica:

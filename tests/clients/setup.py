@@ -66,17 +66,21 @@ class Client:
         self.proxy = proxy
         self.driver = driver
         self.results: dict[str, StepResult] = {}
+        self._events = self._requests = 0
 
     def has(self, position: str) -> bool:
-        """True if the library has received the event at this position."""
-        return any(event.id == position for event in self.driver.events)
+        """True if the library has received what ends at this position.
+
+        `connected` does not count: after an invalid id it has the position of the `reset` that
+        follows it.
+        """
+        return any(e.id == position and e.name != "message" for e in self.driver.events)
 
     async def wait_for_end(
         self, name: str, committed: list[str], done: Callable[[], object]
     ) -> None:
         """Wait until this client has finished the step, and store its result."""
-        result = self.results[name]
-        result.committed = committed
+        result = self.results[name] = StepResult(committed)
         try:
             await until(done, seconds=60, what=f"{self.library}'s end of {name!r}")
         except AssertionError as error:
@@ -84,13 +88,12 @@ class Client:
         result.received = self.driver.events[self._events :]
         result.requests = self.proxy.requests[self._requests :]
 
-    def reconnected(self) -> bool:
-        """True if the library has connected again in this step."""
+    def connected(self) -> bool:
+        """True if the library has connected in this step."""
         return any(event.name == "message" for event in self.driver.events[self._events :])
 
-    def start_step(self, name: str) -> None:
+    def start_step(self) -> None:
         """Start a step: remember the number of events and requests so far."""
-        self.results[name] = StepResult([])
         self._events = len(self.driver.events)
         self._requests = len(self.proxy.requests)
 
@@ -135,7 +138,7 @@ class Setup:
     ) -> None:
         """Run `action`, then wait until all clients are done: by default, have the last event."""
         for client in self.clients:
-            client.start_step(name)
+            client.start_step()
         committed = await action()
         finished = done or (lambda client, positions: client.has(positions[-1]))
         await asyncio.gather(

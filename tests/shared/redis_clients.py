@@ -96,7 +96,9 @@ async def open_clients(url: str, keys: Keys) -> AsyncIterator[RedisClients]:
             connect_multiplexed(url, slot_key=keys.journal)
         )
         messages: list[bytes] = []
-        reader = await subscribe(pool, CHANNEL, messages.append, seconds=3)
+        reader = await retry_until_answered(
+            lambda: subscribe(pool, CHANNEL, messages.append, seconds=3)
+        )
         chain = Chain(multiplexed, keys)
         clients = RedisClients(url, keys, pool, multiplexed, chain, reader, messages=messages)
         yield clients

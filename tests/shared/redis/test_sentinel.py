@@ -91,9 +91,9 @@ async def test_after_the_primary_died_all_calls_work_again(
 
 async def test_nothing_is_written_to_a_demoted_primary(sentinel: RedisSentinel, keys: Keys) -> None:
     """A manual REPLICAOF keeps the connections open. A Sentinel closes them."""
-    former = await sentinel.primary()
     async with open_clients(sentinel.url, keys) as clients:
         await clients.check_all()
+        former = await sentinel.primary()
         new = await sentinel.fail_over(former.port)
         await former.ask("REPLICAOF", "127.0.0.1", new)
         for client in (clients.multiplexed, clients.pool):
