@@ -113,7 +113,7 @@ async def test_an_event_that_is_not_known_makes_its_stream_uncertain(small: Audi
     async with small.ingesting():
         await small.round()
         await small.do("emit", name="stream_slashed", stream_id="7")
-        assert small.audit._wanted.is_set()
+        await until(small.audit._wanted.is_set, what="the wish for a round")
         assert (await small.stream("7")).uncertain
         assert not (await small.stream("8")).uncertain
         assert (await small.round()).repaired == ["7"]
