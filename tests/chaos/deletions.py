@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from shared.domain.position import START, parse_position
 from shared.journal.wire import JournalEntry, entry_of
+from tests.chaos.insist import insist
 from tests.chaos.journals import RESET
 from tests.chaos.losses import Loss
 from tests.chaos.lost import LostJournal
@@ -54,7 +55,7 @@ class DeletionFaults:
             "epoch deleted": self.epoch,
             "entry of the journal deleted": self.entry,
         }
-        faults: dict[str, Fault] = {name: partial(_insist, act) for name, act in one.items()}
+        faults: dict[str, Fault] = {name: partial(insist, act) for name, act in one.items()}
         if isinstance(server := self._world.server, RedisSingle):
             faults[FLUSHED] = self.everything
             faults[EMPTY] = lambda: self.folder(server)
@@ -140,14 +141,6 @@ class DeletionFaults:
         await self._redis.xdel(KEYS.journal, entry.position)
         self._world.lost.entries.append(entry)
         return entry.position
-
-
-async def _insist(act: Fault) -> str:
-    """Try until Redis answers. Another fault may stop it at the same time."""
-    while True:
-        with suppress(RedisError, OSError):
-            return await act()
-        await last(0.2)
 
 
 def _stream(entry: JournalEntry) -> str | None:

@@ -19,6 +19,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from tests.chaos.faults import Faults
+from tests.chaos.insist import insist
 from tests.chaos.losses import Loss
 from tests.chaos.redis_failover import ClusterRedis, ReplicatedRedis, SentinelRedis
 from tests.chaos.world import World
@@ -113,9 +114,9 @@ class FailoverFaults:
         if the network loses the packets to its replicas.
         """
         node, began = await self._begin()
-        replicas = await self._server.replicas()
-        await node.ask("CONFIG", "SET", "min-replicas-to-write", "0")
-        await cut_off(node, replicas)
+        replicas = await insist(self._server.replicas)
+        await insist(lambda: node.ask("CONFIG", "SET", "min-replicas-to-write", "0"))
+        await insist(lambda: cut_off(node, replicas))
         await last(self._rng.uniform(0.3, 1.5))
         await node.stop(signal.SIGKILL)
         await let_in(replicas)
@@ -129,8 +130,8 @@ class FailoverFaults:
         clients received from the new one. A Sentinel demotes the old primary after ten seconds.
         """
         node, began = await self._begin()
-        replicas = await server.replicas()
-        await cut_off(node, replicas)
+        replicas = await insist(server.replicas)
+        await insist(lambda: cut_off(node, replicas))
         sentinel = next(each for each in server.servers.sentinels.values() if each.running)
         await sentinel.ask("SENTINEL", "FAILOVER", NAME)
         return self._then(node, self._joined(server, node, replicas, began))
@@ -146,7 +147,8 @@ class FailoverFaults:
     async def end_replica(self) -> str:
         """Kill a replica. Only a WAIT for more replicas than are left fails."""
         await self._begin()
-        node = self._rng.choice(await self._server.replicas())
+        replicas = await until(lambda: insist(self._server.replicas), what="a replica")
+        node = self._rng.choice(replicas)
         await node.stop(signal.SIGKILL)
         return self._then(node, self._back(node))
 
@@ -175,7 +177,7 @@ class FailoverFaults:
     async def _begin(self) -> tuple[Node, float]:
         """Wait until the failover before is over. Returns the primary and when the risk began."""
         await self._one_at_a_time.acquire()
-        return await self._server.primary(), time.time() - _LAG
+        return await insist(self._server.primary), time.time() - _LAG
 
     def _then(self, node: Node, rest: Coroutine[Any, Any, None]) -> str:
         async def act() -> None:
@@ -199,7 +201,7 @@ class FailoverFaults:
         if node.running:
             node.signal(signal.SIGCONT)
         else:
-            await self._server.servers.start_again(node.port)
+            await insist(lambda: self._server.servers.start_again(node.port))
 
 
 async def _follows(node: Node) -> bool:
@@ -210,5 +212,7 @@ async def _follows(node: Node) -> bool:
 
 async def _left(node: Node, replicas: list[Node]) -> bool:
     """True if none of these replicas follows the server, so none can confirm its writes."""
-    replication = [await each.read_info("INFO", "replication") for each in replicas]
-    return all(each.get("master_port") != str(node.port) for each in replication)
+    with suppress(RedisError, OSError):
+        replication = [await each.read_info("INFO", "replication") for each in replicas]
+        return all(each.get("master_port") != str(node.port) for each in replication)
+    return False

@@ -25,6 +25,7 @@ from tests.chaos.clients import Client, reconnect_seconds
 from tests.chaos.clocks import Span, trusted
 from tests.chaos.facts import expected_events
 from tests.chaos.failovers import losses_of
+from tests.chaos.insist import insist
 from tests.chaos.journals import RESET, check_notices
 from tests.chaos.losses import DataLoss, lost_at, split_at_resets
 from tests.chaos.lost import due_to
@@ -69,8 +70,8 @@ class FinalCheck:
         for client in self.clients:
             await client.close()
         read = journal or self._read
-        kept = [entry for entry in await read() if parse_position(entry.position) <= end]
-        began = await self.world.where_it_began()
+        kept = [entry for entry in await insist(read) if parse_position(entry.position) <= end]
+        began = await insist(self.world.where_it_began)
         facts, wrong = expected_events(held, self.api_callers.acks, kept, self.world.lost, began)
         self.report.violations += wrong
         self.report.violations += self._of_journal(kept)

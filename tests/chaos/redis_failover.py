@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.redis.client import connect
+from tests.chaos.insist import insist
 from tests.chaos.losses import Loss
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.world import KEYS, MakeRedis
@@ -34,7 +35,7 @@ class ReplicatedRedis:
     async def start(self) -> None:
         """Start all stopped servers, and wait until a replica could become the primary."""
         await self.servers.start()
-        self._last = await self.primary()
+        self._last = await insist(self.primary)
 
     def url_for(self, service: str) -> str:
         """The same URL for all services."""

@@ -67,7 +67,7 @@ class RedisSingle:
 
     def __init__(self, folder: Path, services: tuple[str, ...]) -> None:
         self.port = free_port()
-        self.client = connect(self._url("chaos", self.port), slot_key="any")
+        self.client = connect(self._url("chaos", self.port), slot_key="any", timeout=10)
         self.proxies = {service: TcpProxy(self.port) for service in services}
         self.clock = Clock(folder / "redis.clock")
         self._folder = folder / "redis"

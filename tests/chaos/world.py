@@ -18,6 +18,7 @@ from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import Keys
 from tests.chaos.clocks import Clock, forget
+from tests.chaos.insist import insist
 from tests.chaos.lost import LostData
 from tests.chaos.redis_single import RedisParts, RedisSingle
 from tests.deploy.gateways import installed_kinds, local_gateway
@@ -59,7 +60,6 @@ _COMMON = {
     "RING_EVENTS": "300",
 }
 """Short waits, and few recent events, so that resumes read the journal too. Default leases.
-
 There is no limit by address, because all clients have the same one."""
 
 
@@ -110,7 +110,7 @@ class World:
         await asyncio.gather(*map(self.start, SERVICES))
         for each in (*FANOUTS, *APIS):
             await until(lambda name=each: self.ready(name), seconds=90, what=f"{each} is ready")
-        await self.where_it_began()
+        await insist(self.where_it_began)
         fanouts, api = ([self._door(name) for name in names] for names in (FANOUTS, APIS))
         for kind in installed_kinds():
             gateway = local_gateway(kind, self._folder / kind, fanouts, api[0])

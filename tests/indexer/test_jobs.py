@@ -33,7 +33,7 @@ async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
 
 async def test_strange_data_for_the_token_reader_does_not_stop_the_ingest(site: Site) -> None:
     await site.redis.zadd(site.keys.index("tokens"), {"not an address": 0})
-    async with site.indexer() as process:
+    async with site.indexer(LEASE_SECONDS=30) as process:
         await until(lambda: len(process.log_lines("task_failed")) >= 3, seconds=30)
         site.sim.close(3)
         await site.caught_up()
@@ -48,7 +48,7 @@ async def test_strange_data_for_the_token_reader_does_not_stop_the_ingest(site: 
 
 async def test_strange_data_for_the_audit_does_not_stop_the_ingest(site: Site) -> None:
     await site.redis.set(site.keys.stream("1"), b"{}")  # a document that cannot be parsed
-    async with site.indexer(START="latest", AUDIT_SECONDS="1") as process:
+    async with site.indexer(START="latest", AUDIT_SECONDS="1", LEASE_SECONDS=30) as process:
 
         async def failed() -> bool:
             count = await site.metric(process, 'headrace_task_failures_total{task="audit"}')

@@ -90,7 +90,7 @@ async def test_a_lost_claim_is_written_again(site: Site) -> None:
     async with site.indexer():
         await site.caught_up()
         await site.redis.delete(site.keys.namespace_owner)
-        await until(lambda: site.redis.exists(site.keys.namespace_owner), seconds=5)
+        await until(lambda: site.redis.exists(site.keys.namespace_owner), what="the claim")
         assert (
             await site.redis.hget(site.keys.namespace_owner, "contract")
             == accounts.STREAMS.encode()

@@ -18,7 +18,7 @@ from tests.indexer.installed import Site
 from tests.indexer.simulated import journal, simulated
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(40)
+pytestmark = pytest.mark.timeout(60)
 ADMIN = accounts.address("admin")
 ASSET = f"USDC:{ADMIN}"
 
@@ -41,7 +41,7 @@ async def watched(site: Site, *tokens: str, source: str = "horizon") -> list[Jou
     given = {"CONTRACTS": ",".join(named), "SOURCE": source, "RPC_POLL_SECONDS": 0.05}
     async with site.indexer(**given) as process:
         await until(lambda: _is_read(site), seconds=45, what="all of the chain")
-        assert (await site.ready(process))[0]
+        await site.until_ready(process)
         assert await site.metric(process, "headrace_indexer_dead_letters_total") == 0
     return await journal(site.redis, site.keys)
 

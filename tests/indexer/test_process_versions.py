@@ -13,7 +13,7 @@ from tests.indexer.simulated import simulated
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(40)
+pytestmark = pytest.mark.timeout(60)
 OLD = {"version": "22.1.3-7e71", "core": "stellar-core 22.4.1 (ab)", "protocol": 22}
 NEW = {"version": "27.1.1-7e71", "core": "stellar-core 27.1.0 (cd)", "protocol": 27}
 

@@ -108,6 +108,7 @@ async def test_operations_and_the_oracle(http: aiohttp.ClientSession, sim: Sim) 
 
 
 @pytest.mark.io
+@pytest.mark.timeout(60)
 async def test_the_process() -> None:
     """`python -m deploy.simulator` tells its port and ends when told to."""
     process = await asyncio.create_subprocess_exec(

@@ -17,7 +17,7 @@ from tests.indexer.installed import Site
 from tests.indexer.simulated import journal, simulated
 from tests.support.recordings import Recording
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 def events_of(contract: str, transactions: Any) -> list[Any]:

@@ -47,8 +47,8 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
 async def test_after_a_restart_of_redis_the_api_accepts_writes_again(
     node: Node, source: str
 ) -> None:
-    redis = connect(f"redis://127.0.0.1:{node.port}/0")
     url = f"redis://127.0.0.1:{node.port}/0"
+    redis = connect(url, timeout=15)
     async with (
         aiohttp.ClientSession() as session,
         running("deploy.simulator", CLOSE_SECONDS="0.2") as network,

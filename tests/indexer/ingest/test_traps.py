@@ -21,7 +21,7 @@ from tests.indexer.installed import Site
 from tests.indexer.simulated import NOW, Read, Sim, journal, simulated
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(40)
+pytestmark = pytest.mark.timeout(60)
 START = toid(3_700_000)
 BOTH = pytest.mark.parametrize("name", ["horizon", "rpc"])
 
@@ -33,7 +33,7 @@ async def sim() -> AsyncIterator[Sim]:
 
 
 def source(sim: Sim, name: str) -> Source:
-    return sim.rpc() if name == "rpc" else sim.horizon(seconds=1)
+    return sim.rpc() if name == "rpc" else sim.horizon()
 
 
 def tip(sim: Sim) -> int:

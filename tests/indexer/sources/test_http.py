@@ -38,7 +38,7 @@ PROBLEM = "application/problem+json"
 
 def horizon_at(session: aiohttp.ClientSession, url: str) -> HorizonSource:
     return HorizonSource(
-        session, url, passphrase=PASSPHRASE, contracts=CONTRACTS, rpc=None, read_seconds=1
+        session, url, passphrase=PASSPHRASE, contracts=CONTRACTS, rpc=None, read_seconds=10
     )
 
 

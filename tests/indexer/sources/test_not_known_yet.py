@@ -26,7 +26,7 @@ from tests.indexer.simulated import PASSPHRASE, Read, Sim, simulated
 from tests.support.waiting import until
 from tests.support.web import serving
 
-pytestmark = pytest.mark.timeout(40)
+pytestmark = pytest.mark.timeout(60)
 EVER = 1_000_000
 
 

@@ -141,7 +141,7 @@ async def test_with_auto_horizon_is_read_while_rpc_is_too_old(
     sim: Sim, upstream: UpstreamVersions
 ) -> None:
     await sim.upgrade("rpc", **OLD)
-    rpc, horizon = sim.rpc(upstream=upstream), sim.horizon(upstream=upstream, seconds=1)
+    rpc, horizon = sim.rpc(upstream=upstream), sim.horizon(upstream=upstream)
     source = FailoverSource(rpc, horizon, look_seconds=0.02)
     assert await source.start("earliest") == START
     read = await Read(START).up_to(sim.tip, source)

@@ -86,10 +86,10 @@ async def test_a_count_that_cannot_be_true_ends_the_round(small: Audited) -> Non
 
 
 async def test_a_ledger_that_is_never_read_ends_the_round(small: Audited) -> None:
-    small.audit._rounds._patience = 0.5
     real = small.audit._rounds._storage.read
 
     async def read(ids: Any) -> Any:
+        small.audit._rounds._patience = 0.5
         return (await real(ids))._replace(ledger=1 << 30)
 
     small.audit._rounds._storage.read = read  # type: ignore[method-assign, assignment]

@@ -31,8 +31,8 @@ class Tokens(Bench):
         self.reader = self.made()
         self.schedule = TokenSchedule(redis, keys)
 
-    def made(self, path: str = "rpc") -> TokenReader:
-        rpc = RpcClient(self.sim.session, f"{self.sim.url}/{path}", seconds=2.0)
+    def made(self, path: str = "rpc", seconds: float = 10.0) -> TokenReader:
+        rpc = RpcClient(self.sim.session, f"{self.sim.url}/{path}", seconds=seconds)
         return TokenReader(
             rpc, self.redis, self.keys, passphrase=PASSPHRASE, clock=self.clock, pause=0.02
         )
@@ -72,4 +72,4 @@ async def until_told(bench: Tokens, token: str) -> TokenInfo:
         info = await bench.told(token)
         return info if info != UNKNOWN_TOKEN else None
 
-    return await until(told, seconds=10, what="what the token tells")
+    return await until(told, what="what the token tells")

@@ -72,7 +72,7 @@ async def test_a_wrong_or_slow_answer_only_delays_the_tokens(
     bench: Tokens, answer: dict[str, Any]
 ) -> None:
     await bench.sim.arm(surface="getLedgerEntries", times=2, **answer)
-    async with bench.reading() as task:
+    async with bench.reading(bench.made(seconds=2.0)) as task:
         await bench.create("usdc")
         await bench.create("gold")
         assert (await until_told(bench, accounts.GOLD)).symbol == "GOLD"

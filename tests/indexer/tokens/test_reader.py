@@ -141,7 +141,7 @@ async def test_a_deleted_schedule_is_made_again_and_all_tokens_are_read(bench: T
             told = await bench.all_told("usdc", "gold")
             return all(info.read_at == T0 + 1 for info in told.values())
 
-        await until(read_again, seconds=10, what="another reading")
+        await until(read_again, what="another reading")
 
 
 async def test_the_old_streams_are_looked_through_only_once(bench: Tokens) -> None:

@@ -9,12 +9,19 @@ import pytest
 
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.sources.base import FatalSourceError, SourceError
+from services.indexer.sources.horizon import history as history_module
+from services.indexer.sources.horizon.source import HorizonSource
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.indexer.sources.horizon.test_source_odd import until_error
 
 pytestmark = pytest.mark.timeout(20)
 START = toid(3_700_000)
+
+
+def horizon(sim: Sim, fault: str) -> HorizonSource:
+    """A source for this fault. Only faults that end by its time limit need a short one."""
+    return sim.horizon(seconds=3 if fault in ("hang", "stall") else 10)
 
 
 @pytest.fixture
@@ -52,7 +59,7 @@ STREAM = [
 async def test_faults_of_the_stream_have_their_kind_and_lose_nothing(
     sim: Sim, fault: dict[str, Any], kind: str | None
 ) -> None:
-    source = sim.horizon(seconds=0.3)
+    source = horizon(sim, fault["kind"])
     cursor = await source.start("earliest")
     await sim.arm(**fault)
     read = await Read(cursor).up_to(sim.tip, source)
@@ -82,7 +89,7 @@ async def test_faults_of_the_root_have_their_kind_and_lose_nothing(
     sim: Sim, fault: str, kind: str | None
 ) -> None:
     twice = 2 if fault == "drop" else 1  # aiohttp itself tries a GET twice
-    source = sim.horizon(seconds=0.3)
+    source = horizon(sim, fault)
     await sim.arm(fault, surface="root", times=twice, seconds=0)
     if kind:
         with pytest.raises(SourceError) as caught:
@@ -90,15 +97,19 @@ async def test_faults_of_the_root_have_their_kind_and_lose_nothing(
         assert caught.value.kind == kind
     assert await source.start("latest") > sim.tip
     await sim.arm(fault, surface="root", times=twice, seconds=0)
-    read = await Read(START).up_to(sim.tip, sim.horizon(seconds=0.3))
+    read = await Read(START).up_to(sim.tip, horizon(sim, fault))
     assert read.kinds == ([kind] if kind else [])
     assert read.positions == sim.positions()
 
 
-async def test_a_list_that_takes_too_long_is_requested_in_parts(sim: Sim) -> None:
+@pytest.mark.timeout(60)
+async def test_a_list_that_takes_too_long_is_requested_in_parts(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same list would take too long again, and nothing would ever be read."""
-    await sim.arm("slow", surface="ledgers", times=1000, seconds=0.002)
-    read = await Read(START).up_to(sim.tip, sim.horizon(seconds=0.3))
+    monkeypatch.setattr(history_module, "PAGE", 12)  # each list that is too long costs the limit
+    await sim.arm("slow", surface="ledgers", times=1000, seconds=0.015)
+    read = await Read(START).up_to(sim.tip, sim.horizon(seconds=3))
     assert set(read.kinds) == {"dropped"}
     assert read.positions == sim.positions()
 

@@ -88,7 +88,7 @@ async def test_byebye_reconnects_at_once() -> None:
     async with simulated(stream_seconds=0.05) as sim:
         source = sim.horizon()
         pending = asyncio.create_task(Read(sim.tip).up_to(sim.tip + (1 << 32), source))
-        await until(lambda: len([u for u in sim.asked if "/transactions" in u]) >= 4, seconds=2)
+        await until(lambda: len([u for u in sim.asked if "/transactions" in u]) >= 4, seconds=10)
         sim.close()
         read = await pending
     assert not read.kinds

@@ -63,7 +63,8 @@ async def test_faults_are_named_and_lose_nothing(
     sim: Sim, fault: str, surface: str, kind: str
 ) -> None:
     await sim.arm(fault, surface=surface, seconds=0.2 if fault == "slow" else 0)
-    read = await Read(START).up_to(sim.tip, sim.rpc(seconds=2))
+    limit = 3 if fault in ("hang", "slow") else 10  # other faults end before it
+    read = await Read(START).up_to(sim.tip, sim.rpc(seconds=limit))
     assert read.kinds == [kind]
     assert read.positions == sim.positions()
     assert verdicts(read) == {True}

@@ -55,7 +55,7 @@ async def test_a_hole_of_rpc_is_read_from_horizon(sim: Sim) -> None:
     await lose(sim, (10, 15))
     await sim.arm("hole", first=FIRST + 3, last=FIRST + 5)
     for source in (
-        FailoverSource(sim.rpc(), sim.horizon(seconds=1), look_seconds=0.05),
+        FailoverSource(sim.rpc(), sim.horizon(), look_seconds=0.05),
         FallbackSource(sim.horizon(), sim.rpc()),
     ):
         read, gaps = await read_with_gaps(sim, source)

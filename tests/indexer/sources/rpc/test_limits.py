@@ -21,6 +21,7 @@ from services.indexer.sources.rpc.span import MAX_LEDGERS, LedgerSpan
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.indexer.sources.rpc.test_source import ledgers, verdicts
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(30)
 START = toid(3_700_000)
@@ -93,7 +94,7 @@ async def test_an_old_tip_is_noted_and_reading_continues(
     closed = sim.network.chain.latest.closed_at
     async with aclosing(sim.rpc().batches(cursor_before(ledgers(sim)[1] + 1))) as batches:
         waiting = asyncio.ensure_future(anext(batches))  # no new ledger: the network has stopped
-        await asyncio.wait({waiting}, timeout=0.5)
+        await until(lambda: metrics.old_ledger_note(closed + 31), what="the last ledger")
         assert metrics.old_ledger_note(closed + 30) is None
         assert "closed 31 s ago" in str(metrics.old_ledger_note(closed + 31))
         sim.close()
@@ -135,8 +136,8 @@ async def test_the_span_grows_again_after_successes(sim: Sim, calls: list[Call])
 
 
 async def test_the_span_is_halved_after_our_own_time_out_too(sim: Sim, calls: list[Call]) -> None:
-    await sim.arm("processing_limit", surface="getEvents", after=20, times=10_000, seconds=5)
-    read = await Read(START).up_to(sim.tip, sim.rpc(seconds=2))
+    await sim.arm("processing_limit", surface="getEvents", after=20, times=10_000, seconds=9)
+    read = await Read(START).up_to(sim.tip, sim.rpc(seconds=3))
     assert not read.kinds
     assert read.positions == sim.positions()
     assert max(spans(calls)) <= 31
@@ -146,7 +147,7 @@ async def test_the_span_is_halved_after_our_own_time_out_too(sim: Sim, calls: li
 async def test_each_kind_of_time_out_halves_the_span(
     sim: Sim, fault: str, calls: list[Call]
 ) -> None:
-    source = sim.rpc(seconds=2)  # long enough for every other call on a busy machine
+    source = sim.rpc(seconds=3)  # long enough for every other call on a busy machine
     async with aclosing(source.batches(cursor_before(ledgers(sim)[1] - 30))) as batches:
         first = await anext(batches)
         sim.close(20)

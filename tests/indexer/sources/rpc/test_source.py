@@ -162,7 +162,7 @@ async def test_polling_is_immediate_while_behind_and_paused_at_the_tip(
 ) -> None:
     monkeypatch.setattr(polling, "_PAGE", 2)
     source = sim.rpc(poll=60)
-    read = await asyncio.wait_for(Read(START).up_to(sim.tip, source), 10)
+    read = await asyncio.wait_for(Read(START).up_to(sim.tip, source), 25)
     assert read.positions == sim.positions()
     async with aclosing(source.batches(read.cursor - (1 << 32))) as batches:
         while (await anext(batches)).cursor < read.cursor:

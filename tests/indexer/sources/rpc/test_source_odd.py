@@ -82,9 +82,15 @@ def details(**changed: object) -> dict[str, object]:
 
 @asynccontextmanager
 async def served(
-    events: object = None, transaction: object = None, odd: Handler | None = None
+    events: object = None,
+    transaction: object = None,
+    odd: Handler | None = None,
+    seconds: float = 10,
 ) -> AsyncIterator[RpcSource]:
-    """A source with these results of getEvents and getTransaction, or answered by `odd`."""
+    """A source with these results of getEvents and getTransaction, or answered by `odd`.
+
+    `seconds` is the time limit of a call.
+    """
     results = {
         "getNetwork": {"passphrase": PASSPHRASE},
         "getVersionInfo": {"version": "30.0.0"},
@@ -103,7 +109,7 @@ async def served(
 
     async with serving(web.post("/", rpc)) as port, aiohttp.ClientSession() as session:
         yield RpcSource(
-            RpcClient(session, f"http://127.0.0.1:{port}", seconds=1),
+            RpcClient(session, f"http://127.0.0.1:{port}", seconds=seconds),
             passphrase=PASSPHRASE,
             contracts=WatchedContracts.of(accounts.STREAMS),
             poll_seconds=0.01,
@@ -192,7 +198,7 @@ async def test_an_answer_that_arrives_too_slowly_is_an_error() -> None:
             await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.05)
         return response
 
-    async with served(odd=drip) as source, asyncio.timeout(5):
+    async with served(odd=drip, seconds=3) as source, asyncio.timeout(15):
         await fails(source, "dropped", "Timeout")
 
 
@@ -201,5 +207,5 @@ async def test_a_server_that_sends_nothing_is_an_error() -> None:
         await asyncio.Event().wait()
         return web.Response()
 
-    async with served(odd=silent) as source, asyncio.timeout(5):
+    async with served(odd=silent, seconds=1) as source, asyncio.timeout(15):
         await fails(source, "unreachable", "Timeout")
