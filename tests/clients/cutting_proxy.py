@@ -30,7 +30,11 @@ class CuttingProxy:
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.port = 0
+        # It never listens. It keeps the port from others while new connections are refused.
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind(("127.0.0.1", 0))
+        self.port: int = self._reserved.getsockname()[1]
         self.requests: list[str] = []
         self._cut_point: CutPoint | None = None
         self._server: asyncio.Server | None = None
@@ -40,7 +44,6 @@ class CuttingProxy:
         """Accept connections, again on the same port."""
         if self._server is None:
             self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     def refuse(self) -> None:
@@ -49,6 +52,11 @@ class CuttingProxy:
             self._server.close()
         self._server = None
         self.cut()
+
+    def close(self) -> None:
+        """Refuse connections for good."""
+        self.refuse()
+        self._reserved.close()
 
     def cut(self) -> None:
         """Reset all connections now."""

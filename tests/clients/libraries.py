@@ -108,11 +108,11 @@ class Driver:
         return self._process.returncode is not None
 
     async def stop(self) -> None:
-        """End it by closing its stdin, or kill it after 5 s."""
+        """End it by closing its stdin, or kill it after 20 s."""
         assert self._process.stdin
         self._process.stdin.close()
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await self._process.wait()
         except TimeoutError:
             self._process.kill()

@@ -67,7 +67,7 @@ class RawClient(asyncio.Protocol):
 
     async def wait_closed(self) -> None:
         """Wait until the server has closed the connection."""
-        await until(lambda: self.closed, seconds=15, what="the end of the connection")
+        await until(lambda: self.closed, what="the end of the connection")
 
     def send(self, data: bytes) -> None:
         """Send more data, unless the connection is closed."""

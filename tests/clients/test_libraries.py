@@ -22,7 +22,7 @@ from tests.clients.libraries import (
 from tests.clients.scenario import Results, run_scenario
 from tests.clients.setup import StepResult
 
-pytestmark = [pytest.mark.io, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.io, pytest.mark.timeout(240)]
 
 ResultOfStep = Callable[[str], StepResult]
 

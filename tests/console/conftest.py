@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from deploy.simulator.chain import accounts
 from tests.console.browser import CHROMIUM, User, chromium, user
 from tests.console.samples import Counted, create
 from tests.support.installation import Installation, installation
 from tests.support.waiting import until
+
+expect.set_options(timeout=30_000)  # milliseconds; 5 s are too few on a busy machine
 
 # A browser that is not closed goes on drawing, so it is closed after the last of these tests.
 

@@ -13,7 +13,6 @@ from playwright.async_api import Browser, Page, Route, expect
 from tests.console.browser import User, user
 from tests.console.samples import RECIPIENT, create
 from tests.support.installation import Installation
-from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.io,
@@ -205,4 +204,4 @@ async def test_an_unreachable_api_is_reported_and_asked_again(
     await page.goto(f"{someone.address}/#/live")
     await page.get_by_text("The API cannot be reached: Redis is away").wait_for()
     await page.unroute(f"{someone.address}/")
-    await until(lambda: page.locator(".event").count(), seconds=60, what="the page by itself")
+    await page.locator(".event").first.wait_for(timeout=60_000)  # the page loads again by itself

@@ -51,7 +51,7 @@ async def test_changes_by_clicking_show_in_all_open_pages(
 
         async def all_say(status: str) -> None:
             for place in (one, *rows):
-                await expect(place).to_have_attribute("data-status", status, timeout=10_000)
+                await expect(place).to_have_attribute("data-status", status)
 
         await all_say("active")
         await page.get_by_role("button", name="Pause").click()

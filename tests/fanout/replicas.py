@@ -132,13 +132,19 @@ async def in_process_replica(
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     replica = Replica(runner.addresses[0][1], own_app=app)
-    feed = app[COMPONENTS].feed
     try:
         if wait:  # read directly: /readyz is updated only a few times a second
-            await until(lambda: feed.lag_reason is None, what="the feed")
+            await until(lambda: _has_started(replica.components), what="the feed and the clock")
         yield replica
     finally:
         await runner.cleanup()
+
+
+def _has_started(parts: Components) -> bool:
+    """Whether the feed runs, has ended its first read of the journal, and the time is known."""
+    feed = parts.feed
+    is_reading = feed._behind.is_set() or feed._read_lock.locked()
+    return feed.lag_reason is None and not is_reading and parts.clock.now() is not None
 
 
 @asynccontextmanager

@@ -102,7 +102,7 @@ async def test_a_user_of_make_run_sees_events_creates_a_stream_and_resumes(
         assert both[:shorter] == everything[:shorter]
     finally:
         run.send_signal(signal.SIGINT)
-        code = run.wait(30)
+        code = run.wait(90)
     assert code == 0
     assert log.read_text().endswith("stopped\n")
     assert re.search(r"^  \d\d:\d\d:\d\d  stream\.\w+ +#\d+ ", log.read_text(), re.M)
@@ -142,7 +142,7 @@ async def test_a_killed_part_is_restarted_and_the_run_continues(tmp_path: Path) 
         os.kill(killed, signal.SIGKILL)
         await until(
             lambda: "fanout-1 was killed by SIGKILL; it is started again" in log.read_text(),
-            seconds=20,
+            seconds=60,
             what=log.read_text,
         )
         await until(lambda: pid_at(ports.fanouts[0]) not in (0, killed), seconds=60)
@@ -151,12 +151,12 @@ async def test_a_killed_part_is_restarted_and_the_run_continues(tmp_path: Path) 
         assert run.poll() is None
 
         os.kill(pid_at(ports.network), signal.SIGKILL)
-        assert await until(lambda: run.poll() is not None, seconds=30)
+        assert await until(lambda: run.poll() is not None, seconds=90)
         assert run.returncode == 1
         assert "network was killed by SIGKILL" in log.read_text()
     finally:
         run.send_signal(signal.SIGINT)
-        run.wait(30)
+        run.wait(90)
     assert not ports_in_use(ports)
 
 
@@ -168,17 +168,17 @@ async def test_a_killed_nginx_is_restarted_and_leaves_no_worker(
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY="nginx")
     pid_file = tmp_path / ".run" / str(ports.base) / "gateway/nginx.pid"
     try:
-        await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
+        await until(lambda: "Headrace is ready" in log.read_text(), seconds=90, what=log.read_text)
         killed = pid_file.read_text()
         os.kill(int(killed), signal.SIGKILL)
         message = "gateway was killed by SIGKILL; it is started again"
-        await until(lambda: message in log.read_text(), seconds=20, what=log.read_text)
-        await until(lambda: pid_file.read_text() not in ("", killed), seconds=20)
+        await until(lambda: message in log.read_text(), seconds=60, what=log.read_text)
+        await until(lambda: pid_file.read_text() not in ("", killed), seconds=60)
         already = len(re.findall(r"#\d+ ", log.read_text()))
-        await until(lambda: len(re.findall(r"#\d+ ", log.read_text())) > already, seconds=20)
+        await until(lambda: len(re.findall(r"#\d+ ", log.read_text())) > already, seconds=60)
     finally:
         run.send_signal(signal.SIGINT)
-        code = run.wait(30)
+        code = run.wait(90)
     assert code == 0
     assert "gateway ended" not in log.read_text()
     assert not ports_in_use(ports)
@@ -197,7 +197,7 @@ async def test_every_way_to_end_the_run_leaves_no_process(tmp_path: Path, end: s
             run.send_signal(signal.SIGHUP)
         else:
             run.stdout.close()
-        assert await until(lambda: run.poll() is not None, seconds=60)
+        assert await until(lambda: run.poll() is not None, seconds=120)
         assert run.returncode == 0
         assert run.stderr.read() == b""
     finally:
@@ -213,7 +213,7 @@ async def test_the_run_says_why_it_shows_no_events(tmp_path: Path) -> None:
     needs_token = {"AUTH_MODE": "required", "JWT_SECRET": "s" * 32}
     run = make_run(tmp_path, log, PORT_BASE=str(free_ports().base), **needs_token)
     try:
-        await until(lambda: "no events are shown here: 401" in log.read_text(), seconds=40)
+        await until(lambda: "no events are shown here: 401" in log.read_text(), seconds=90)
     finally:
         run.terminate()
         run.wait()
@@ -226,11 +226,11 @@ async def test_a_killed_runner_leaves_no_process(tmp_path: Path, kind: str) -> N
     ports, log = free_ports(), tmp_path / "run.txt"
     run = make_run(tmp_path, log, PORT_BASE=str(ports.base), GATEWAY=kind)
     try:
-        await until(lambda: "Headrace is ready" in log.read_text(), seconds=40, what=log.read_text)
+        await until(lambda: "Headrace is ready" in log.read_text(), seconds=90, what=log.read_text)
     finally:
         run.kill()
         run.wait()
-    await until(lambda: not ports_in_use(ports), seconds=20)
+    await until(lambda: not ports_in_use(ports), seconds=60)
 
 
 def create(gateway: str) -> dict[str, Any]:

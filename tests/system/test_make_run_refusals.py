@@ -19,7 +19,7 @@ def test_help_explains_the_run_and_starts_nothing(tmp_path: Path, argument: str,
     ports = free_ports()
     done = subprocess.run(
         [*COMMAND, argument], cwd=tmp_path, env=environment(tmp_path, PORT_BASE=str(ports.base)),
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
     assert done.returncode == code
     assert "PORT_BASE=3000" in done.stdout + done.stderr
@@ -30,7 +30,7 @@ def test_help_explains_the_run_and_starts_nothing(tmp_path: Path, argument: str,
 def refused(folder: Path, **more: str) -> str:
     done = subprocess.run(
         COMMAND, cwd=folder, env=environment(folder, **more), capture_output=True, text=True,
-        timeout=30, check=False,
+        timeout=90, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     return done.stderr

@@ -25,7 +25,7 @@ from tests.support.sse_client import SseClient
 from tests.support.tier import one_in_test
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.io, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.io, pytest.mark.timeout(240)]
 KEYS = Keys("loss")
 
 
@@ -57,7 +57,7 @@ class House:
             )
         )
         self.parts[name] = process
-        await until(lambda: self.ready(name), seconds=30, what=f"{name} ready")
+        await until(lambda: self.ready(name), seconds=60, what=f"{name} ready")
 
     async def kill(self, *names: str) -> None:
         for name in names:
@@ -154,14 +154,14 @@ async def test_after_a_total_loss_chain_events_come_once_and_all_clients_are_inf
     clients = [await house.subscribe(f"fanout-{n}") for n in (1, 2)]
     gone = await house.subscribe("fanout-1")
     for client in (*clients, gone):
-        await until(lambda c=client: len(of_chain(c)) >= 3, seconds=30)
+        await until(lambda c=client: len(of_chain(c)) >= 3)
     lost = await house.create()
     for client in (*clients, gone):
         await client.wait_id(lost["position"])
     gone.close()
     await lose(house)
     for client in clients:
-        await client.wait(1, "reset", seconds=30)
+        await client.wait(1, "reset", seconds=60)
     (reset,) = clients[0].named("reset")
     lived_on = [name for name in house.parts if lose is not with_the_indexer or name != "indexer"]
     for name in lived_on:
@@ -180,7 +180,7 @@ async def test_after_a_total_loss_chain_events_come_once_and_all_clients_are_inf
     for name in ("fanout-1", "fanout-2"):
         late = await house.subscribe(name, since=gone.last_id)
         await late.wait_id(made["position"])
-        assert [e.name for e in late.events][1] in ("gap", "reset")
+        assert [e.name for e in late.events if e.name != "sync"][1] in ("gap", "reset")
         assert late.named("reset")
         late.close()
     for client in clients:
@@ -189,7 +189,7 @@ async def test_after_a_total_loss_chain_events_come_once_and_all_clients_are_inf
 
 async def test_without_any_report_a_resuming_client_gets_a_gap(house: House) -> None:
     client = await house.subscribe("fanout-1")
-    await until(lambda: len(of_chain(client)) >= 2, seconds=30)
+    await until(lambda: len(of_chain(client)) >= 2)
     client.close()
     await house.kill(*house.parts)
     await empty_volume(house)
@@ -198,7 +198,7 @@ async def test_without_any_report_a_resuming_client_gets_a_gap(house: House) -> 
     late = await house.subscribe("fanout-1", since=client.last_id)
     (gap,) = await late.wait(1, "gap")
     assert gap.json["from"] == client.last_id
-    await until(lambda: len(of_chain(late)) >= 2, seconds=30)
+    await until(lambda: len(of_chain(late)) >= 2)
     seen = of_chain(late)
     assert seen == await house.chain(gap.json["to"], seen[-1])
     late.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,16 +47,19 @@ async def test_events_published_in_one_turn_are_sent_in_one_write(
 async def test_events_within_batch_ms_are_sent_in_one_write(make_fakes: FakeSubscribers) -> None:
     (fake,) = make_fakes(1, "7")
     broadcaster = RecordingBroadcaster(make_fakes.registry, batch_seconds=0.05)
-    began = asyncio.get_running_loop().time()
+    timers: list[tuple[float, Callable[[], None]]] = []
+    loop: Any = SimpleNamespace(call_later=lambda *timer: timers.append(timer))
+    broadcaster._loop = loop
     for n in range(1, 6):
         broadcaster.publish(item("7", n=n))
         await turn()
     assert not fake.writes
-    await until(lambda: fake.writes)
-    assert asyncio.get_running_loop().time() - began >= 0.045
+    ((seconds, write_batch),) = timers
+    assert seconds == 0.05
+    write_batch()
     assert [len(write) for write in fake.writes] == [5]
     broadcaster.publish(item("7", n=6))
-    await until(lambda: len(fake.writes) == 2)
+    timers[1][1]()
     assert fake.ids == [f"{n}-0" for n in range(1, 7)]
 
 

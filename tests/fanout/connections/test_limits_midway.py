@@ -36,7 +36,7 @@ async def replica(
     """A replica that has counted before, so that Redis has its script in the cache."""
     replica = await start_behind_proxy(connections_per_ip=1, probe_seconds=0.2)
     (await replica.subscribe()).close()
-    await until(none_counted, seconds=2)
+    await until(none_counted)
     return replica
 
 
@@ -57,7 +57,7 @@ async def test_a_client_that_disconnects_while_its_lease_is_taken_is_not_counted
     being_counted: SseClient, none_counted: Callable[[], Awaitable[bool]]
 ) -> None:
     being_counted.close()
-    await until(none_counted, seconds=2)
+    await until(none_counted)
 
 
 async def test_a_client_that_arrives_during_a_drain_gets_overload(
@@ -71,4 +71,4 @@ async def test_a_client_that_arrives_during_a_drain_gets_overload(
     await until(being_counted.closed.is_set)
     assert [event.name for event in being_counted.events] == ["overload"]
     assert replica.components.registry.count == 0
-    await until(none_counted, seconds=2)
+    await until(none_counted)

@@ -144,7 +144,7 @@ async def test_the_slowest_subscribers_are_closed_when_all_need_too_much_memory(
     slow, burst = peers[:12], peers[12:]
     for age, peer in enumerate(slow, start=3):
         peer.subscriber.behind_since -= age
-    registry.check_slow()
+    registry.slow.check(burst[0].subscriber.behind_since + 1)  # one second later
     open_peers = [peer for peer in peers if peer.subscriber.fd >= 0]
     assert open_peers == [*slow[:10], *burst]
     assert not any(peer.read() for peer in slow[10:]), "an incomplete frame is no event"
@@ -174,14 +174,17 @@ async def test_a_drain_sends_each_connection_one_goodbye_spread_over_its_time(
     members = [make_peer("7") for _ in range(40)]
     replaying = make_peer()
     remaining: list[int] = []
+    slept: list[float] = []
 
-    async def sleep(_: float) -> None:
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
         remaining.append(registry.count)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     await drain(registry, seconds=1.0, retry_ms=2000)
     assert registry.count == 0
     assert remaining[:4] == [38, 36, 34, 32]
+    assert 0.9 < sum(slept) <= 1.0
     retries = set()
     for peer in (*members, replaying):
         (event,) = peer.read()

@@ -31,14 +31,14 @@ async def test_a_lost_message_is_read_from_the_journal_before_the_next_event(
     start_behind_proxy: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
 ) -> None:
     # no probe in this test: the next message shows the loss
-    replica = await start_behind_proxy(probe_seconds=30)
+    replica = await start_behind_proxy(probe_seconds=300)
     client = await replica.subscribe("all=true")
     clients.append(client)
     positions = await chain.commit_many(3)
     for _ in range(3):
         positions.append(await lose_message(proxy, chain))
         positions += await chain.commit()
-        await client.wait_id(positions[-1], seconds=2)
+        await client.wait_id(positions[-1])
     assert client.positions == positions
     assert not client.closed.is_set()
     assert await replica.metric("fill_ins_total") >= 3
@@ -52,7 +52,7 @@ async def test_a_lost_last_message_is_found_by_the_probe_and_the_channel_reconne
     clients.append(client)
     (link,) = filter(subscribers, proxy.links)
     lost = await lose_message(proxy, chain)
-    await client.wait_id(lost, seconds=2)
+    await client.wait_id(lost)
     await until(lambda: link not in proxy.links and any(map(subscribers, proxy.links)))
     positions = [lost, *await chain.commit_many(3)]
     await client.wait_id(positions[-1])
@@ -60,30 +60,41 @@ async def test_a_lost_last_message_is_found_by_the_probe_and_the_channel_reconne
 
 
 @pytest.mark.parametrize("steady", [False, True], ids=["then-silence", "steady-commits"])
-async def test_a_channel_without_messages_is_detected_within_three_seconds(
+async def test_a_channel_without_messages_is_detected_within_three_seconds(  # noqa: PLR0917 - fixtures
     start_behind_proxy: StartReplica,
     proxy: TcpProxy,
     chain: Chain,
     clients: list[SseClient],
     steady: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    replica = await start_behind_proxy()  # the production setting: one probe a second
+    """The test counts the probes instead of the seconds: on a busy machine they are late too."""
+    replica = await start_behind_proxy()
+    assert replica.components.settings.probe_seconds == 1.0
+    feed, probes = replica.components.feed, list[float]()
+    check_tip = feed._check_tip
+
+    async def counted() -> None:
+        probes.append(time.monotonic())
+        await check_tip()
+
+    monkeypatch.setattr(feed, "_check_tip", counted)
     client = await replica.subscribe("all=true")
     clients.append(client)
     (silent,) = filter(subscribers, proxy.links)
     proxy.swallow = lambda link: link is silent
     positions = await chain.commit()
-    began = time.monotonic()
+    probes.clear()
 
     async def found() -> bool:
         if steady:
             positions.extend(await chain.commit())
         return silent not in proxy.links and any(map(subscribers, proxy.links))
 
-    await until(found, seconds=5)
-    assert time.monotonic() - began < 3.3
+    await until(found)
+    assert len(probes) <= 3
     positions += await chain.commit()
-    await client.wait_id(positions[-1], seconds=1)
+    await client.wait_id(positions[-1])
     assert client.positions == positions
     await until(replica.ready)
 
@@ -168,7 +179,7 @@ async def test_foreign_namespaces_and_garbage_are_ignored(
     positions += await chain.commit()
     await client.wait_id(positions[-1])
     assert client.positions == positions
-    assert len(client.events) == 3
+    assert len([event for event in client.events if event.name != "sync"]) == 3
 
 
 async def test_an_inconsistent_journal_is_logged_and_not_read_in_a_loop(
@@ -177,15 +188,19 @@ async def test_an_inconsistent_journal_is_logged_and_not_read_in_a_loop(
     replica = await start(probe_seconds=0.1)
     (position,) = await chain.commit()
     await replica.at(position)
+
+    async def failures() -> float:
+        return await replica.metric_of("headrace_task_failures_total", task="feed_fill_in")
+
+    before = await failures()
     calls = (await redis.info("commandstats")).get("cmdstat_xrange", {}).get("calls", 0)
     above = str(parse_position(position)._replace(n=9))
     await redis.xadd(keys.journal, {"p": "1-0", "h": "stream.created 7", "b": "{}"}, id=above)
 
-    async def is_logged() -> bool:
-        _, text = await replica.get("/metrics")
-        return 'headrace_task_failures_total{task="feed_fill_in"}' in text
+    async def is_counted() -> bool:
+        return await failures() > before
 
-    await until(is_logged)
+    await until(is_counted)
     assert (await redis.info("commandstats"))["cmdstat_xrange"]["calls"] - calls < 100
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +51,7 @@ async def test_subscribers_stay_connected_over_a_restart_of_redis(
 ) -> None:
     own_redis.start()
     replica = await start(own_redis.url, probe_seconds=0.2)
-    redis = connect(own_redis.url)
+    redis = connect(own_redis.url, timeout=15)
     chain = Chain(redis, keys)
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -64,7 +63,7 @@ async def test_subscribers_stay_connected_over_a_restart_of_redis(
         async def not_ready() -> bool:
             return not await replica.ready()
 
-        await until(not_ready, seconds=5)
+        await until(not_ready)
         # read from the recent events
         late = await replica.subscribe("all=true", since=positions[2])
         clients.append(late)
@@ -72,7 +71,7 @@ async def test_subscribers_stay_connected_over_a_restart_of_redis(
         own_redis.start()
         await redis.connection_pool.disconnect()
         positions += await chain.commit_many(10)
-        await until(replica.ready, seconds=10)
+        await until(replica.ready)
         await client.wait_id(positions[-1])
         await late.wait_id(positions[-1])
         assert late.positions == positions[3:]
@@ -95,13 +94,12 @@ async def test_without_redis_at_the_start_the_fanout_runs_and_is_not_ready(
     (event,) = client.events
     assert (event.name, event.own_id) == ("overload", None)
     assert (event.retry or 0) >= 2000
-    async with asyncio.timeout(5):
-        await client.closed.wait()
+    await until(client.closed.is_set)
     status, text = await replica.get(f"{SUBSCRIBE}?all=true&on_overload=status")
     assert (status, "overloaded" in text) == (503, True)
     own_redis.start()
-    await until(replica.ready, seconds=10)
-    redis = connect(own_redis.url)
+    await until(replica.ready)
+    redis = connect(own_redis.url, timeout=15)
     client = await replica.subscribe("all=true")
     clients.append(client)
     positions = await Chain(redis, keys).commit_many(3)
@@ -121,7 +119,7 @@ async def test_a_redis_that_hangs_makes_the_fanout_not_ready(
     async def not_ready() -> bool:
         return not await replica.ready()
 
-    await until(not_ready, seconds=6)
+    await until(not_ready)
     positions = await chain.commit_many(3)
     proxy.hold = no_link
     await client.wait_id(positions[-1])

@@ -50,14 +50,14 @@ async def test_after_a_loss_of_data_connections_with_older_tokens_end(
     clients.append(client)
     await node.stop()
     await node.start()
-    await until(lambda: replica.components.feed.lag_reason is None, seconds=15)
+    await until(lambda: replica.components.feed.lag_reason is None)
     assert await status(replica, f"users={BOB}", headers=old) == 0, (
         "overload in band: the client may retry"
     )
     assert not client.closed.is_set()
     async with node.client() as redis:
         epoch = await begin_epoch(redis, keys)
-    await until(client.closed.is_set, seconds=4, what="the end of the older token")
+    await until(client.closed.is_set, what="the end of the older token")
     assert client.events[-1].json["reason"] == "revoked"
     assert await status(replica, f"users={BOB}", headers=old) == 401
     new = bearer(token(ALICE, iat=epoch / 1e6 + 0.001))
@@ -81,7 +81,7 @@ async def test_revocations_after_a_loss_apply_although_the_clock_is_behind(
         client = await replica.subscribe(f"users={BOB}", headers=bearer(token(BOB, jti="j")))
         clients.append(client)
         await RevocationStore(redis, keys).revoke(Revocation(token_id="j"), seconds=60)
-        await until(client.closed.is_set, seconds=5)
+        await until(client.closed.is_set)
 
 
 async def test_a_token_without_iat_is_refused(replica: Replica) -> None:

@@ -33,13 +33,13 @@ async def test_a_resume_larger_than_the_backlog_does_not_end_the_connection(
     for _ in range(5):
         live += await chain.commit()
         await turn()
-    await from_ring.wait_id(live[-1], seconds=20)
+    await from_ring.wait_id(live[-1])
     assert from_ring.positions == positions + live
     assert await replica.metric("replays_total", outcome="ring") == before + 1
     small = await start(backlog_bytes=20_000, ring_events=5)
     from_journal = await small.subscribe("all=true", since="0-0", receive_buffer=4096)
     clients.append(from_journal)
-    await from_journal.wait_id(live[-1], seconds=20)
+    await from_journal.wait_id(live[-1])
     assert from_journal.positions == positions + live
 
 
@@ -74,7 +74,7 @@ async def test_a_resume_from_trimmed_history_gets_gap(
     for client in clients:
         await client.wait_id(live)
         assert client.positions == [e.position for e in kept] + [live]
-        assert [e.name for e in client.events[:2]] == ["message", "gap"]
+        assert [e.name for e in client.events if e.name != "sync"][:2] == ["message", "gap"]
     assert await replica.metric("replays_total", outcome="gap") == before + 4
 
 
@@ -204,7 +204,7 @@ async def test_an_unavailable_redis_during_a_replay_sends_overload(
     client = await replica.subscribe("all=true", since=positions[3])
     clients.append(client)
     await until(client.closed.is_set)
-    assert [e.name for e in client.events] == ["message", "overload"]
+    assert [e.name for e in client.events if e.name != "sync"] == ["message", "overload"]
     assert client.last_id == positions[3]
     assert b"HTTP/1.1" not in client.body
     assert client.parser.faults == []

@@ -114,4 +114,4 @@ async def test_a_refused_client_keeps_the_session_of_its_ticket(
     async def in_again() -> bool:
         return await status(replica, query, headers={"Cookie": cookie}) == 200
 
-    await until(in_again, seconds=5)
+    await until(in_again)
