@@ -55,7 +55,7 @@ def empty_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url)
+    client = connect(redis_url, timeout=15)  # on a busy machine Redis can stand still for seconds
     yield client
     await client.aclose()
 

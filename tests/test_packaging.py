@@ -22,7 +22,10 @@ from tests.support.waiting import until
 from tests.test_architecture import ROOT, files
 
 PACKAGES = ("shared", "services")
-pytestmark = pytest.mark.io(cached=True)  # one case builds the wheel, and one installs it
+pytestmark = [
+    pytest.mark.io(cached=True),  # one case builds the wheel, and one installs it
+    pytest.mark.timeout(120),
+]
 
 COMMANDS = ("headrace-api", "headrace-fanout", "headrace-indexer")
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from services.api.auth.routes import CLOCK
 from shared.domain import commands
 from shared.domain.events import Event, Provenance
 from shared.domain.position import Position, toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
+from tests.support.waiting import until
 from tests.support.web_client import WebClient
 
 SENDER = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
@@ -29,6 +31,12 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+async def time_is_known(client: WebClient) -> WebClient:
+    """Wait until the API knows the time of Redis. Until then it answers 503 to a login or token."""
+    await until(client.app[CLOCK].now, what="the time of Redis")
+    return client
 
 
 def order(**more: Any) -> dict[str, Any]:

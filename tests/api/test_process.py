@@ -13,6 +13,7 @@ import pytest
 
 from shared.journal.keys import Keys
 from tests.api.samples import TOKEN, order
+from tests.support.waiting import until
 
 
 async def start(**env: str) -> asyncio.subprocess.Process:
@@ -27,19 +28,23 @@ async def test_it_logs_its_port_serves_and_stops_cleanly(redis_url: str, keys: K
     process = await start(REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace, PORT="0")
     assert process.stderr
     lines = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(45):
         async for line in process.stderr:
             lines.append(json.loads(line))
             if lines[-1]["event"] == "listening":
                 break
     assert any(line["event"] == "auth_mode_open" for line in lines)
-    async with (
-        aiohttp.ClientSession(f"http://127.0.0.1:{lines[-1]['port']}") as session,
-        session.post("/v1/streams", json=order()) as response,
-    ):
-        assert response.status == 201
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{lines[-1]['port']}") as session:
+
+        async def ready() -> bool:
+            async with session.get("/readyz") as response:
+                return response.status == 200
+
+        await until(ready, what="200 of /readyz")
+        async with session.post("/v1/streams", json=order()) as response:
+            assert response.status == 201
     process.terminate()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         await process.communicate()
     assert process.returncode == 0
 
@@ -49,7 +54,7 @@ async def test_it_logs_its_port_serves_and_stops_cleanly(redis_url: str, keys: K
 async def test_every_invalid_setting_is_reported_and_it_exits_with_2(kept: dict[str, Any]) -> None:
     bad = {"AUTH_MODE": "closed", "FANOUT_URLS": "ftp://x", "PORT": "70000", "CORS_ORIGINS": "x"}
     process = await start(**bad, **kept)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(45):
         _, output = await process.communicate()
     assert process.returncode == 2
     for name in bad:

@@ -49,13 +49,13 @@ async def source(aiohttp_server: AiohttpServer, tmp_path: Path) -> Source:
     app = web.Application()
     app.router.add_post("/", source.answer)
     server = await aiohttp_server(app)
-    source.service = OsvService(tmp_path, 5, str(server.make_url("/")))
+    source.service = OsvService(tmp_path, 30, str(server.make_url("/")))
     return source
 
 
 @pytest.fixture
 def away(tmp_path: Path) -> OsvService:
-    return OsvService(tmp_path, 5, f"http://127.0.0.1:{free_port()}/")
+    return OsvService(tmp_path, 30, f"http://127.0.0.1:{free_port()}/")
 
 
 SOME = [p for p in pinned(REQUIREMENTS) if p.name in {"aiohttp", "orjson", "uvloop"}]

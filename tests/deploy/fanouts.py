@@ -97,7 +97,7 @@ class Fanouts:
     async def drain(self, address: str) -> None:
         """Stop a replica. It takes some seconds to say goodbye to its many clients."""
         request = f"GET {SUBSCRIBE}?all=true HTTP/1.1\r\nHost: test\r\n\r\n".encode()
-        for _ in range(150):  # one every 50 ms
+        for _ in range(200):  # one every 50 ms, so the test has ten seconds
             reader, writer = await asyncio.open_connection(address, PORT)
             self._stack.callback(writer.close)
             writer.write(request)

@@ -90,9 +90,12 @@ async def _running(part: Part, folder: Path, port: int, tls_port: int) -> AsyncI
 
 
 async def _listens(front: Gateway) -> bool:
+    """Whether it listens. It has forgotten this connection: the next one is its first."""
     assert front.process.returncode is None, "the gateway ended at once"
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        writer.write_eof()
+        await reader.read()
     except OSError:
         return False
     writer.close()

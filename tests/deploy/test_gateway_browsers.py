@@ -45,7 +45,7 @@ async def test_calls_do_not_wait_behind_the_most_subscriptions_of_one_address(
                 seconds=30,
                 what="140 subscriptions",
             )
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 ask = "async (url) => (await fetch(url)).status"
                 assert await page.evaluate(ask, f"{url}/livez") == 200
             assert not any(native.given_up for native in held)

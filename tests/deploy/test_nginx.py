@@ -57,11 +57,13 @@ async def test_events_arrive_at_once_and_unchanged(
     await client.wait(1)
     assert client.headers["content-type"] == "text/event-stream"
     assert client.headers["cache-control"] == "no-store, no-transform"
+    seconds = []
     for _ in range(5):
         began = time.monotonic()
         (position,) = await chain.commit()
-        await until(lambda p=position: p.encode() in bytes(client.body), seconds=1)
-        assert time.monotonic() - began < 0.5
+        await until(lambda p=position: p.encode() in bytes(client.body), seconds=10)
+        seconds.append(time.monotonic() - began)
+    assert sorted(seconds)[2] < 0.5, "a buffer delays all, a busy machine only some"
 
 
 async def test_tls_serves_http_2(front: Gateway, fanouts: Fanouts, chain: Chain) -> None:
@@ -74,7 +76,7 @@ async def test_tls_serves_http_2(front: Gateway, fanouts: Fanouts, chain: Chain)
     assert (await curl.stdout.readline()).startswith(b"HTTP/2 200")
     await curl.stdout.readuntil(b'"type":"connected"')
     (position,) = await chain.commit()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):  # less than SYNC_SECONDS: no later event pushes it out
         await curl.stdout.readuntil(f"id: {position}\n\n".encode())
     curl.kill()
     await curl.wait()
@@ -150,7 +152,7 @@ async def test_a_ticket_is_sent_to_one_fanout_only(
 async def test_a_new_fanout_is_found_by_its_name(front: Gateway, fanouts: Fanouts) -> None:
     await (await front.subscribe()).wait(1)
     second = await fanouts.start()
-    await until(lambda: is_reached(front, fanouts, second), seconds=20)
+    await until(lambda: is_reached(front, fanouts, second))
     await fanouts.remove(second)
 
 

@@ -17,7 +17,7 @@ from shared.journal.commit import Committer
 from shared.journal.plan import Retention
 from shared.redis.client import WriteRefusedError, connect
 from tests.api.auth.samples import ADMIN, ALICE, BOB, WALLETS, Horizon, log_in, writer
-from tests.api.samples import TOKEN, order
+from tests.api.samples import TOKEN, order, time_is_known
 from tests.deploy.redis_work import KEYS, Guarded, guarded_redis
 from tests.deploy.test_redis_backup import COMPOSE, block
 from tests.shared.samples import at, created
@@ -107,7 +107,8 @@ async def site(
             "streams_per_account": 0,
             "bytes_per_ip": 0,
         }
-        api = await aiohttp_client(build_app(ApiSettings(**given), notices=False))
+        app = build_app(ApiSettings(**given), notices=False)
+        api = await time_is_known(await aiohttp_client(app))
         async with connect(redis.url("indexer")) as writing:
             yield Site(redis, api, Committer(writing, KEYS))
 

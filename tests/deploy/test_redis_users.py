@@ -79,6 +79,7 @@ async def test_nobody_logs_in_as_the_default_user(guarded: Guarded) -> None:
                 await client.ping()
 
 
+@pytest.mark.timeout(120)
 async def test_each_service_does_all_its_work(guarded: Guarded) -> None:
     async with network() as port, at_work(guarded, port) as parts:
         for part in parts.values():

@@ -80,8 +80,11 @@ async def test_events_pass_through_the_gateway_while_fanouts_and_indexers_come_a
 
     await until(all_four_serve, seconds=60, what="connections at all four fanouts")
 
-    active = [await metric(whole, "indexer", n, "headrace_indexer_active") for n in (0, 1)]
-    assert sorted(active) == [0, 1]
+    async def settled() -> list[float]:
+        active = [await metric(whole, "indexer", n, "headrace_indexer_active") for n in (0, 1)]
+        return active if sorted(active) == [0, 1] else []
+
+    active = await until(settled, what="an active indexer")
     whole.running["indexer"][active.index(1)].process.kill()
     await until(lambda: takes_over(whole, active.index(0)), seconds=60, what="the standby")
 

@@ -114,6 +114,7 @@ async def test_one_trace_leads_from_the_commit_to_the_last_write(
         running("services.api", **environment("api")) as api,
         running("services.fanout", **environment("fanout")) as fanout,
     ):
+        await api.ready()
         client = await subscribed(fanout)
         await create(api)
         (event,) = await client.wait(1, "stream.created")
@@ -148,6 +149,7 @@ async def test_a_share_of_the_events_is_the_same_share_everywhere(
         running("services.api", **environment("api", **half)) as api,
         running("services.fanout", **environment("fanout", **half)) as fanout,
     ):
+        await api.ready()
         client = await subscribed(fanout)
         for _ in range(40):
             await create(api)

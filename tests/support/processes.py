@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from tests.support.waiting import until
 
 _ROOT = Path(__file__).parents[2]
@@ -93,6 +95,17 @@ class ServiceProcess:
             self.signal(signal.SIGABRT)  # it prints the stack of each thread
             await self.ended()
             raise NotListening(f"{error}: {state}, {self.log} {self.noise}") from None
+
+    async def ready(self) -> None:
+        """Wait until /readyz is 200. Before, an API may not know the time of Redis."""
+        url = f"http://127.0.0.1:{self.port}/readyz"
+
+        async def is_ready() -> bool:
+            async with session.get(url) as response:
+                return response.status == 200
+
+        async with aiohttp.ClientSession() as session:
+            await until(is_ready, what=f"200 of {url}")
 
     def _state(self) -> str:
         """The process state, its wait channel in the kernel, and its CPU time (Linux)."""

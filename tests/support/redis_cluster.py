@@ -12,10 +12,11 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from redis.crc import key_slot
 from redis.exceptions import RedisError
 
 from tests.support.redis_node import Node
@@ -51,8 +52,14 @@ class Move(NamedTuple):
     async def these(self, *names: str | bytes) -> None:
         """Move these keys."""
         if names:
-            to = ("127.0.0.1", self.target.port, "", 0, 1000)
+            to = ("127.0.0.1", self.target.port, "", 0, 4000)
             await self.source.ask("MIGRATE", *to, "KEYS", *names)
+
+
+def _shares_with(key: str, shares: Iterable[Share]) -> list[Share]:
+    """Those of the shares that contain the key's slot: one, or none without an owner."""
+    slot = key_slot(key.encode())
+    return [share for share in shares if share.first <= slot <= share.last]
 
 
 class RedisCluster:
@@ -148,34 +155,21 @@ class RedisCluster:
 
     # ── the owner of a key ──
 
-    async def slot_of(self, key: str) -> int:
-        """The slot of a key, from any node that answers."""
-        return int(await self._first_answer("CLUSTER", "KEYSLOT", key))
-
-    async def _first_answer(self, *command: object) -> Any:
-        for node in self._running():
-            with suppress(RedisError, OSError):
-                return await node.ask(*command)
-        raise RedisError("no node of the cluster answers")
-
     async def owner_port(self, key: str) -> int:
         """The owner of the key's slot, according to most of the nodes that answer."""
-        slot = await self.slot_of(key)
-        found: Counter[int] = Counter()
-        for node in self._running():
-            with suppress(RedisError, OSError):
-                found.update(
-                    share.owner
-                    for share in await self._map(node)
-                    if share.first <= slot <= share.last
-                )
-        return found.most_common(1)[0][0]
+        answers = await asyncio.gather(*(self._owners(node, key) for node in self._running()))
+        return Counter(chain(*answers)).most_common(1)[0][0]
+
+    async def _owners(self, node: Node, key: str) -> list[int]:
+        """The owner of the key's slot as this node knows it. Empty if it has none or is away."""
+        with suppress(RedisError, OSError):
+            return [share.owner for share in _shares_with(key, await self._map(node))]
+        return []
 
     async def replicas(self, key: str) -> list[Node]:
         """The replicas of the key's owner, as the owner knows them."""
-        slot, owner = await self.slot_of(key), await self.owner_port(key)
-        shares = await self._map(self.nodes[owner])
-        (share,) = (share for share in shares if share.first <= slot <= share.last)
+        owner = await self.owner_port(key)
+        (share,) = _shares_with(key, await self._map(self.nodes[owner]))
         return [self.nodes[port] for port in share.replicas]
 
     async def kill(self, port: int, number: int = signal.SIGKILL) -> None:
@@ -193,9 +187,8 @@ class RedisCluster:
             with suppress(RedisError, OSError, IndexError):
                 owner = await self.owner_port(key)
                 if owner != former:
-                    slot = await self.slot_of(key)
-                    own = await self._map(self.nodes[owner])
-                    if any(s.owner == owner and s.first <= slot <= s.last for s in own):
+                    own = _shares_with(key, await self._map(self.nodes[owner]))
+                    if any(share.owner == owner for share in own):
                         return owner
             return 0
 
@@ -211,7 +204,7 @@ class RedisCluster:
     @asynccontextmanager
     async def moving(self, key: str) -> AsyncIterator[Move]:
         """Start to move the key's slot to another primary. The end of the block completes it."""
-        slot, former = await self.slot_of(key), await self.owner_port(key)
+        slot, former = key_slot(key.encode()), await self.owner_port(key)
         shares = await self._map(self.nodes[former])
         port = next(share.owner for share in shares if share.owner != former)
         move = Move(slot, self.nodes[former], self.nodes[port])

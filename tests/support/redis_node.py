@@ -73,8 +73,11 @@ class Node:
             await asyncio.to_thread(self._process.wait, 20)
             self._process = None
 
-    def client(self, *, timeout: float = 1.0) -> Redis:
-        """The URL of this process, whether it is the primary or not."""
+    def client(self, *, timeout: float = 5.0) -> Redis:
+        """A client of this process, whether it is the primary or not.
+
+        On a busy machine, a server or the test can stand still for some seconds.
+        """
         return Redis(
             port=self.port,
             protocol=2,

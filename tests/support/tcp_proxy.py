@@ -110,11 +110,11 @@ class TcpProxy:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self.links.remove(link)
             link.cut()
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
+            self.links.remove(link)  # not before its sockets are closed: tests wait for this
 
     async def _up(
         self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import random
 import socket
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias, TypeVar, overload
@@ -16,6 +18,8 @@ What: TypeAlias = str | Callable[[], str]
 """A description of the condition, or a function that returns one after the deadline."""
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_given: deque[int] = deque(maxlen=100)
+"""The latest ports of `free_port`. Their servers may not listen yet."""
 
 
 @overload
@@ -53,20 +57,27 @@ def own_ports() -> range:
     """Ports below the kernel's ephemeral range, for servers that are not always running.
 
     A client that retries a port in the ephemeral range can get this port as its own local port.
-    It is then connected to itself.
+    It is then connected to itself. Each worker of pytest-xdist has its own part of the range.
+    Otherwise another worker could take a port before the server of this worker listens.
     """
     above = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else 32_768
-    return range(min(10_240, above // 2), above)
+    ports = range(min(10_240, above // 2), above)
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    size = len(ports) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return ports[number * size : (number + 1) * size]
 
 
 def free_port() -> int:
-    """A port that was free a moment ago, for a server of a test."""
+    """A port that was free a moment ago, for a server of a test. Not one of the latest 100."""
     while True:
         port = random.choice(own_ports())
+        if port in _given:
+            continue
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 sock.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.append(port)
             return port

@@ -27,7 +27,7 @@ from services.api.errors import ClientDomainRejectedError
 from services.api.settings import ApiSettings
 from shared.journal.keys import Keys
 from tests.api.auth.samples import ALICE, WALLETS, Horizon, challenge, claims_of, log_in, signed
-from tests.api.samples import TOKEN
+from tests.api.samples import TOKEN, time_is_known
 from tests.support.data import begun_long_ago
 from tests.support.proxy import proxying
 from tests.support.web_client import StartApi, WebClient
@@ -54,7 +54,7 @@ def served(
             redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace,
             horizon_url=horizon.url, client_domains=allowed, **WALLETS,
         )  # fmt: skip
-        return await aiohttp_client(build_app(settings, fetch=fetch))
+        return await time_is_known(await aiohttp_client(build_app(settings, fetch=fetch)))
 
     return start
 

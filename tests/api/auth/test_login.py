@@ -17,6 +17,7 @@ from stellar_sdk import Account, Keypair, MuxedAccount, TransactionBuilder
 from stellar_sdk.sep.stellar_toml import fetch_stellar_toml
 
 from services.api.app import build_app
+from services.api.auth.routes import CLOCK
 from services.api.settings import ApiSettings
 from shared.journal.keys import Keys
 from tests.api.auth.samples import (
@@ -35,7 +36,7 @@ from tests.api.auth.samples import (
 )
 from tests.api.samples import RECIPIENT, TOKEN, order
 from tests.support.data import begun_long_ago
-from tests.support.waiting import free_port
+from tests.support.waiting import free_port, until
 from tests.support.web_client import StartApi, WebClient
 
 
@@ -58,9 +59,9 @@ async def test_a_wallet_logs_in_knowing_only_the_home_domain(
         redis_url=redis_url, contracts=(TOKEN,), namespace=keys.namespace,
         horizon_url=horizon.url, **WALLETS | {"home_domain": host},
     )  # fmt: skip
-    client: TestClient[web.Request, None] = await aiohttp_client(
-        TestServer(build_app(settings), port=port)
-    )
+    app = build_app(settings)
+    client: TestClient[web.Request, None] = await aiohttp_client(TestServer(app, port=port))
+    await until(app[CLOCK].now, what="the time of Redis")
     toml = await asyncio.to_thread(fetch_stellar_toml, host, use_http=True)
     assert (toml["SIGNING_KEY"], toml["NETWORK_PASSPHRASE"]) == (SERVER.public_key, PASSPHRASE)
     path = urlsplit(toml["WEB_AUTH_ENDPOINT"]).path
@@ -76,7 +77,7 @@ async def test_a_wallet_logs_in_knowing_only_the_home_domain(
 
 
 async def test_the_claims_of_a_login_token(wallets: WebClient) -> None:
-    before = int(time.time())
+    before = int(wallets.app[CLOCK]())  # which can be behind the clock of this test
     token = await log_in(wallets, ALICE.public_key, ALICE)
     claims = claims_of(token)
     assert (claims["iss"], claims["sub"]) == ("headrace", ALICE.public_key)

@@ -23,18 +23,18 @@ async def channel(redis: Redis, keys: Keys) -> AsyncIterator[Callable[[], Awaita
     """A function that waits for the next message of this namespace."""
     async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(CHANNEL)
-        await pubsub.get_message(timeout=5)  # the subscription itself
+        await pubsub.get_message(timeout=30)  # the subscription itself
 
         async def following() -> JournalEntry:
             while True:
-                message = await pubsub.get_message(timeout=5)
+                message = await pubsub.get_message(timeout=30)
                 if message:
                     namespace, entry = parse_message(message["data"])
                     if namespace == keys.namespace:
                         return entry
 
         async def deadline() -> JournalEntry:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 return await following()
 
         yield deadline

@@ -22,16 +22,24 @@ def fanout(redis_url: str, namespace: str, contracts: str = TOKEN) -> Any:
     return running("services.fanout", REDIS_URL=redis_url, CONTRACTS=contracts, NAMESPACE=namespace)
 
 
-async def parts(client: WebClient, ready: bool) -> dict[str, str]:
-    """The parts in /readyz, as soon as it is ready (or unready)."""
+async def unready(client: WebClient, **expected: str) -> dict[str, str]:
+    """The reasons in /readyz, as soon as exactly these parts have reasons with these texts.
 
-    async def so() -> dict[str, str] | None:
+    Without parts: as soon as the API is ready.
+    """
+    found: dict[str, str] = {}
+
+    async def so() -> bool:
         response = await client.get("/readyz")
-        document = await response.json()
-        started = "starting" not in document["parts"].values()
-        return document["parts"] if started and (response.status == 200) is ready else None
+        parts = (await response.json())["parts"]
+        found.clear()
+        found.update({part: reason for part, reason in parts.items() if reason != "ok"})
+        assert (response.status == 200) == (not found)
+        return found.keys() == expected.keys() and all(
+            text in found[part] for part, text in expected.items()
+        )
 
-    found: dict[str, str] = await until(so, what=f"ready: {ready}")
+    await until(so, what=lambda: f"{expected or 'ready'}, but it is {found}")
     return found
 
 
@@ -49,41 +57,36 @@ async def test_a_fanout_of_another_namespace_makes_the_api_unready(
         fanout(redis_url, "elsewhere") as other,
     ):
         client = await start(**{setting: f"{url(same, where)},{url(other, where)}"})
-        found = await parts(client, ready=False)
-        wrong = {part: reason for part, reason in found.items() if reason != "ok"}
-        assert set(wrong) == {url(other, "/readyz")}
-        (reason,) = wrong.values()
-        assert "elsewhere" in reason
+        wrong = url(other, "/readyz")
+        reason = (await unready(client, **{wrong: "elsewhere"}))[wrong]
         assert keys.namespace in reason
         assert "NAMESPACE" in reason
-        alike = await start(**{setting: url(same, where)})
-        await parts(alike, ready=True)
+        await unready(await start(**{setting: url(same, where)}))
 
 
 async def test_an_unreachable_fanout_does_not_make_the_api_unready(start: StartApi) -> None:
-    client = await start(fanout_urls="http://127.0.0.1:1")
-    await parts(client, ready=True)
+    await unready(await start(fanout_urls="http://127.0.0.1:1"))
 
 
 async def test_api_and_fanout_report_other_contracts_than_the_indexers(
     start: StartApi, redis: Redis, redis_url: str, keys: Keys
 ) -> None:
     client = await start()
-    await parts(client, ready=True)
+    await unready(client)
     await NamespaceClaim(redis, CommonSettings(namespace=keys.namespace, contracts=OTHER)).hold(
         begin=True
     )
-    reason = (await parts(client, ready=False))["namespace"]
-    assert OTHER in reason
+    reason = (await unready(client, namespace=OTHER))["namespace"]
     assert TOKEN in reason
     async with (
         fanout(redis_url, keys.namespace) as wrong,
         fanout(redis_url, keys.namespace, OTHER) as right,
     ):
         checks = await start(contracts=OTHER, ready_urls=url(right, "/readyz"))
-        await parts(checks, ready=True)
+        await unready(checks)
         beside = await start(contracts=OTHER, ready_urls=url(wrong, "/readyz"))
-        assert (await parts(beside, ready=False))[url(wrong, "/readyz")] == "answers 503"
+        part = url(wrong, "/readyz")
+        assert await unready(beside, **{part: "answers 503"}) == {part: "answers 503"}
 
 
 async def test_an_api_of_another_contract_changes_nothing(
@@ -93,7 +96,7 @@ async def test_an_api_of_another_contract_changes_nothing(
     await NamespaceClaim(redis, CommonSettings(namespace=keys.namespace, contracts=OTHER)).hold(
         begin=True
     )
-    await parts(client, ready=False)
+    await unready(client, namespace=OTHER)
     before = await redis.xlen(keys.journal)
     for path in ("", f"/{stream['id']}/pause"):
         answer = await client.post(f"/v1/streams{path}", json=order() if not path else None)

@@ -21,6 +21,7 @@ async def test_the_examples_run(redis_url: str, keys: Keys, tmp_path: Path) -> N
     assert len(BLOCKS) > 5
     given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
     async with running("services.api", **given) as api:
+        await api.ready()
         process = await asyncio.create_subprocess_exec(
             *("bash", "-eu", "-o", "pipefail", "-c", "\n".join(BLOCKS)),
             cwd=tmp_path,

@@ -24,6 +24,7 @@ async def test_the_api_does_what_its_document_says(
 ) -> None:
     given = {"REDIS_URL": redis_url, "CONTRACTS": TOKEN, "NAMESPACE": keys.namespace}
     async with running("services.api", **given) as api:
+        await api.ready()
         process = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("st"),
             *("--config-file", HERE / "schemathesis.toml"),

@@ -148,10 +148,11 @@ async def listening(redis: Redis, keys: Keys) -> AsyncIterator[Listener]:
     listener = Listener(keys)
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe(CHANNEL)
+        assert await pubsub.get_message(timeout=30), "Redis confirms the subscription"
         yield listener
         last = f"end of {keys.namespace}".encode()
         await redis.publish(CHANNEL, last)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             async for message in pubsub.listen():
                 if message["data"] == last:
                     return

@@ -107,5 +107,5 @@ async def test_after_the_owner_died_all_calls_work_again(cluster: RedisCluster, 
         await client.wait_id(after)
         assert time.monotonic() - began < RECOVERY
         assert client.positions == [before, after]
-        assert await clients.servers() == {await cluster.owner_port(keys.journal)} != {former}
+        assert await clients.servers() == {await cluster.failed_over(keys.journal, former)}
         client.close()

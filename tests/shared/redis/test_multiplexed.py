@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -122,7 +122,7 @@ async def test_a_killed_connection_fails_waiting_calls_and_is_replaced(
 
 @pytest.mark.io
 async def test_a_closed_port_is_a_connection_error(keys: Keys) -> None:
-    client = connect_multiplexed(f"redis://127.0.0.1:{free_port()}/0", timeout=1)
+    client = connect_multiplexed(f"redis://127.0.0.1:{free_port()}/0", timeout=10)
     for _ in range(2):
         with pytest.raises(RedisConnectionError):
             await client.ping()
@@ -132,7 +132,13 @@ async def test_a_closed_port_is_a_connection_error(keys: Keys) -> None:
 async def test_a_server_that_does_not_answer_is_a_timeout_error(redis_url: str) -> None:
     async with deaf(redis_url) as port:
         client = connect_multiplexed(f"redis://127.0.0.1:{port}/0", timeout=0.4)
-        await client.ping()
+
+        async def connected() -> bool:
+            with suppress(RedisTimeoutError):
+                return bool(await client.ping())
+            return False
+
+        await until(connected, what="a connection")
         with pytest.raises(RedisTimeoutError):
             await client.get("deaf")
         await client.aclose()
@@ -152,14 +158,16 @@ async def deaf(redis_url: str) -> AsyncIterator[int]:
                 writer.write(data)
 
         task = asyncio.create_task(down())
-        while data := await reader.read(65536):
-            if b"deaf" not in data:
-                up_writer.write(data)
-        up_writer.close()
-        await task
-        writer.close()
-        await writer.wait_closed()
-        serving.discard(writer)
+        try:
+            while data := await reader.read(65536):
+                if b"deaf" not in data:
+                    up_writer.write(data)
+            up_writer.close()
+            await task
+            writer.close()
+            await writer.wait_closed()
+        finally:
+            serving.discard(writer)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:

@@ -77,7 +77,7 @@ async def secure(tmp_path: Path) -> AsyncIterator[Secure]:
 async def test_calls_and_the_channel_work_over_tls(secure: Secure) -> None:
     client, multiplexed = connect(secure.url()), connect_multiplexed(secure.url())
     got: list[bytes] = []
-    reader = await subscribe(client, CHANNEL, got.append, seconds=5)
+    reader = await subscribe(client, CHANNEL, got.append, seconds=30)
     await asyncio.gather(*(multiplexed.set(KEYS.stream(str(n)), n) for n in range(100)))
     assert await client.get(KEYS.stream("99")) == b"99"
     big = b"x" * 200_000
@@ -106,5 +106,5 @@ async def test_a_server_or_client_without_a_trusted_certificate_is_rejected(
     with pytest.raises(REDIS_UNAVAILABLE, match=message):
         await client.ping()
     with pytest.raises(REDIS_UNAVAILABLE):
-        await subscribe(client, CHANNEL, print, seconds=5)
+        await subscribe(client, CHANNEL, print, seconds=30)
     await client.aclose()

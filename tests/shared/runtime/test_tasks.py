@@ -46,7 +46,7 @@ async def test_a_task_that_fails_is_restarted_and_counted() -> None:
 
     before = failures("again")
     with capture_logs() as logs:
-        await asyncio.wait_for(supervise("again", run, max_wait=QUICK), 5)
+        await asyncio.wait_for(supervise("again", run, max_wait=QUICK), 30)
     assert (runs, failures("again") - before) == (4, 3)
     assert [entry["event"] for entry in logs] == ["task_failed"] * 3
     assert logs[0]["task"] == "again"
@@ -63,7 +63,7 @@ async def test_a_traceback_is_logged_for_defects_and_not_for_a_peer_that_is_away
             raise error
 
     with capture_logs() as logs:
-        await asyncio.wait_for(supervise("peers", run, max_wait=QUICK), 5)
+        await asyncio.wait_for(supervise("peers", run, max_wait=QUICK), 30)
     assert [entry["exc_info"] for entry in logs] == [True, False, False, False]
 
 
@@ -77,7 +77,7 @@ async def test_an_unavailable_redis_is_logged_in_one_line() -> None:
             raise error
 
     with capture_logs() as logs:
-        await asyncio.wait_for(supervise("redis", run, max_wait=QUICK), 5)
+        await asyncio.wait_for(supervise("redis", run, max_wait=QUICK), 30)
     assert [entry["error"] for entry in logs] == [
         "ConnectionError: a replica",
         "WriteRefusedError: memory is full",
@@ -92,7 +92,7 @@ async def test_a_task_that_returns_is_not_restarted() -> None:
     async def run() -> None:
         runs.append(1)
 
-    await asyncio.wait_for(supervise("done", run), 5)
+    await asyncio.wait_for(supervise("done", run), 30)
     assert runs == [1]
 
 
@@ -105,7 +105,7 @@ async def test_a_fatal_error_ends_the_task_and_is_passed_on() -> None:
     before = failures("fatal")
     with capture_logs() as logs:
         task = supervise("fatal", run, fatal=(Broken,), on_fatal=errors.append)
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
     assert [str(error) for error in errors] == ["for good"]
     assert failures("fatal") == before
     assert [(e["event"], e["kind"]) for e in logs] == [("task_ended", "Broken")]
@@ -129,7 +129,7 @@ async def test_a_fatal_error_needs_no_callback() -> None:
         raise Broken
 
     with capture_logs():
-        await asyncio.wait_for(supervise("nobody", run, fatal=(Broken,)), 5)
+        await asyncio.wait_for(supervise("nobody", run, fatal=(Broken,)), 30)
 
 
 async def test_cancelling_ends_a_running_task_and_one_that_waits_for_its_restart() -> None:
@@ -146,7 +146,7 @@ async def test_cancelling_ends_a_running_task_and_one_that_waits_for_its_restart
         tasks = [supervise("work", work), supervise("fail", fail, max_wait=3600)]
         await started.wait()
         await until(lambda: failures("fail") >= 1)
-        await asyncio.wait_for(cancel(*tasks), 5)
+        await asyncio.wait_for(cancel(*tasks), 30)
     assert all(task.cancelled() for task in tasks)
 
 

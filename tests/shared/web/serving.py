@@ -45,12 +45,12 @@ class Client:
 
     async def answered(self, text: bytes) -> None:
         """Read until the answer has this text."""
-        await asyncio.wait_for(self.reader.readuntil(text), 5)
+        await asyncio.wait_for(self.reader.readuntil(text), 30)
 
     async def rest(self) -> bytes:
         """Everything until the server ends the connection. b"" after a reset."""
         try:
-            return await asyncio.wait_for(self.reader.read(), 5)
+            return await asyncio.wait_for(self.reader.read(), 30)
         except ConnectionResetError:
             return b""
 
@@ -68,6 +68,11 @@ class Server:
     port: int
     connections: Connections
     clients: list[Client] = field(default_factory=list)
+    watching: asyncio.Task[None] | None = None
+
+    def watch(self) -> None:
+        """Begin to check the connections all the time."""
+        self.watching = asyncio.create_task(self.connections.watch(0.01))
 
     async def connect(self, sent: bytes) -> Client:
         """A client that has sent these bytes. It reads at most 2 KB ahead."""
@@ -83,8 +88,14 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(deadlines: Deadlines = LONG, **more: Any) -> AsyncIterator[Server]:
-    """A server with these deadlines, which checks its connections all the time."""
+async def serving(
+    deadlines: Deadlines = LONG, *, watching: bool = True, **more: Any
+) -> AsyncIterator[Server]:
+    """A server with these deadlines, which checks its connections all the time.
+
+    With `watching=False` the test says when the checks begin. Before, no short deadline ends a
+    connection that the test still prepares, even if the machine is busy.
+    """
     app = web.Application(middlewares=[problem_middleware])
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -94,13 +105,15 @@ async def serving(deadlines: Deadlines = LONG, **more: Any) -> AsyncIterator[Ser
     connections = Connections(runner.server, deadlines=deadlines, **more)
     loop = asyncio.get_running_loop()
     listening = await loop.create_server(connections.make, sock=sock)
-    watch = asyncio.create_task(connections.watch(0.01))
     server = Server(sock.getsockname()[1], connections)
+    if watching:
+        server.watch()
     try:
         yield server
     finally:
         for client in server.clients:
             client.writer.transport.abort()
-        watch.cancel()
+        if server.watching:
+            server.watching.cancel()
         listening.close()
         await runner.cleanup()
