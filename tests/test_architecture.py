@@ -27,7 +27,10 @@ ORDER = (
     "shared.web",
     "shared.journal",
     "shared.auth",
-    *(f"services.fanout.{name}" for name in ("settings", "reasons", "metrics", "jitter", "sse")),
+    *(
+        f"services.fanout.{name}"
+        for name in ("settings", "reasons", "metrics", "jitter", "sse", "frame")
+    ),
     "services.fanout.feed",
     "services.fanout.connections",
     "services.fanout.subscribe",
@@ -74,6 +77,7 @@ PURE = (
     "services.fanout.connections.hub",
     "services.fanout.feed.recent",
     "services.fanout.sse",
+    "services.fanout.frame",
     "services.indexer.commands.verification",
     *(f"services.indexer.decode.{name}" for name in ("contracts", "dead_letters", "proof")),
     *(f"services.indexer.decode.{name}" for name in ("creations", "records", "storage")),

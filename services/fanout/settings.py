@@ -69,6 +69,11 @@ class FanoutSettings(CommonSettings, CorsSettings):
         description="milliseconds for which events are collected before one write; 0 = until the "
         "next iteration of the event loop",
     )
+    gzip: bool = Field(
+        False,
+        description="whether events are compressed for clients that send `Accept-Encoding: gzip`; "
+        "an event is compressed once for all of them",
+    )
     backlog_bytes: int = Field(
         1 << 20,
         ge=1024,
@@ -88,7 +93,10 @@ class FanoutSettings(CommonSettings, CorsSettings):
     )
     ring_events: int = Field(50_000, ge=1, description="recent events kept in memory for resumes")
     ring_bytes: int = Field(
-        64 << 20, ge=1024, description="most bytes that the recent events in memory may use"
+        64 << 20,
+        ge=1024,
+        description="most bytes that the recent events in memory may use; clients with "
+        "`view=compact` or gzip add to it",
     )
     replay_events: int = Field(
         100_000,

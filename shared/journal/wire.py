@@ -92,6 +92,19 @@ def _parties(stream: Stream) -> dict[str, object]:
     }
 
 
+def compact(body: bytes) -> bytes:
+    """The body of an event without the state of its stream: `stream` has only `version`.
+
+    A body without `stream` is returned as it is. See
+    docs/decisions/0090-frames-are-compressed-once.md.
+    """
+    event = orjson.loads(body)
+    if (stream := event.get("stream")) is None:
+        return body
+    event["stream"] = {"version": stream["version"]}
+    return orjson.dumps(event)
+
+
 def entry_of(position: bytes, fields: Mapping[bytes, bytes]) -> JournalEntry:
     """A journal entry from the reply of XRANGE."""
     kind, *topics = fields[b"h"].decode().split(" ")

@@ -1,6 +1,7 @@
 """A TCP proxy before a fanout, like a load balancer. It can cut connections inside an event.
 
 New connections go to `target`. `requests` has the request heads of the client, in order.
+`compressed` says whether the first response of each connection was compressed.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class CuttingProxy:
         self._reserved.bind(("127.0.0.1", 0))
         self.port: int = self._reserved.getsockname()[1]
         self.requests: list[str] = []
+        self.compressed: list[bool] = []
         self._cut_point: CutPoint | None = None
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -98,6 +100,9 @@ class CuttingProxy:
             writer.write(data)
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.compressed.append(b"Content-Encoding: gzip\r\n" in head)
+        writer.write(head)
         while data := await reader.read(1 << 16):
             if self._cut_point and (start := data.find(_START)) >= 0:
                 data = await self._cut_event(reader, data, start)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import socket
+import zlib
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import TypeAlias
+
+import orjson
 
 from services.fanout.connections.broadcaster import Broadcaster
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.recent import RecentEvents, RecentItem
+from services.fanout.frame import GZIP_HEADER, Encoding
 from shared.auth.principal import ANYONE, Principal
 from shared.domain.position import START
 from shared.journal.wire import JournalEntry
@@ -56,7 +60,8 @@ class Peer:
 
 
 def item(*topics: str, n: int = 1, size: int = 10, kind: str = "stream.created") -> RecentItem:
-    entry = JournalEntry(f"{n}-0", f"{n - 1}-0", kind, topics, b'"%b"' % (b"x" * size))
+    body = orjson.dumps({"filler": "x" * (size - 13)})
+    entry = JournalEntry(f"{n}-0", f"{n - 1}-0", kind, topics, body)
     return RecentEvents(START, events=9, size=1 << 20).append(entry)
 
 
@@ -95,15 +100,19 @@ NO_POLLER = SimpleNamespace(
 class FakeSubscriber(Subscriber):
     """A subscriber without a socket. It records the events of each write."""
 
-    __slots__ = ("parser", "writes")
+    __slots__ = ("_gzip", "parser", "writes")
 
-    def __init__(self, fd: int) -> None:
-        super().__init__(fd)
+    def __init__(self, fd: int, encoding: Encoding = Encoding.PLAIN) -> None:
+        super().__init__(fd, encoding=encoding)
         self.parser = Parser()
         self.writes: list[list[Event]] = []
+        self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        self._gzip.decompress(GZIP_HEADER)
 
     def write(self, frame: bytes, now: float) -> None:
         """Record the events of this write."""
+        if self.encoding & Encoding.GZIP:
+            frame = self._gzip.decompress(frame)
         self.writes.append(self.parser.feed(frame))
         assert not self.parser.unfinished, "frames stay whole"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import zlib
 from collections.abc import Mapping
 from typing import cast
 
@@ -29,6 +30,7 @@ class SseClient(asyncio.Protocol):
         self.closed = asyncio.Event()
         self.error: Exception | None = None
         self._chunks = Chunks()
+        self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
         self._transport: asyncio.Transport | None = None
 
     @classmethod
@@ -81,6 +83,8 @@ class SseClient(asyncio.Protocol):
             self.headers = {name.lower(): value for name, value in pairs}
         if self.headers.get("transfer-encoding") == "chunked":
             data = self._chunks.feed(data)
+        if self.headers.get("content-encoding") == "gzip":
+            data = self._gzip.decompress(data)
         self.body += data
         if self.headers.get("content-type", "").startswith("text/event-stream"):
             self.events += self.parser.feed(data)

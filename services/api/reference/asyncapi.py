@@ -12,7 +12,8 @@ from services.api.reference.json_schemas import Json, schemas_of
 from shared.domain.events import EventType
 
 _PARAMETERS = (
-    "Query parameters: streams=<id>,… users=<G…>,… all=true (at least one), types=<type>,…. "
+    "Query parameters: streams=<id>,… users=<G…>,… all=true (at least one), types=<type>,…, "
+    "view=compact (of `stream`, events have only `version`). "
     "To resume, send the header Last-Event-ID."
 )
 

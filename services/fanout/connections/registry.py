@@ -10,6 +10,7 @@ from services.fanout.connections.hub import Hub
 from services.fanout.connections.poller import make_poller
 from services.fanout.connections.slow_clients import SlowClients
 from services.fanout.connections.subscriber import Subscriber
+from services.fanout.frame import EncodedFrames, Frame
 from services.fanout.reasons import EndReason
 from shared.web.problems import Goodbye
 
@@ -103,20 +104,26 @@ class SubscriberRegistry:
         metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
         self._on_disconnect(subscriber, topics, reason)
 
-    def send(self, subscriber: Subscriber, data: bytes) -> bool:
-        """Write to one subscriber. False if this ended the connection."""
-        self.deliver((subscriber,), data)
+    def send(self, subscriber: Subscriber, frame: bytes) -> bool:
+        """Write a frame to one subscriber. False if this ended the connection."""
+        self.deliver((subscriber,), Frame(frame))
         return subscriber.fd >= 0
 
-    def deliver(self, members: Iterable[Subscriber], data: bytes, events: int = 0) -> None:
-        """Write the same bytes to each subscriber that is still connected.
+    def write(self, subscriber: Subscriber, data: bytes) -> bool:
+        """Write bytes that have the subscriber's encoding. False if this ended the connection."""
+        self.deliver((subscriber,), EncodedFrames(data))
+        return subscriber.fd >= 0
 
-        `events` is the number of events in `data`.
+    def deliver(self, members: Iterable[Subscriber], frame: Frame, events: int = 0) -> None:
+        """Write one frame, or several joined ones, to each subscriber that is still connected.
+
+        `events` is the number of events in `frame`.
         """
-        now = time.monotonic()
+        now, plain = time.monotonic(), frame.plain
         for subscriber in members:
             if subscriber.fd < 0:
                 continue
+            data = frame.encoded(subscriber.encoding) if subscriber.encoding else plain
             try:
                 subscriber.write(data, now)
             except OSError:

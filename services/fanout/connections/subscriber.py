@@ -14,6 +14,7 @@ import socket
 from collections import deque
 
 from services.fanout.connections.limits import ConnectionLease
+from services.fanout.frame import Encoding
 from shared.auth.principal import ANYONE, Principal
 from shared.domain.events import LOSS_TYPES
 from shared.domain.position import START
@@ -34,6 +35,7 @@ class Subscriber:
         "backlog_bytes",
         "behind_since",
         "due_at",
+        "encoding",
         "epoch",
         "events",
         "expiry_notified",
@@ -52,9 +54,14 @@ class Subscriber:
     )
 
     def __init__(
-        self, fd: int, types: frozenset[str] = frozenset(), principal: Principal = ANYONE
+        self,
+        fd: int,
+        types: frozenset[str] = frozenset(),
+        principal: Principal = ANYONE,
+        encoding: Encoding = Encoding.PLAIN,
     ) -> None:
         self.fd = fd
+        self.encoding = encoding
         self.principal = principal
         # An event must have this topic to be visible to the account. None: all events are visible.
         self.required_topic = None if principal.may_see_all() else user_topic(principal.account)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from services.fanout.sse import event_frame
+from services.fanout.frame import EventFrame
 from shared.domain.position import Position, parse_position
 from shared.domain.topics import ALL
 from shared.journal.wire import JournalEntry
@@ -31,7 +31,7 @@ class RecentItem(NamedTuple):
 
     position: Position
     entry: JournalEntry
-    frame: bytes
+    frame: EventFrame
     before: tuple[int, ...]
 
 
@@ -65,10 +65,10 @@ class RecentEvents:
         for topic in entry.topics or _NO_TOPICS:
             before.append(newest.get(topic, _NONE))
             newest[topic] = number
-        item = RecentItem(parse_position(entry.position), entry, event_frame(entry), tuple(before))
+        item = RecentItem(parse_position(entry.position), entry, EventFrame(entry), tuple(before))
         self._items.append(item)
         self._known.add(entry.position)
-        self._bytes += len(item.frame)
+        self._bytes += len(item.frame.plain)
         self.top = item.position
         if len(self._items) - self._start > self._limits[0] or self._bytes > self._limits[1]:
             self._shrink()
@@ -158,7 +158,7 @@ class RecentEvents:
 
     def _forget(self, item: RecentItem) -> None:
         self._known.discard(item.entry.position)
-        self._bytes -= len(item.frame)
+        self._bytes -= len(item.frame.plain)
 
 
 def _topics(entry: JournalEntry) -> tuple[str, ...]:

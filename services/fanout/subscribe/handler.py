@@ -19,6 +19,7 @@ from services.fanout.connections.limits import ConnectionLease, ConnectionLimits
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
+from services.fanout.frame import Frame
 from services.fanout.jitter import jittered
 from services.fanout.reasons import EndReason, RefusalReason
 from services.fanout.settings import FanoutSettings
@@ -29,7 +30,6 @@ from services.fanout.subscribe.request import SubscribeRequest, parse_subscribe_
 from services.fanout.subscribe.turn import Turn
 from shared.auth.principal import Principal
 from shared.domain.strkeys import account_of_login
-from shared.domain.topics import Subscription
 from shared.redis.client import REDIS_UNAVAILABLE
 from shared.redis.clock import RedisClock
 from shared.runtime.token_bucket import TokenBucket
@@ -81,7 +81,7 @@ class SubscribeHandler:
         Raises Problem 400 for a malformed subscription, 401 without a valid token, and 403 for a
         token without the permission. Temporary refusals are sent in-band (`overload`).
         """
-        parsed = parse_subscribe_request(request, self._settings.max_topics)
+        parsed = parse_subscribe_request(request, self._settings)
         if refusal := self._unavailable_reason() or self._rate_limited():
             return self._reject(parsed, *refusal)
         credentials: Credentials | None = None
@@ -105,7 +105,7 @@ class SubscribeHandler:
             self._limits.release(lease)
             return self._reject(parsed, *refusal, credentials=credentials)
         try:
-            subscriber = self._detach(request, parsed.subscription, principal, lease)
+            subscriber = self._detach(request, parsed, principal, lease)
         except OSError as error:  # no descriptor left
             detail = f"this replica cannot take more connections: {error.strerror}"
             return self._reject(parsed, RefusalReason.FULL, detail, credentials=credentials)
@@ -200,7 +200,7 @@ class SubscribeHandler:
     def _detach(
         self,
         request: web.Request,
-        subscription: Subscription,
+        parsed: SubscribeRequest,
         principal: Principal,
         lease: ConnectionLease,
     ) -> Subscriber:
@@ -209,7 +209,7 @@ class SubscribeHandler:
         except BaseException:
             self._limits.release(lease)
             raise
-        subscriber = Subscriber(fd, subscription.types, principal)
+        subscriber = Subscriber(fd, parsed.subscription.types, principal, parsed.encoding)
         subscriber.lease = lease
         self._registry.register(subscriber)
         self._expiry.start(subscriber)
@@ -226,15 +226,16 @@ class SubscribeHandler:
         start = here if parsed.resume_from is None else parsed.resume_from
         subscriber.since = start
         retry = jittered(self._settings.retry_ms)
-        headers = list(self._cors.headers(request).items())
+        headers = [*self._cors.headers(request).items(), *parsed.encoding.headers]
         if cookie:
             headers.append(("Set-Cookie", cookie))
-        first = sse.response_head(headers)
-        first += sse.connected(secrets.token_hex(8), topics, start, retry)
+        greeting = sse.connected(secrets.token_hex(8), topics, start, retry)
         if parsed.invalid_id:
-            first += sse.reset(here, parsed.invalid_id)
+            greeting += sse.reset(here, parsed.invalid_id)
+        first = sse.response_head(headers) + parsed.encoding.start
+        first += Frame(greeting).encoded(parsed.encoding)
         if parsed.resume_from is None:  # no await since `here` was read, so no event is missed
-            if self._registry.send(subscriber, first):
+            if self._registry.write(subscriber, first):
                 self._registry.go_live(subscriber, topics, self._feed.failover.epoch)
             return
         await Replay(

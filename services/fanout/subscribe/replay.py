@@ -21,7 +21,7 @@ from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
 from services.fanout.feed.single_flight import Page
-from services.fanout.sse import event_frame
+from services.fanout.frame import EventFrame, Frame
 from services.fanout.subscribe.turn import Turn
 from shared.domain.position import START, Position, parse_position
 from shared.domain.topics import ALL, Subscription
@@ -63,6 +63,7 @@ class Replay:
         self._feed = feed
         self._registry = registry
         self._subscriber = subscriber
+        self._encoding = subscriber.encoding
         self._subscription = subscription
         self._max_events = max_events
         self._max_seconds = max_seconds
@@ -76,7 +77,7 @@ class Replay:
         self._asked = START
 
     async def run(self, position: Position, first: bytes) -> None:
-        """Send `first` and the missed events, in one write if memory has them.
+        """Send `first`, which is encoded, and the missed events: in one write if memory has them.
 
         Raises ConnectionError when the subscriber disconnected, and the errors of Redis.
         """
@@ -121,20 +122,19 @@ class Replay:
             return False
         self._write(b"".join((first, *frames)))
         self._count(len(frames))
-        self._registry.go_live(
-            self._subscriber, self._subscription.topics, self._feed.failover.epoch
-        )
+        topics, epoch = self._subscription.topics, self._feed.failover.epoch
+        self._registry.go_live(self._subscriber, topics, epoch)
         return True
 
     def _from_memory(self, position: Position) -> list[bytes] | None:
-        """The frames of the events after `position`. None if not in memory, or too many."""
+        """The encoded events after `position`. None if they are not in memory, or too many."""
         recent = self._feed.recent
         if not recent.covers(position):
             return None
-        items = recent.after(position, self._subscription.topics, _PIECE)
-        if items is None:
+        if (items := recent.after(position, self._subscription.topics, _PIECE)) is None:
             return None
-        return [item.frame for item in items if self._subscriber.wants(item.entry)]
+        wants = self._subscriber.wants
+        return [item.frame.encoded(self._encoding) for item in items if wants(item.entry)]
 
     async def _from_journal(self, position: Position) -> Position:
         """Send a page of the journal. Returns the position from which the replay continues."""
@@ -158,7 +158,7 @@ class Replay:
             case JournalPage(entries, _, end):
                 self._read += len(entries)
                 self._size.saw(len(entry.body) for entry in entries)
-                await self._send(event_frame(e) for e in entries if self._is_wanted(e))
+                await self._send(EventFrame(e) for e in entries if self._is_wanted(e))
                 return end
 
     async def _next_page(self, position: Position) -> Page:
@@ -227,15 +227,15 @@ class Replay:
         if self._outcome not in _INCOMPLETE:
             _OUTCOMES[outcome].inc()
             self._outcome = outcome
-        self._write(frame)
+        self._write(Frame(frame).encoded(self._encoding))
 
-    async def _send(self, frames: Iterable[bytes]) -> None:
+    async def _send(self, frames: Iterable[EventFrame]) -> None:
         """Write in chunks. To save memory, make each after the client accepted the previous one."""
         now = asyncio.get_running_loop().time
         async with self._turn:
-            frames = [*frames]
-        self._count(len(frames))
-        for chunk in sse.join_frames(frames or [b""], self._chunk):
+            encoded = [frame.encoded(self._encoding) for frame in frames]
+        self._count(len(encoded))
+        for chunk in sse.join_frames(encoded or [b""], self._chunk):
             self._write(chunk)
             began = now()
             await self._subscriber.drained()
@@ -246,5 +246,5 @@ class Replay:
         metrics.REPLAYED.inc(events)
 
     def _write(self, data: bytes) -> None:
-        if data and not self._registry.send(self._subscriber, data):
+        if data and not self._registry.write(self._subscriber, data):
             raise ConnectionResetError("the subscriber disconnected during its replay")

@@ -1,15 +1,25 @@
-"""A subscription request, parsed once: what it asks for and from which position."""
+"""A subscription request, parsed once: what it asks for, in which encoding, from which position.
+
+See docs/decisions/0090-frames-are-compressed-once.md.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from services.fanout.frame import Encoding
+from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.last_event_id import resume_position
 from shared.domain.position import Position
 from shared.domain.topics import Subscription, parse_subscription
 from shared.web.problems import Problem, Slug
+
+_VIEWS = {"full": Encoding.PLAIN, "compact": Encoding.COMPACT}
+_NO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +35,35 @@ class SubscribeRequest:
     resume_from: Position | None
     invalid_id: str
     overload_by_status: bool
+    encoding: Encoding
 
 
-def parse_subscribe_request(request: web.Request, max_topics: int) -> SubscribeRequest:
+def parse_subscribe_request(request: web.Request, settings: FanoutSettings) -> SubscribeRequest:
     """Parse a request. Raises Problem 400 with the name of each malformed parameter."""
-    subscription = _subscription(request, max_topics)
+    subscription = _subscription(request, settings.max_topics)
     resume_from, invalid_id = resume_position(request)
     by_status = request.query.get("on_overload") == "status"
-    return SubscribeRequest(subscription, resume_from, invalid_id, by_status)
+    encoding = _encoding(request, gzip=settings.gzip)
+    return SubscribeRequest(subscription, resume_from, invalid_id, by_status, encoding)
+
+
+def _encoding(request: web.Request, *, gzip: bool) -> Encoding:
+    encoding = _VIEWS[request.query.get("view", "full")]
+    if gzip and accepts_gzip(request.headers.getall("Accept-Encoding", ())):
+        encoding |= Encoding.GZIP
+    return encoding
+
+
+def accepts_gzip(fields: Iterable[str]) -> bool:
+    """True if these values of Accept-Encoding name gzip with a weight above 0 (RFC 9110, 12.5.3).
+
+    `*` does not count: a client that reads events names gzip if it can read them compressed.
+    """
+    for coding in ",".join(fields).lower().split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip() in ("gzip", "x-gzip"):
+            return not _NO_WEIGHT.fullmatch(weight.strip())
+    return False
 
 
 def _subscription(request: web.Request, max_topics: int) -> Subscription:
@@ -46,6 +77,9 @@ def _subscription(request: web.Request, max_topics: int) -> Subscription:
     count = len(subscription.topics)
     if count > max_topics:
         mistakes = [("streams", f"{count} topics in one subscription; at most {max_topics}")]
+    view = query.get("view", "full")
+    if view not in _VIEWS:
+        mistakes.append(("view", f"{view[:64]!r} is neither 'full' nor 'compact'"))
     if mistakes:
         errors = [{"parameter": name, "detail": detail} for name, detail in mistakes]
         detail = "; ".join(f"{name}: {detail}" for name, detail in mistakes[:5])

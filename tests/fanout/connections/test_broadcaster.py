@@ -88,7 +88,7 @@ async def test_writes_to_a_large_audience_leave_turns_to_other_tasks(
         await turn()
         reached.append(sum(1 for fake in members if fake.writes))
     assert reached[:6] == [1000, 2000, 3000, 4000, 5000, 5000]
-    assert broadcaster.sent == [("1-0", 5000, len(item("7").frame))]
+    assert broadcaster.sent == [("1-0", 5000, len(item("7").frame.plain))]
     assert all(fake.ids == ["1-0"] for fake in members)
 
 

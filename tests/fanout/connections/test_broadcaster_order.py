@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.fanout.connections import broadcaster as broadcaster_module
 from services.fanout.connections import registry as registry_module
 from services.fanout.connections.registry import SubscriberRegistry
+from services.fanout.frame import Encoding
 from services.fanout.reasons import EndReason
 from services.fanout.sse import sync
 from shared.domain.position import Position
@@ -20,11 +21,12 @@ from tests.fanout.turns import turn
 from tests.support.tier import examples
 
 TOPIC = st.sampled_from(["1", "2", "3"])
+TOPICS = st.lists(st.one_of(TOPIC, st.just("*")), min_size=1, max_size=3)
 STEP = st.one_of(
     st.tuples(st.just("publish"), st.lists(TOPIC, max_size=3, unique=True)),
     st.tuples(st.just("publish"), st.lists(TOPIC, max_size=3, unique=True)),
     st.tuples(st.just("read"), st.lists(st.lists(TOPIC, max_size=3, unique=True), max_size=4)),
-    st.tuples(st.just("join"), st.lists(st.one_of(TOPIC, st.just("*")), min_size=1, max_size=3)),
+    st.tuples(st.just("join"), st.tuples(TOPICS, st.sampled_from(Encoding))),
     st.tuples(st.just("leave"), st.integers(0, 30)),
     st.tuples(st.just("turns"), st.integers(1, 3)),
     st.tuples(st.just("sync"), st.none()),
@@ -53,10 +55,11 @@ async def check_against_model(steps: list[tuple[str, Any]]) -> None:
             if step == "read":
                 broadcaster.flush()
         elif step == "join":
-            fake = FakeSubscriber(len(expected))
-            expected[fake], topics_of[fake] = [], value
+            topics, encoding = value
+            fake = FakeSubscriber(len(expected), encoding)
+            expected[fake], topics_of[fake] = [], topics
             registry.register(fake)
-            registry.go_live(fake, value)
+            registry.go_live(fake, topics)
             members.append(fake)
         elif step == "leave" and members:
             fake = members.pop(value % len(members))
