@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.deliveries import deliveries
+from tests.bench.encodings import encodings
 from tests.bench.environment import Case
 from tests.bench.holding import memory_and_idle, memory_with_tokens
 from tests.bench.indexer import decode, freshness, idle, ingest
@@ -10,6 +11,7 @@ from tests.bench.moving import latency, replicas, routed, storm
 
 CASES: dict[str, Case] = {
     "deliveries": deliveries,
+    "encodings": encodings,
     "memory": memory_and_idle,
     "tokens": memory_with_tokens,
     "routed": routed,

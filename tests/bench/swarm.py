@@ -13,9 +13,13 @@ import select
 import socket
 import sys
 import time
+import zlib
 from dataclasses import dataclass, field
 
 _NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)  # Python has the name since 3.12
+_GZIPPED = b"\r\nContent-Encoding: gzip\r\n"
+_GZIP_HEADER = 10  # bytes
+_BLOCK_END, _LAST = b"\0\0\xff\xff", b"\3\0"  # the end of a full flush; an empty last block
 _SAMPLE_EVERY = 64
 """Latencies are kept for one of this many connections."""
 
@@ -27,6 +31,7 @@ class Client:
     sock: socket.socket
     request: bytes
     rest: bytes = b""
+    blocks: bytes | None = None  # unread compressed blocks; None if the response is plain
     last: tuple[int, int] = (0, 0)
     events: int = 0
     connected: bool = False
@@ -46,6 +51,8 @@ class Swarm:
     greeting: bytes
     clients: dict[int, Client] = field(default_factory=dict)
     epoll: select.epoll = field(default_factory=select.epoll)
+    texts: dict[bytes, bytes] = field(default_factory=dict)
+    bytes_read: int = 0
     waiting: int = 0
     ended: int = 0
     last_event_at: float = 0.0
@@ -100,7 +107,24 @@ class Swarm:
             self.epoll.unregister(fd)
             client.sock.close()
             return
+        self.bytes_read += len(data)
+        if client.blocks is None and _GZIPPED in data:
+            head, _, client.blocks = data.partition(b"\r\n\r\n")
+            self._parse(client, head + b"\r\n\r\n")
+            client.blocks, data = client.blocks[_GZIP_HEADER:], b""
+        if client.blocks is not None:
+            data = self._decompress(client, client.blocks + data)
         self._parse(client, client.rest + data)
+
+    def _decompress(self, client: Client, data: bytes) -> bytes:
+        """The text of the whole blocks. The same block comes to all clients, so cache its text."""
+        *blocks, client.blocks = data.split(_BLOCK_END)
+        texts = []
+        for block in blocks:
+            if (text := self.texts.get(block)) is None:
+                text = self.texts[block] = zlib.decompress(block + _BLOCK_END + _LAST, -15)
+            texts.append(text)
+        return b"".join(texts)
 
     def _parse(self, client: Client, data: bytes) -> None:
         if not client.connected and self.greeting in data:
@@ -135,6 +159,7 @@ class Swarm:
             "events": sorted(c.events for c in clients),
             "disorder": sum(c.disorder for c in clients),
             "ended": self.ended,
+            "bytes": self.bytes_read,
             "latencies": latencies,
         }
 
