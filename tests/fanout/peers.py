@@ -75,6 +75,11 @@ class RecordingBroadcaster(Broadcaster):
     def _record(self, entry: JournalEntry, reached: int, size: int) -> None:
         self.sent.append((entry.position, reached, size))
 
+    def publish(self, one: RecentItem, epoch: int = 0) -> None:
+        """Publish an event that waits for the next iteration of the event loop, like a notice."""
+        self.queue(one, epoch)
+        self._schedule()
+
     async def delivered(self, *items: RecentItem, epoch: int = 0) -> int:
         """Publish the events one by one. Return the number of subscribers that got the last."""
         for one in items:

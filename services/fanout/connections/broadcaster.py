@@ -83,13 +83,11 @@ class Broadcaster:
         """True while something that was published has not been written to everyone yet."""
         return bool(self._batch) or self._writing is not None
 
-    def publish(self, item: RecentItem, epoch: int = 0) -> None:
-        """Publish an event for the subscribers that joined in this epoch or a later one."""
-        self.queue(item, epoch)
-        self._schedule()
-
     def queue(self, item: RecentItem, epoch: int = 0) -> None:
-        """Publish an event like `publish`, but the caller calls `flush` before its next await."""
+        """Publish an event for the subscribers that joined in this epoch or a later one.
+
+        The caller calls `flush` before its next await.
+        """
         number = self._registry.next_seq()
         self._batch.append(QueuedFrame(number, item.frame, item.entry, epoch))
 
