@@ -114,6 +114,8 @@ class Client:
         shown = self.token_name
         if self.last:
             headers["Last-Event-ID"] = self.last
+        if self._rng.random() < 0.5:  # the encoding can be another one on each connection
+            headers["Accept-Encoding"] = "gzip"
         target = f"/v1/events/subscribe?{self._query}"
         async with asyncio.timeout(_SILENCE):
             sse = await SseClient.connect(port, target, headers=headers)

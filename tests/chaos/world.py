@@ -57,10 +57,10 @@ _COMMON = {
     "DRAIN_SECONDS": "0.5",
     "SYNC_SECONDS": "1",
     "RETRY_MS": "500",
+    "GZIP": "true",
     "RING_EVENTS": "300",
 }
-"""Short waits, and few recent events, so that resumes read the journal too. Default leases.
-There is no limit by address, because all clients have the same one."""
+"""Short waits, few recent events (so that resumes read the journal), no limits by address."""
 
 
 MakeRedis = Callable[[Path, tuple[str, ...]], RedisParts]
