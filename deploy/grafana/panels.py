@@ -53,7 +53,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     "Deliveries": (
         rate("Events", "headrace_fanout_events_total", "via"),
         rate("Deliveries", "headrace_fanout_deliveries_total"),
-        rate("Bytes", "headrace_fanout_bytes_total", unit="Bps"),
+        rate("Bytes before compression", "headrace_fanout_bytes_total", unit="Bps"),
         shown("Buffered for slow subscribers", "bytes", "headrace_fanout_backlog_bytes"),
     ),
     "Latency": (

@@ -27,7 +27,9 @@ EVENTS = at_zero(
     ("channel", "journal"),
 )
 DELIVERIES = Counter("headrace_fanout_deliveries_total", "Events written to subscribers")
-BYTES = Counter("headrace_fanout_bytes_total", "Bytes of events written to subscribers")
+BYTES = Counter(
+    "headrace_fanout_bytes_total", "Bytes of events sent, as if in full and not compressed"
+)
 DISCONNECTS = at_zero(
     Counter("headrace_fanout_disconnects_total", "Connections ended", ["reason"]),
     (*Goodbye, *EndReason),

@@ -72,10 +72,10 @@ NAMES = [
     b"streams", b"users", b"all", b"types", b"after", b"before", b"order", b"limit", b"cursor",
     b"status", b"sort", b"user", b"sender", b"token", b"origin", b"since", b"last_event_id",
     b"lastEventId", b"ticket", b"access_token", b"on_overload", b"account", b"memo", b"position",
-    b"client_domain", b"home_domain",
+    b"client_domain", b"home_domain", b"view",
 ]  # fmt: skip
 GOOD = [b"7", b"1,2", b"true", b"desc", b"asc", b"5", b"created", b"stream.created", b"1-0"]
-GOOD += [SENDER.encode(), RECIPIENT.encode(), TOKEN.encode(), FULL.encode()]
+GOOD += [b"compact", SENDER.encode(), RECIPIENT.encode(), TOKEN.encode(), FULL.encode()]
 quoted = nasty.map(lambda raw: quote_from_bytes(raw, safe="").encode())
 odd_quotes = st.sampled_from(
     [b"%", b"%zz", b"%0", b"%00", b"%ed%a0%80", b"%25%30", b"+", b"%2e%2e"]
