@@ -167,7 +167,10 @@ async def test_any_bytes_are_answered_correctly_and_harm_no_other_client(
     await asyncio.to_thread(case.works, service.port)
     before = descriptors()
     answers = await asyncio.to_thread(fuzz, service.port, case)
-    assert {answer.status for answer in answers} >= {200, 400, 404}
+    statuses = [answer.status for answer in answers]  # by chance, so not too much is asked
+    assert any(status < 300 for status in statuses), "some requests are correct"
+    assert 400 in statuses
+    assert len({*statuses}) >= 3
     ours = [answer for answer in answers if answer.kind != "text/plain"]
     assert len(ours) > len(answers) / 2, "most of it is HTTP, and reaches the service itself"
     await until(lambda: descriptors() <= before, what="descriptors given back")
