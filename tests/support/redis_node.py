@@ -88,8 +88,11 @@ class Node:
 
     async def ask(self, *command: object) -> Any:
         """Execute one command on a new connection. Raises RedisError."""
-        async with self.client() as client:
+        client = self.client()
+        try:
             return await client.execute_command(*command)
+        finally:  # redis-py leaves the connection open if its `aclose` is cancelled
+            await asyncio.shield(client.aclose())
 
     async def read_info(self, command: str, section: str) -> dict[str, str]:
         """The `name:value` lines of commands such as `INFO replication` and `CLUSTER INFO`."""
