@@ -15,7 +15,7 @@ from shared.redis.client import connect
 from tests.support.check_tier import CheckTier
 from tests.support.measured import Measured
 from tests.support.recordings import Recording, recording
-from tests.support.redis_server import redis_server
+from tests.support.redis_server import PATIENT, redis_server
 from tests.support.schedule import Schedule
 from tests.support.tier import examples
 
@@ -55,7 +55,7 @@ def empty_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, timeout=15)  # on a busy machine Redis can stand still for seconds
+    client = connect(redis_url, timeout=PATIENT)
     yield client
     await client.aclose()
 

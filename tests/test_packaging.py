@@ -9,7 +9,6 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
-import aiohttp
 import pytest
 from redis.asyncio import Redis
 
@@ -17,8 +16,7 @@ from shared import __version__
 from shared.journal.keys import Keys
 from tests.indexer.installed import Site
 from tests.indexer.simulated import simulated
-from tests.support.processes import ServiceProcess, listening, spawn
-from tests.support.waiting import until
+from tests.support.processes import listening, spawn
 from tests.test_architecture import ROOT, files
 
 PACKAGES = ("shared", "services")
@@ -86,18 +84,6 @@ def test_a_command_prints_its_help_and_its_version(
     assert text.format(name=name) in done.stdout
 
 
-async def until_ready(process: ServiceProcess) -> None:
-    """Wait until /readyz answers 200."""
-    url = f"http://127.0.0.1:{process.port}/readyz"
-    async with aiohttp.ClientSession() as session:
-
-        async def is_ready() -> bool:
-            async with session.get(url) as response:
-                return response.status == 200
-
-        await until(is_ready, seconds=30, what=f"200 of {url}")
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 async def test_a_command_starts_and_becomes_ready(
     commands: Path, redis: Redis, redis_url: str, keys: Keys, name: str
@@ -106,6 +92,6 @@ async def test_a_command_starts_and_becomes_ready(
         settings = Site(network, redis, redis_url, keys).settings()
         started = await spawn([str(commands / name)], commands, settings)
         async with listening(started) as process:
-            await until_ready(process)
+            await process.ready()
             process.signal()
             assert await process.ended() == 0

@@ -3,7 +3,7 @@
 With GZIP, the response is one gzip stream (RFC 1952) whose deflate blocks are the frames. A full
 flush ends each frame (RFC 1951, zlib's Z_FULL_FLUSH): a client can read the frame at once, and no
 later byte refers to it. So the compressed bytes of a frame are the same for every subscriber. The
-stream has no trailer, because its checksum would be another one for each subscriber.
+stream has no trailer, because each subscriber would need a checksum of its own.
 
 See docs/decisions/0090-frames-are-compressed-once.md.
 """
@@ -61,7 +61,9 @@ class Frame:
         return made
 
     def _make(self, encoding: Encoding) -> bytes:
-        return _gzip(self.plain) if encoding & Encoding.GZIP else self._compact()
+        if encoding & Encoding.GZIP:
+            return _gzip(self.encoded(encoding & ~Encoding.GZIP))
+        return self._compact()
 
     def _compact(self) -> bytes:
         return self.plain
@@ -75,11 +77,6 @@ class EventFrame(Frame):
     def __init__(self, entry: JournalEntry) -> None:
         super().__init__(event_frame(entry))
         self._entry = entry
-
-    def _make(self, encoding: Encoding) -> bytes:
-        if encoding is Encoding.GZIP | Encoding.COMPACT:
-            return _gzip(self.encoded(Encoding.COMPACT))
-        return super()._make(encoding)
 
     def _compact(self) -> bytes:
         return event_frame(self._entry._replace(body=compact(self._entry.body)))

@@ -12,7 +12,7 @@ from services.api.app import build_app
 from services.api.settings import ApiSettings
 from shared.journal.keys import Keys
 from tests.api.auth.samples import REQUIRED, WALLETS, Horizon
-from tests.api.samples import TOKEN, Clock, time_is_known
+from tests.api.samples import TOKEN, Clock, is_ready, time_is_known
 from tests.support.data import begun_long_ago
 from tests.support.waiting import until
 from tests.support.web_client import StartApi, WebClient
@@ -43,11 +43,7 @@ def start(
 @pytest.fixture
 async def client(start: StartApi) -> WebClient:
     client = await start()
-
-    async def ready() -> bool:
-        return bool((await client.get("/readyz")).status == 200)
-
-    await until(ready)
+    await until(lambda: is_ready(client))
     return client
 
 

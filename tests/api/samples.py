@@ -39,6 +39,11 @@ async def time_is_known(client: WebClient) -> WebClient:
     return client
 
 
+async def is_ready(client: WebClient) -> bool:
+    """True if /readyz answers 200."""
+    return (await client.get("/readyz")).status == 200
+
+
 def order(**more: Any) -> dict[str, Any]:
     """A valid body of POST /v1/streams: 10 a second, runs out after 100 seconds."""
     return {

@@ -11,7 +11,7 @@ from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
 from deploy.local import redis as local_redis
-from tests.api.samples import made, order
+from tests.api.samples import is_ready, made, order
 from tests.support.waiting import free_port, until
 from tests.support.web_client import StartApi, WebClient
 
@@ -21,10 +21,6 @@ ORIGIN = {"Origin": "https://app.example"}
 async def ready(client: WebClient) -> dict[str, Any]:
     response = await client.get("/readyz")
     return {"status": response.status, **await response.json()}
-
-
-async def is_ready(client: WebClient) -> bool:
-    return (await ready(client))["status"] == 200
 
 
 async def test_the_root_lists_the_endpoints(client: WebClient) -> None:

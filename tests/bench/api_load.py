@@ -157,18 +157,10 @@ async def fill(redis: Redis, count: int) -> None:
     print(file=sys.stderr)
 
 
-async def is_ready(process: ServiceProcess) -> bool:
-    reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
-    writer.write(get("/readyz"))
-    line = await reader.readline()
-    writer.close()
-    return b" 200 " in line
-
-
 async def events(url: str) -> None:
     """The time from a POST until a subscriber receives the event, at 200 creates a second."""
     async with service("api", url) as api, service("fanout", url) as fanout:
-        await until(lambda: is_ready(fanout), what="a ready fanout")
+        await fanout.ready()
         reader, writer = await asyncio.open_connection("127.0.0.1", fanout.port, limit=1 << 22)
         writer.write(get("/v1/events/subscribe?all=true"))
         sent: dict[str, float] = {}

@@ -7,14 +7,16 @@ import statistics
 import sys
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 import aiohttp
 
 from tests.bench import processes
 from tests.bench.environment import ALL, BenchEnvironment, Row
 from tests.bench.floor import floor
-from tests.bench.processes import Server, Swarm, check, free_port
+from tests.bench.processes import Server, Swarm, check
 from tests.bench.publish import Publisher
+from tests.support.waiting import free_port
 
 _FOLDER = Path(__file__).parent
 _NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
@@ -23,9 +25,27 @@ _FRAME = 1300
 """The approximate size of one event on the wire, in bytes."""
 
 
-async def _deliveries(env: BenchEnvironment, server: Server, publisher: Publisher) -> float:
-    """The server's CPU time per delivered event in µs: 5,000 subscribers of all, 10 events/s."""
-    swarm = Swarm(server.port, [ALL] * 5000)
+_CLIENTS = 5000
+
+
+class Delivery(NamedTuple):
+    """What a delivered event costs: the server's CPU time in µs, and the bytes that a client reads.
+
+    The bytes include the client's share of everything else that it reads, such as `sync`.
+    """
+
+    us: float
+    size: float
+
+
+async def measure_delivery(
+    server: Server, publisher: Publisher, *, query: str = "", headers: str = ""
+) -> Delivery:
+    """5,000 subscribers of all events, 10 events/s. `query` and `headers` belong to each request.
+
+    Raises RuntimeError unless each client gets each event.
+    """
+    swarm = Swarm(server.port, [ALL + query] * _CLIENTS, headers=headers)
     try:
         await swarm.connected()
         before, cpu = len(publisher.published), server.cpu()
@@ -33,10 +53,12 @@ async def _deliveries(env: BenchEnvironment, server: Server, publisher: Publishe
         await asyncio.sleep(0.5)
         used = server.cpu() - cpu
         count = len(publisher.published) - before
-        check(await swarm.stop(), count)
+        result = await swarm.stop()
+        check(result, count)
     finally:
         swarm.close()
-    return used * 1e6 / (count * 5000)
+    delivered = count * _CLIENTS
+    return Delivery(used * 1e6 / delivered, sum(result["bytes"]) / delivered)
 
 
 async def deliveries(env: BenchEnvironment) -> list[Row]:
@@ -46,12 +68,12 @@ async def deliveries(env: BenchEnvironment) -> list[Row]:
     ours, floors, queues, nchans = [], [], [], []
     for _ in range(3):
         with processes.fanout(env.redis_url, env.keys, env.folder) as server:
-            ours.append(await _deliveries(env, server, publisher))
-        floors.append(await floor(env, _FRAME, rate=10, share=5000, clients=5000))
+            ours.append((await measure_delivery(server, publisher)).us)
+        floors.append(await floor(env, _FRAME, rate=10, share=_CLIENTS, clients=_CLIENTS))
         port = free_port()
         words = [sys.executable, "-m", "tests.bench.queue_per_client", str(port)]
         with processes.command(*words, env.redis_url, port=port) as server:
-            queues.append(await _deliveries(env, server, publisher))
+            queues.append((await measure_delivery(server, publisher)).us)
         if _HAS_NCHAN:
             nchans.append(await _nchan(env))
     await publisher.close()
@@ -79,7 +101,7 @@ async def _nchan(env: BenchEnvironment) -> float:
     config.write_text(template.substitute(module=_NCHAN, folder=folder, port=port))
     with processes.command("nginx", "-p", str(folder), "-c", str(config), port=port) as server:
         worker = processes.child_of(server)
-        swarm = Swarm(port, [ALL] * 5000, greeting="HTTP/1.1 200 OK")
+        swarm = Swarm(port, [ALL] * _CLIENTS, greeting="HTTP/1.1 200 OK")
         try:
             await swarm.connected()
             cpu = worker.cpu()
@@ -89,7 +111,7 @@ async def _nchan(env: BenchEnvironment) -> float:
         finally:
             swarm.close()
     check(result, 80)
-    return used * 1e6 / (80 * 5000)
+    return used * 1e6 / (80 * _CLIENTS)
 
 
 async def _publish_to_nchan(port: int, count: int) -> None:

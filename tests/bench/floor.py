@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from tests.bench.environment import ALL, BenchEnvironment
-from tests.bench.processes import Swarm, free_port
+from tests.bench.processes import Swarm
+from tests.support.waiting import free_port
 
 _SECONDS = 8
 

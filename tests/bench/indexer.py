@@ -29,6 +29,7 @@ from tests.bench import processes
 from tests.bench.environment import BenchEnvironment, Row
 from tests.bench.ledger import PASSPHRASE, PreparedLedger, transactions_end
 from tests.bench.processes import Server, percentile
+from tests.support.waiting import free_port
 
 _TRANSACTIONS = 20_000
 _CONTRACTS = WatchedContracts.of(accounts.STREAMS)
@@ -93,7 +94,7 @@ def _events_per_second(work: Callable[[], int]) -> float:
 
 async def ingest(env: BenchEnvironment) -> list[Row]:
     """A backfill: the source has all transactions, and the indexer reads them into the journal."""
-    port = processes.free_port()
+    port = free_port()
     words = [sys.executable, "-m", "tests.bench.ledger", "--port", str(port)]
     rows = []
     with processes.command(*words, "--transactions", str(_TRANSACTIONS), port=port):
@@ -181,7 +182,7 @@ async def idle(env: BenchEnvironment) -> list[Row]:
 
 @contextmanager
 def _indexer(env: BenchEnvironment, source_port: int, **settings: object) -> Iterator[Server]:
-    port = processes.free_port()
+    port = free_port()
     own: dict[str, object] = {
         "REDIS_URL": env.redis_url,
         "HORIZON_URL": f"http://127.0.0.1:{source_port}",
@@ -201,7 +202,7 @@ def _indexer(env: BenchEnvironment, source_port: int, **settings: object) -> Ite
 
 @contextmanager
 def _network(**settings: object) -> Iterator[Server]:
-    port = processes.free_port()
+    port = free_port()
     own = {"PORT": port, "CLOSE_SECONDS": 0, "STREAMS": 0}
     with (
         _environment(own | settings),

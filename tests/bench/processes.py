@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
-import socket
 import subprocess
 import sys
 import time
@@ -18,20 +16,12 @@ from typing import Any
 
 from shared.journal.keys import Keys
 from tests.bench.publish import CONTRACT
+from tests.support.waiting import free_port
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MAX_CONNECTIONS = 9_500
 """Connections of one swarm process, well below its limit of descriptors."""
-
-
-def free_port() -> int:
-    """A free port below the range from which the kernel takes ports for clients."""
-    while True:
-        port = random.randrange(10_000, 30_000)
-        with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", port)) != 0:
-                return port
 
 
 @dataclass(frozen=True, slots=True)

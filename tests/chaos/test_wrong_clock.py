@@ -98,11 +98,7 @@ async def test_an_api_with_a_wrong_clock_publishes_no_wrong_notice(
         within = now - 5 < long["startTime"] < time.time() + 5
         assert within, "each API uses the time of Redis"
         async with run("api") as right:  # before the short stream ends
-
-            async def ready() -> bool:
-                return (await readyz(session, right))[0] == 200
-
-            await until(ready, what="the API with the correct clock is ready")
+            await right.ready()
             short = await post(session, wrong, ratePerSecond="1", depositedAmount="2")
 
             async def announced() -> list[Any]:

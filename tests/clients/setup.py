@@ -19,6 +19,7 @@ from shared.redis.client import connect
 from tests.clients.cutting_proxy import CuttingProxy
 from tests.clients.libraries import Driver, ReceivedEvent
 from tests.fanout.replicas import SUBSCRIBE, Chain, Replica, replica_process
+from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 
 QUERY = "all=true&types=stream.created,stream.fee_collected,contract.initialized"
@@ -104,7 +105,7 @@ class Setup:
     def __init__(self, redis_url: str, stack: AsyncExitStack) -> None:
         self.redis_url = redis_url
         self.keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
-        self.redis = connect(redis_url, timeout=15)
+        self.redis = connect(redis_url, timeout=PATIENT)
         self.chain = Chain(self.redis, self.keys)
         self.clients: list[Client] = []
         self._stack = stack

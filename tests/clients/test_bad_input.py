@@ -1,7 +1,6 @@
 """Clients that send invalid or oversized requests get a short answer, and only they are affected.
 
-Every test checks another subscriber, which must get its events meanwhile. All tests share one
-replica.
+Every test checks another subscriber, which must get its events. All tests share one replica.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from tests.clients.conftest import CheckSubscriber, subscriber_check
 from tests.clients.raw_client import ALL, HOST, TLS_HELLO, RawClient, get, memory
 from tests.fanout.replicas import ALICE, SUBSCRIBE, Chain, Replica, replica_process
 from tests.support.data import begun_long_ago
+from tests.support.redis_server import PATIENT
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -58,7 +58,7 @@ METHODS = ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 @module_fixture(scope="module")
 async def chain(redis_url: str) -> AsyncIterator[Chain]:
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
-    async with connect(redis_url, timeout=15) as redis:
+    async with connect(redis_url, timeout=PATIENT) as redis:
         await begun_long_ago(redis, keys)
         yield Chain(redis, keys)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.clients.libraries import LIBRARIES, missing_requirement, require_library
-from tests.clients.scenario import Results, connected_and_live
+from tests.clients.scenario import Results, connected_and_live, cut
 from tests.clients.setup import Setup, scenario_setup
 from tests.support.waiting import free_port
 
@@ -32,19 +32,7 @@ Compressed = tuple[Results, dict[str, list[bool]]]
 async def one_by_one(setup: Setup) -> None:
     """Each event is committed when all clients have the one before."""
     for n in range(10):
-
-        async def one() -> list[str]:
-            return await setup.chain.commit()
-
-        await setup.run_step(f"event {n}", one)
-
-
-async def cut(setup: Setup) -> None:
-    async def action() -> list[str]:
-        setup.cut()
-        return await setup.commit()
-
-    await setup.run_step("cut", action)
+        await setup.run_step(f"event {n}", setup.chain.commit)
 
 
 async def run_compressed(redis_url: str, libraries: list[str]) -> Compressed:

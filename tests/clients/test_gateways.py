@@ -25,6 +25,7 @@ from tests.deploy.fanouts import PORT, Fanouts
 from tests.deploy.gateways import gateway, local_gateway
 from tests.fanout.replicas import SUBSCRIBE, Chain
 from tests.support.name_server import name_server
+from tests.support.redis_server import PATIENT
 from tests.support.tier import at_length
 from tests.support.waiting import until
 
@@ -91,7 +92,7 @@ class Scenario:
 
 async def run_scenario(redis_url: str, folder: Path) -> ScenarioResult:
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
-    redis = connect(redis_url, timeout=15)
+    redis = connect(redis_url, timeout=PATIENT)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(redis.aclose)
         names = await stack.enter_async_context(name_server({}))

@@ -21,6 +21,7 @@ from shared.redis.client import connect
 from tests.console.browser import User
 from tests.console.samples import create
 from tests.support.installation import Installation
+from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -36,7 +37,7 @@ async def committer(whole: Installation) -> AsyncIterator[Committer]:
     """Writes into the journal of the installation, as its indexer does."""
     url = f"redis://127.0.0.1:{whole.ports.redis}/0"
     keys = Keys(namespace_of(SimulatorSettings().network_passphrase, accounts.STREAMS))
-    redis = connect(url, slot_key=keys.slot_key, timeout=15)
+    redis = connect(url, slot_key=keys.slot_key, timeout=PATIENT)
     yield Committer(redis, keys)
     await redis.aclose()
 

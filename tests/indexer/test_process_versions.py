@@ -10,12 +10,11 @@ from redis.asyncio import Redis
 from shared.journal.keys import Keys
 from tests.indexer.installed import Site
 from tests.indexer.simulated import simulated
+from tests.indexer.sources.rpc_versions import NEW, OLD
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
-OLD = {"version": "22.1.3-7e71", "core": "stellar-core 22.4.1 (ab)", "protocol": 22}
-NEW = {"version": "27.1.1-7e71", "core": "stellar-core 27.1.0 (cd)", "protocol": 27}
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ class ServiceProcess:
             raise NotListening(f"{error}: {state}, {self.log} {self.noise}") from None
 
     async def ready(self) -> None:
-        """Wait until /readyz is 200. Before, an API may not know the time of Redis."""
+        """Wait until /readyz answers 200. Before, an API may not know the time of Redis."""
         url = f"http://127.0.0.1:{self.port}/readyz"
 
         async def is_ready() -> bool:

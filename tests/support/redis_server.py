@@ -9,6 +9,9 @@ from pathlib import Path
 from deploy.local import redis as local_redis
 from tests.support.waiting import free_port
 
+PATIENT = 15.0
+"""Seconds that a test's own client waits for Redis. A busy machine can stand still for some."""
+
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:

@@ -76,8 +76,11 @@ async def test_clients_receive_every_event_although_the_indexer_is_killed(
             await until(lambda n=more_events: _longer(whole, n), what="ledgers meanwhile")
             whole.start("indexer")
             seen = len(restless.events)
-            enough = lambda n=seen: len(restless.events) > n + 5  # noqa: E731
-            await until(enough, seconds=60, what=f"events after {round_}")
+            await until(
+                lambda n=seen: len(restless.events) > n + 5,
+                seconds=60,
+                what=f"events after {round_}",
+            )
         made = await create_stream(whole.session, whole.url(whole.ports.gateway))
 
         held_events = await oracle(whole)

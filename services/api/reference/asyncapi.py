@@ -13,7 +13,8 @@ from shared.domain.events import EventType
 
 _PARAMETERS = (
     "Query parameters: streams=<id>,… users=<G…>,… all=true (at least one), types=<type>,…, "
-    "view=compact (of `stream`, events have only `version`). "
+    "view=compact. The schemas describe view=full. With view=compact, the field `stream` of an "
+    "event has only `version`. "
     "To resume, send the header Last-Event-ID."
 )
 

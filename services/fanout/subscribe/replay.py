@@ -63,7 +63,6 @@ class Replay:
         self._feed = feed
         self._registry = registry
         self._subscriber = subscriber
-        self._encoding = subscriber.encoding
         self._subscription = subscription
         self._max_events = max_events
         self._max_seconds = max_seconds
@@ -133,8 +132,8 @@ class Replay:
             return None
         if (items := recent.after(position, self._subscription.topics, _PIECE)) is None:
             return None
-        wants = self._subscriber.wants
-        return [item.frame.encoded(self._encoding) for item in items if wants(item.entry)]
+        wants, encoding = self._subscriber.wants, self._subscriber.encoding
+        return [item.frame.encoded(encoding) for item in items if wants(item.entry)]
 
     async def _from_journal(self, position: Position) -> Position:
         """Send a page of the journal. Returns the position from which the replay continues."""
@@ -227,13 +226,13 @@ class Replay:
         if self._outcome not in _INCOMPLETE:
             _OUTCOMES[outcome].inc()
             self._outcome = outcome
-        self._write(Frame(frame).encoded(self._encoding))
+        self._write(Frame(frame).encoded(self._subscriber.encoding))
 
     async def _send(self, frames: Iterable[EventFrame]) -> None:
         """Write in chunks. To save memory, make each after the client accepted the previous one."""
         now = asyncio.get_running_loop().time
         async with self._turn:
-            encoded = [frame.encoded(self._encoding) for frame in frames]
+            encoded = [frame.encoded(self._subscriber.encoding) for frame in frames]
         self._count(len(encoded))
         for chunk in sse.join_frames(encoded or [b""], self._chunk):
             self._write(chunk)

@@ -40,18 +40,24 @@ class SubscribeRequest:
 
 def parse_subscribe_request(request: web.Request, settings: FanoutSettings) -> SubscribeRequest:
     """Parse a request. Raises Problem 400 with the name of each malformed parameter."""
-    subscription = _subscription(request, settings.max_topics)
+    subscription, mistakes = _subscription(request, settings.max_topics)
+    view = request.query.get("view", "full")
+    if view not in _VIEWS:
+        mistakes.append(("view", f"{view[:64]!r} is neither 'full' nor 'compact'"))
+    if mistakes:
+        errors = [{"parameter": name, "detail": detail} for name, detail in mistakes]
+        detail = "; ".join(f"{name}: {detail}" for name, detail in mistakes[:5])
+        raise Problem(400, Slug.INVALID_SUBSCRIPTION, detail, errors=errors)
     resume_from, invalid_id = resume_position(request)
     by_status = request.query.get("on_overload") == "status"
-    encoding = _encoding(request, gzip=settings.gzip)
+    encoding = _encoding(request, _VIEWS[view], gzip=settings.gzip)
     return SubscribeRequest(subscription, resume_from, invalid_id, by_status, encoding)
 
 
-def _encoding(request: web.Request, *, gzip: bool) -> Encoding:
-    encoding = _VIEWS[request.query.get("view", "full")]
+def _encoding(request: web.Request, view: Encoding, *, gzip: bool) -> Encoding:
     if gzip and accepts_gzip(request.headers.getall("Accept-Encoding", ())):
-        encoding |= Encoding.GZIP
-    return encoding
+        return view | Encoding.GZIP
+    return view
 
 
 def accepts_gzip(fields: Iterable[str]) -> bool:
@@ -66,7 +72,10 @@ def accepts_gzip(fields: Iterable[str]) -> bool:
     return False
 
 
-def _subscription(request: web.Request, max_topics: int) -> Subscription:
+def _subscription(
+    request: web.Request, max_topics: int
+) -> tuple[Subscription, list[tuple[str, str]]]:
+    """The subscription, and mistakes as (parameter, explanation)."""
     query = request.query
     subscription, mistakes = parse_subscription(
         streams=query.getall("streams", ()),
@@ -77,11 +86,4 @@ def _subscription(request: web.Request, max_topics: int) -> Subscription:
     count = len(subscription.topics)
     if count > max_topics:
         mistakes = [("streams", f"{count} topics in one subscription; at most {max_topics}")]
-    view = query.get("view", "full")
-    if view not in _VIEWS:
-        mistakes.append(("view", f"{view[:64]!r} is neither 'full' nor 'compact'"))
-    if mistakes:
-        errors = [{"parameter": name, "detail": detail} for name, detail in mistakes]
-        detail = "; ".join(f"{name}: {detail}" for name, detail in mistakes[:5])
-        raise Problem(400, Slug.INVALID_SUBSCRIPTION, detail, errors=errors)
-    return subscription
+    return subscription, mistakes

@@ -12,7 +12,7 @@ from services.api.app import REDIS_MEMORY
 from services.api.streams.memory import RedisMemory, full_reason
 from shared.journal.keys import Keys
 from shared.redis.client import connect
-from tests.api.samples import made, on_chain, order
+from tests.api.samples import is_ready, made, on_chain, order
 from tests.support.redis_server import redis_server
 from tests.support.waiting import free_port, until
 from tests.support.web_client import StartApi, WebClient
@@ -33,10 +33,6 @@ async def unready(client: WebClient, part: str, text: str = "") -> str:
         return detail if detail not in ("ok", "starting") and text in detail else None
 
     return await until(reason, what=f"{part} in /readyz")
-
-
-async def ready(client: WebClient) -> bool:
-    return (await client.get("/readyz")).status == 200
 
 
 @pytest.fixture
@@ -72,7 +68,7 @@ async def test_from_80_percent_of_maxmemory_on_the_api_changes_no_stream(
     start: StartApi, own_redis: str, redis_of: Redis, keys: Keys
 ) -> None:
     client = await start(redis_url=own_redis)
-    await until(lambda: ready(client), what="a ready API")
+    await until(lambda: is_ready(client), what="a ready API")
     stream, memory = await made(client), client.app[REDIS_MEMORY]
     await redis_of.setrange("ballast", 30_000_000, "x")  # so that a tenth of it is room enough
 

@@ -12,6 +12,7 @@ from deploy.local import redis as local_redis
 from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.fanout.replicas import SUBSCRIBE, Chain, StartReplica
+from tests.support.redis_server import PATIENT
 from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy, every_link, no_link
 from tests.support.waiting import free_port, until
@@ -51,7 +52,7 @@ async def test_subscribers_stay_connected_over_a_restart_of_redis(
 ) -> None:
     own_redis.start()
     replica = await start(own_redis.url, probe_seconds=0.2)
-    redis = connect(own_redis.url, timeout=15)
+    redis = connect(own_redis.url, timeout=PATIENT)
     chain = Chain(redis, keys)
     client = await replica.subscribe("all=true")
     clients.append(client)
@@ -99,7 +100,7 @@ async def test_without_redis_at_the_start_the_fanout_runs_and_is_not_ready(
     assert (status, "overloaded" in text) == (503, True)
     own_redis.start()
     await until(replica.ready)
-    redis = connect(own_redis.url, timeout=15)
+    redis = connect(own_redis.url, timeout=PATIENT)
     client = await replica.subscribe("all=true")
     clients.append(client)
     positions = await Chain(redis, keys).commit_many(3)

@@ -35,12 +35,15 @@ async def subscribe_in_each_encoding(replica: Replica, since: str = "") -> tuple
     )
 
 
+def journal(client: SseClient) -> list[str]:
+    """The data of the received journal events."""
+    return [event.data for event in client.events if "." in event.name]
+
+
 def check_same(full: SseClient, compact: SseClient, zipped: SseClient, both: SseClient) -> None:
-    journal = [event for event in full.events if "." in event.name]
-    assert [e.data for e in zipped.events if "." in e.name] == [e.data for e in journal]
-    short = [event.data for event in compact.events if "." in event.name]
-    assert [e.data for e in both.events if "." in e.name] == short
-    assert list(map(orjson.loads, short)) == [without_state(event.data) for event in journal]
+    assert journal(zipped) == journal(full)
+    assert journal(both) == journal(compact)
+    assert [*map(orjson.loads, journal(compact))] == [*map(without_state, journal(full))]
     for client in (full, compact, zipped, both):
         assert client.parser.faults == []
         assert client.positions == full.positions

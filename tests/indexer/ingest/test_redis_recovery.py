@@ -15,6 +15,7 @@ from shared.redis.client import connect
 from tests.deploy.redis_work import COMMON, KEYS, ready
 from tests.support.processes import running
 from tests.support.redis_node import Node
+from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 
 
@@ -48,7 +49,7 @@ async def test_after_a_restart_of_redis_the_api_accepts_writes_again(
     node: Node, source: str
 ) -> None:
     url = f"redis://127.0.0.1:{node.port}/0"
-    redis = connect(url, timeout=15)
+    redis = connect(url, timeout=PATIENT)
     async with (
         aiohttp.ClientSession() as session,
         running("deploy.simulator", CLOSE_SECONDS="0.2") as network,
