@@ -54,8 +54,9 @@ OTHERS = {
     ),
 }
 LASTING = {"journal", "progress", "fence", "dead-letters", "stream", "index", "topic"}
-LASTING |= {"revocations", "api-keys", "epoch", "made-for"}
-"""Streams and their indexes stay. The rest is bounded by JOURNAL_MAX_LENGTH, MAXLEN or admins."""
+LASTING |= {"revocations", "api-keys", "epoch", "made-for", "tokens"}
+"""Streams, their indexes and what their tokens tell (decision 84) stay. The rest is bounded by
+JOURNAL_MAX_LENGTH, MAXLEN or admins."""
 
 NOBODY = (
     ("FLUSHALL",), ("CONFIG", "REWRITE"), ("KEYS", "*"), ("ACL", "LIST"),
