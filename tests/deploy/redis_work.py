@@ -91,13 +91,18 @@ def _set_users(file: Path, default: str) -> None:
 
 
 @asynccontextmanager
-async def services(redis: Guarded, network_port: int) -> AsyncIterator[dict[str, ServiceProcess]]:
-    """One replica of each service, ready, each with its own Redis user."""
+async def services(
+    redis: Guarded, network_port: int, *, kept: int = 50
+) -> AsyncIterator[dict[str, ServiceProcess]]:
+    """One replica of each service, ready, each with its own Redis user.
+
+    `kept` is JOURNAL_MAX_LENGTH of the API, which then trims the journal with its own rights.
+    """
     source = f"http://127.0.0.1:{network_port}"
     where = {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc", "START": "earliest"}
     more = {
         "indexer": {**where, "SOURCE": "auto", "RECONCILE_SECONDS": "1", "AUDIT_SECONDS": "1"},
-        "api": {**where, "SIGNING_SEED": SERVER.secret, "JOURNAL_MAX_LENGTH": "50"},
+        "api": {**where, "SIGNING_SEED": SERVER.secret, "JOURNAL_MAX_LENGTH": str(kept)},
         "fanout": {"CONNECTIONS_PER_USER": "5", "CONNECTION_LEASE_SECONDS": "3"},
     }
     async with AsyncExitStack() as stack:
