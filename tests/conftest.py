@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.support.check_tier import CheckTier
+from tests.support.hanging import Hanging
 from tests.support.measured import Measured
 from tests.support.recordings import Recording, recording
 from tests.support.redis_server import PATIENT, redis_server
@@ -30,10 +31,11 @@ settings.load_profile("headrace")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hold the tests to their tiers."""
+    """Hold the tests to their tiers, and say why a test hangs."""
     config.pluginmanager.register(CheckTier())
     config.pluginmanager.register(Schedule())
     config.pluginmanager.register(Measured())
+    config.pluginmanager.register(Hanging())
 
 
 @pytest.fixture(scope="session")

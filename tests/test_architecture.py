@@ -97,7 +97,7 @@ PURE = (
     "services.indexer.xdr",
     *(f"services.indexer.xdr.{name}" for name in ("address", "entries", "event", "ledger")),
     *(f"services.indexer.xdr.{name}" for name in ("ledger_keys", "meta", "natives", "reader")),
-    *(f"services.indexer.xdr.{name}" for name in ("result", "scval", "shapes")),
+    *(f"services.indexer.xdr.{name}" for name in ("fast_shapes", "result", "scval", "shapes")),
 )
 WORDS = ("shared.web.problems.Goodbye",)
 """Mere names in modules that do more: what they say is the same everywhere."""

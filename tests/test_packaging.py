@@ -19,7 +19,7 @@ from tests.indexer.simulated import simulated
 from tests.support.processes import listening, spawn
 from tests.test_architecture import ROOT, files
 
-PACKAGES = ("shared", "services")
+PACKAGES = ("shared", "services", "clients/js/src")
 pytestmark = [
     pytest.mark.io(cached=True),  # one case builds the wheel, and one installs it
     pytest.mark.timeout(120),
@@ -66,7 +66,8 @@ def test_the_wheel_has_every_file_of_the_services_and_no_other(wheel: Path) -> N
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     tree = {path.relative_to(ROOT).as_posix() for path in files()}
-    assert packed == {name for name in tree if name.split("/")[0] in PACKAGES}
+    wanted = tuple(f"{name}/" for name in PACKAGES)
+    assert packed == {name for name in tree if name.startswith(wanted)}
     assert wheel.name == f"headrace-{__version__}-py3-none-any.whl"
 
 

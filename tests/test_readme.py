@@ -28,11 +28,34 @@ def test_every_setting_stands_in_the_readme_with_its_default_and_meaning(
         assert row in README, f"the README lacks this row, or has it otherwise:\n{row}"
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for folder in (".", "docs", "docs/clients", "docs/guides", "docs/operations", "clients/*")
+    for path in ROOT.glob(f"{folder}/*.md")
+)
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
-        assert target.startswith("https://") or ((ROOT / page).parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
+        if not target.startswith(("https://", "http://")):
+            path = (ROOT / page).parent / target if target else ROOT / page
+            assert path.exists(), target
+            assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
+
+
+def test_every_page_of_operations_is_listed() -> None:
+    text = (ROOT / "docs/operations/README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", text))
+    assert listed == {p.name for p in ROOT.glob("docs/operations/*.md")} - {"README.md"}
 
 
 def test_the_folders_it_names_exist() -> None:
@@ -41,7 +64,7 @@ def test_the_folders_it_names_exist() -> None:
 
 
 DECISIONS = sorted(ROOT.glob("docs/decisions/[0-9]*.md"))
-CODE = ("shared", "services", "deploy")
+CODE = ("shared", "services", "deploy", "clients")
 
 
 def _code_of(decision: Path) -> list[str]:

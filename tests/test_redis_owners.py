@@ -11,7 +11,10 @@ from tests.test_architecture import ROOT, modules, name_of, tree
 SCRIPTS = ("shared.journal.plan", "shared.journal.namespace")
 """Modules that name the keys of the commit's and the claim's Lua scripts."""
 OWNERS: dict[str, tuple[str, ...]] = {
-    "journal": ("shared.journal.reader", "shared.journal.topic_reader", *SCRIPTS),
+    "journal": (
+        *("shared.journal.reader", "shared.journal.topic_reader", "shared.journal.size"),
+        *SCRIPTS,
+    ),
     "progress": ("shared.journal.progress", *SCRIPTS),
     "topic": ("shared.journal.topic_index", "shared.journal.streams", *SCRIPTS),
     "stream": ("shared.journal.streams", *SCRIPTS),

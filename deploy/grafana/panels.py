@@ -66,6 +66,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "headrace_fanout_loop_lag_seconds",
             about="above half a second a fanout is overloaded: add replicas",
         ),
+        shown(
+            "Lag of Redis' replicas",
+            "s",
+            "headrace_fanout_replica_lag_seconds",
+            about="how long the replica that a fanout reads has lacked events (FEED_REDIS_URL)",
+        ),
     ),
     "Replays": (
         rate("Resumes", "headrace_fanout_replays_total", "outcome"),
@@ -119,6 +125,37 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             about="each was read from the journal instead",
         ),
         shown("Ready", "short", "min by (job, part) (headrace_ready)", "{{job}} {{part}}"),
+    ),
+    "Memory and disk of Redis": (
+        Panel(
+            "Memory",
+            "bytes",
+            (
+                ("max(headrace_redis_memory_used_bytes)", "used"),
+                ("max(headrace_redis_memory_rss_bytes)", "of the process"),
+                ("max(headrace_redis_memory_max_bytes)", "maxmemory"),
+                ("max(headrace_journal_bytes)", "journal"),
+            ),
+            about="the process has more than Redis uses when its memory is fragmented",
+        ),
+        Panel(
+            "Growth in an hour",
+            "bytes",
+            (
+                ("3600 * max(deriv(headrace_redis_memory_used_bytes[1h]))", "memory"),
+                ("3600 * max(deriv(headrace_journal_written_bytes[1h]))", "written to the journal"),
+            ),
+        ),
+        shown(
+            "Time until changes are refused",
+            "s",
+            "clamp_max(min("
+            "(0.8 * headrace_redis_memory_max_bytes - headrace_redis_memory_used_bytes)"
+            " / (deriv(headrace_redis_memory_used_bytes[1h]) > 0)), 30 * 86400)",
+            "at this speed",
+            about="at 80 % of maxmemory the API changes no streams; at most 30 days are shown",
+        ),
+        shown("Append-only file", "bytes", "max(headrace_redis_aof_bytes)", "on disk"),
     ),
     "Processes": (
         rate("CPU", f"process_cpu_seconds_total{_OURS}", "job, instance", unit="percentunit"),

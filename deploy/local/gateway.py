@@ -50,15 +50,41 @@ def _path_of(kind: str) -> str | None:
     return ""
 
 
+_SANDBOX = {
+    "nginx": (
+        "add_header Headrace-Sandbox /sandbox;\n"
+        "    location /sandbox { proxy_pass http://$target; }"
+    ),
+    "caddy": (
+        "header Headrace-Sandbox /sandbox\n\thandle /sandbox* {\n\t\treverse_proxy $target\n\t}"
+    ),
+}
+"""The way to the sandbox, and the header by which the console knows that there is one.
+
+See docs/decisions/0112-sandbox-belongs-to-the-runner.md.
+"""
+
+
 def proxy(
-    kind: str, path: str, *, port: int, api: str, fanouts: Sequence[str], folder: Path
+    kind: str,
+    path: str,
+    *,
+    port: int,
+    api: str,
+    fanouts: Sequence[str],
+    folder: Path,
+    sandbox: str = "",
 ) -> Part:
-    """The proxy as a process. Writes its configuration to `folder`. Each target is `host:port`."""
+    """The proxy as a process. Writes its configuration to `folder`. Each target is `host:port`.
+
+    Without `sandbox`, the proxy has no path to a sandbox.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / ("nginx.conf" if kind == "nginx" else "Caddyfile")
     template = Template((_HERE / f"{config.name}.template").read_text(encoding="utf-8"))
     values = _for_nginx(fanouts) if kind == "nginx" else _for_caddy(fanouts)
-    common = {"port": port, "api": api, "folder": folder, "shared": _SHARED}
+    way = Template(_SANDBOX[kind]).substitute(target=sandbox) if sandbox else ""
+    common = {"port": port, "api": api, "folder": folder, "shared": _SHARED, "sandbox": way}
     text = template.substitute(common, silence=_silence(), **values)
     config.write_text(text, "utf-8")
     command = [path, "-p", str(folder), "-c", str(config), "-e", "stderr"]

@@ -39,6 +39,11 @@ class Ports:
         return self.base + 1
 
     @property
+    def sandbox(self) -> int:
+        """The port of the sandbox, in the runner itself."""
+        return self.base + 2
+
+    @property
     def api(self) -> int:
         """The port of the API itself."""
         return self.base + 10
@@ -68,6 +73,7 @@ class Ports:
         """All of these ports."""
         return (
             self.gateway,
+            self.sandbox,
             self.api,
             *self.fanouts,
             self.indexer,
@@ -131,8 +137,26 @@ def read_chain(environment: Mapping[str, str], ports: Ports) -> ChainSettings:
     return ChainSettings(testnet | {"CONTRACTS": named or native}, simulated=False)
 
 
-def parts(ports: Ports, chain: ChainSettings, folder: Path) -> Sequence[Part]:
-    """All processes except Redis, in the order in which they start."""
+def has_sandbox(chain: ChainSettings, environment: Mapping[str, str]) -> bool:
+    """True if this run offers the sandbox.
+
+    It may harm only what belongs to the run: no public network and no Redis of somebody else. It
+    knows no login, so it is not offered if one is needed. The gateway must be a proxy.
+
+    See docs/decisions/0112-sandbox-belongs-to-the-runner.md.
+    """
+    is_open = (environment.get("AUTH_MODE") or "open") == "open"
+    kind, _ = find_gateway(environment.get("GATEWAY", ""))
+    return chain.simulated and is_open and not environment.get("REDIS_URL") and kind != "api"
+
+
+def parts(
+    ports: Ports, chain: ChainSettings, folder: Path, *, sandbox: bool = False
+) -> Sequence[Part]:
+    """All processes except Redis, in the order in which they start.
+
+    With `sandbox`, the gateway leads to the sandbox of the runner.
+    """
     common = {
         **chain.environment,
         "REDIS_URL": os.environ.get("REDIS_URL") or f"redis://127.0.0.1:{ports.redis}/0",
@@ -163,10 +187,10 @@ def parts(ports: Ports, chain: ChainSettings, folder: Path) -> Sequence[Part]:
         ),
         _service("api", "services.api", api, ports.api),
     ]
-    return [*(network if chain.simulated else ()), *services, _gateway(ports, api, folder)]
+    return [*(network if chain.simulated else ()), *services, _gateway(ports, api, folder, sandbox)]
 
 
-def _gateway(ports: Ports, api: Mapping[str, str], folder: Path) -> Part:
+def _gateway(ports: Ports, api: Mapping[str, str], folder: Path, sandbox: bool) -> Part:
     kind, path = find_gateway(os.environ.get("GATEWAY", ""))
     if kind == "api":  # without a proxy, the API redirects subscribers to a fanout (307)
         redirects = {"FANOUT_URLS": ",".join(f"http://127.0.0.1:{p}" for p in ports.fanouts)}
@@ -178,6 +202,7 @@ def _gateway(ports: Ports, api: Mapping[str, str], folder: Path) -> Part:
         api=f"127.0.0.1:{ports.api}",
         fanouts=[f"127.0.0.1:{fanout}" for fanout in ports.fanouts],
         folder=folder / "gateway",
+        sandbox=f"127.0.0.1:{ports.sandbox}" if sandbox else "",
     )
 
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -24,11 +25,13 @@ from deploy.local.plan import (
     ChainSettings,
     Ports,
     UnusableSetupError,
+    has_sandbox,
     parts,
     read_chain,
     read_ports,
 )
 from deploy.local.processes import Part, ProcessEndedError, Processes
+from deploy.local.sandbox import running_sandbox
 from shared.runtime.tasks import run_until_first
 from shared.web import client as http
 
@@ -41,8 +44,8 @@ USAGE = """usage: make run   (or: python -m deploy.local.run)
 Starts the whole of Headrace on this machine and shows each event as it arrives, until Ctrl-C.
 A part that ends is started again: kill a fanout to see its clients continue at the other fanout.
 
-  PORT_BASE=3000     first of the ports: gateway +1, API +10, fanouts +20 and +21, indexer +30,
-                     simulated network +40, Redis +50
+  PORT_BASE=3000     first of the ports: gateway +1, sandbox +2, API +10, fanouts +20 and +21,
+                     indexer +30, simulated network +40, Redis +50
   NETWORK=testnet    the public testnet in place of the simulated network
   CONTRACTS=C…:stream,C…:token
                      your stream contract and its tokens
@@ -111,14 +114,16 @@ async def _live(ports: Ports, chain: ChainSettings, folder: Path, processes: Pro
     print(f"{gateway} is where the console will be; Headrace starts …", flush=True)
     if not os.environ.get("REDIS_URL"):
         processes.start(_redis(ports.redis, folder / "redis"))
-    for part in parts(ports, chain, folder):
+    sandbox = has_sandbox(chain, os.environ)
+    for part in parts(ports, chain, folder, sandbox=sandbox):
         processes.start(part)
     await run_until_first(processes.watch(), _until_ready(f"{gateway}/readyz", processes))
-    print(_where_to_look(gateway, processes), flush=True)
-    await run_until_first(
-        processes.keep_running(partial(print, flush=True)),
-        follow(f"{gateway}/events/subscribe?all=true"),
-    )
+    async with running_sandbox(ports, processes) if sandbox else nullcontext():
+        print(_where_to_look(gateway, processes, sandbox=sandbox), flush=True)
+        await run_until_first(
+            processes.keep_running(partial(print, flush=True)),
+            follow(f"{gateway}/events/subscribe?all=true"),
+        )
 
 
 def _redis(port: int, folder: Path) -> Part:
@@ -144,8 +149,9 @@ async def _until_ready(url: str, processes: Processes) -> None:
     )
 
 
-def _where_to_look(gateway: str, processes: Processes) -> str:
+def _where_to_look(gateway: str, processes: Processes, *, sandbox: bool) -> str:
     kind, _ = find_gateway(os.environ.get("GATEWAY", ""))
+    harm = f"\n  break something   {gateway}/#/sandbox" if sandbox else ""
     follows = "L" if kind == "api" else ""  # for curl: -L follows the redirect to a fanout
     return f"""
   Headrace is ready: open {gateway} in a browser
@@ -153,7 +159,7 @@ def _where_to_look(gateway: str, processes: Processes) -> str:
   all events        curl -N{follows} '{gateway}/v1/events/subscribe?all=true'
   one stream        curl -N{follows} '{gateway}/v1/events/subscribe?streams=1'
   the streams       curl '{gateway}/v1/streams'
-  ready or not      curl '{gateway}/readyz'
+  ready or not      curl '{gateway}/readyz'{harm}
   logs              {processes.log_of("*")}
   the end           Ctrl-C
 

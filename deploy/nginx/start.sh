@@ -24,16 +24,26 @@ STREAMS=$((CONNECTIONS_PER_IP + 128))
 : "${HSTS_SECONDS:=31536000}"              # how long a browser must use TLS for this host; 0 = forget it
 SILENCE=$((${SYNC_SECONDS%%.*} + 10)) # seconds without data after which nginx closes the connection to a fanout
 QUIET=$((SILENCE + 50))
+FILES=65536 CONNECTIONS=40000 # for each process of nginx; a subscription needs four of both
 SOCKET_OPTIONS="backlog=4096 sndbuf=64k $FAMILIES" # sndbuf bounds what the kernel buffers for a client that reads slowly
 
 say() { echo "start.sh: $*" >&2; }
+# Each file is read, because only this shows whether this user may read it.
 has_certificate() {
-  [ -e "$TLS_FOLDER/tls.crt" ] || return 1
+  [ -d "$TLS_FOLDER" ] && [ ! -x "$TLS_FOLDER" ] && unreadable "$TLS_FOLDER" && return 1
+  [ -e "$TLS_FOLDER/tls.crt" ] || [ -e "$TLS_FOLDER/tls.key" ] || return 1
   for file in "$TLS_FOLDER/tls.crt" "$TLS_FOLDER/tls.key"; do
-    [ -r "$file" ] && continue
-    say "cannot read $file as user $(id -u): $(ls -ln "$file" 2>&1). TLS is off. Make the file readable for this user, then restart."
-    return 1
+    cat "$file" >/dev/null 2>&1 || { unreadable "$file" && return 1; }
   done
+}
+unreadable() {
+  if [ -e "$1" ]; then
+    found="its mode is $(stat -c '%a, its owner %u:%g' "$1")"
+    advice="Give it to this user (chown $(id -u)), or make it readable for all (chmod a+r)"
+  else
+    found='it does not exist' advice='Put it there'
+  fi
+  say "user $(id -u):$(id -g) cannot read $1: $found. TLS is off, and plain HTTP is served. $advice, then restart."
 }
 # `listen … http2` is deprecated since nginx 1.25.1, which has `http2 on` instead.
 has_http2_directive() {
@@ -42,21 +52,21 @@ has_http2_directive() {
 }
 # In the official image, nginx contains the module `stream`. In Debian, it is a file of its own.
 LOAD_STREAM=$(nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*--with-stream=dynamic.*/load_module \1\/ngx_stream_module.so;/p')
-REDIRECT='' TLS_SUFFIX='' TLS_DIRECT='' TLS_PROXIED='' HTTP2_ON='' TLS=''
-if has_certificate; then
-  TLS=1 HTTP2=''
-  if has_http2_directive; then HTTP2_ON='http2 on;'; else HTTP2=http2; fi
-  TLS_DIRECT="listen unix:direct.https ssl $HTTP2 proxy_protocol;"
-  TLS_PROXIED="listen unix:proxied.https ssl $HTTP2 proxy_protocol;"
-  [ "$TLS_REDIRECT" = off ] || REDIRECT=1
-  [ "$PUBLIC_TLS_PORT" = 443 ] || TLS_SUFFIX=":$PUBLIC_TLS_PORT"
+MOST=$(ulimit -Hn) # dash and BusyBox know -H
+if [ "$MOST" != unlimited ] && [ "$MOST" -lt "$FILES" ]; then
+  say "the limit of open files (nofile) is $MOST: a process of nginx holds about $((MOST / 4)) clients. For $((CONNECTIONS / 4)) clients, raise it to $FILES."
+  FILES=$MOST
+  [ "$MOST" -gt "$CONNECTIONS" ] || CONNECTIONS=$MOST
 fi
 NAMES='FOLDER ADDRESS PORT TLS_PORT RUN_FOLDER FANOUT API RESOLVER TLS_FOLDER WORKERS CONNECTIONS_PER_IP
   HANDSHAKES_PER_IP REQUESTS_PER_IP STREAMS SILENCE SOCKETS_PER_IP CLIENT_SECONDS MAX_BODY_BYTES HSTS_SECONDS
-  QUIET SOCKET_OPTIONS LOAD_STREAM REDIRECT TLS_SUFFIX TLS_DIRECT TLS_PROXIED HTTP2_ON'
-# shellcheck disable=SC2086,SC2163 # each name is a word
-for name in $NAMES; do export $name; done
-fill_in() { envsubst "$(printf '$%s ' $NAMES)" <"$FOLDER/$1.template" >"$RUN_FOLDER/$1"; }
+  QUIET SOCKET_OPTIONS LOAD_STREAM REDIRECT TLS_SUFFIX TLS_DIRECT TLS_PROXIED HTTP2_ON FILES CONNECTIONS'
+fill_in() {
+  # shellcheck disable=SC2086,SC2163 # each name is a word
+  for name in $NAMES; do export $name; done
+  # shellcheck disable=SC2086
+  envsubst "$(printf '$%s ' $NAMES)" <"$FOLDER/$1.template" >"$RUN_FOLDER/$1"
+}
 
 # Pages of the origins in CORS_ORIGINS may read the gateway's own answers. If CORS_ORIGINS is `*` or
 # empty, pages of all origins may read them in AUTH_MODE=open, and of none otherwise. The services have
@@ -73,15 +83,27 @@ allowed_origins() {
   echo '}'
 }
 
-fill_in nginx.conf
-fill_in site.conf
+without_tls() {
+  REDIRECT='' TLS_SUFFIX='' TLS_DIRECT='' TLS_PROXIED='' HTTP2_ON=''
+  fill_in nginx.conf
+  fill_in site.conf
+  : >"$RUN_FOLDER/tls.conf" >"$RUN_FOLDER/tls_entrance.conf"
+}
+with_tls() {
+  if has_http2_directive; then HTTP2_ON='http2 on;' HTTP2=''; else HTTP2_ON='' HTTP2=http2; fi
+  TLS_DIRECT="listen unix:direct.https ssl $HTTP2 proxy_protocol;"
+  TLS_PROXIED="listen unix:proxied.https ssl $HTTP2 proxy_protocol;"
+  if [ "$TLS_REDIRECT" = off ]; then REDIRECT=''; else REDIRECT=1; fi
+  if [ "$PUBLIC_TLS_PORT" = 443 ]; then TLS_SUFFIX=''; else TLS_SUFFIX=":$PUBLIC_TLS_PORT"; fi
+  for file in nginx.conf site.conf tls.conf tls_entrance.conf; do fill_in $file; done
+}
+
 allowed_origins >"$RUN_FOLDER/origins.conf"
-: >"$RUN_FOLDER/trusted.conf" >"$RUN_FOLDER/proxied.conf" >"$RUN_FOLDER/tls.conf" >"$RUN_FOLDER/tls_entrance.conf"
+: >"$RUN_FOLDER/trusted.conf" >"$RUN_FOLDER/proxied.conf"
 for network in $(echo "$TRUSTED_PROXIES" | tr ',' ' '); do
   echo "set_real_ip_from $network;" >>"$RUN_FOLDER/trusted.conf"
   echo "$network proxied;" >>"$RUN_FOLDER/proxied.conf"
 done
-if [ "$TLS" ]; then fill_in tls.conf && fill_in tls_entrance.conf; fi
 
 # The names of the Unix sockets are relative to this folder, because a path of more than 107 bytes is
 # refused. If root starts nginx, its workers are another user, which must be able to enter the folder.
@@ -89,4 +111,11 @@ mkdir -p "$RUN_FOLDER/sockets"
 chmod 711 "$RUN_FOLDER/sockets"
 cd "$RUN_FOLDER/sockets"
 [ $# -gt 0 ] || rm -f direct.http direct.https proxied.http proxied.https # left behind by a killed nginx
-exec nginx -p "$RUN_FOLDER" -e stderr -c "$RUN_FOLDER/nginx.conf" -g 'daemon off;' "$@"
+set -- nginx -p "$RUN_FOLDER" -e stderr -c "$RUN_FOLDER/nginx.conf" -g 'daemon off;' "$@"
+if ! has_certificate; then
+  without_tls
+elif with_tls && ! found=$("$@" -t 2>&1); then
+  say "nginx refuses $TLS_FOLDER/tls.crt with $TLS_FOLDER/tls.key. TLS is off, and plain HTTP is served. nginx says: $found"
+  without_tls
+fi
+exec "$@"

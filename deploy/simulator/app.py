@@ -75,7 +75,8 @@ async def _clock(app: web.Application) -> AsyncIterator[None]:
 async def _close_ledgers(network: Network) -> None:
     while True:
         await asyncio.sleep(network.settings.close_seconds)
-        network.close(int(time.time()))
+        if asyncio.get_running_loop().time() >= network.paused_until:
+            network.close(int(time.time()))
 
 
 @routes.get("/", allow_head=False)

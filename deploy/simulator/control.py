@@ -34,6 +34,14 @@ async def close(request: web.Request) -> web.Response:
     return _tip(network)
 
 
+@routes.post("/sim/pause")
+async def pause(request: web.Request) -> web.Response:
+    """{"seconds": 10}: let the clock close no ledger for this time."""
+    seconds = number(await read_body(request), "seconds", 10)
+    request.app[NETWORK].paused_until = asyncio.get_running_loop().time() + seconds
+    return _tip(request.app[NETWORK])
+
+
 @routes.post("/sim/operations")
 async def submit(request: web.Request) -> web.Response:
     """{"operations": […], "feeBump": false, "meta": 4, "future": null}: add one transaction.

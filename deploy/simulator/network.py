@@ -50,6 +50,8 @@ class Network:
         self.events: list[RecordedEvent] = []
         """All events since the chain began, including those of trimmed ledgers."""
         self.storage = StorageHistory()
+        self.paused_until = 0.0
+        """Time of the event loop until which the clock closes no ledger."""
         self._epoch = 0
         self._begin(settings.start_ledger, now)
 

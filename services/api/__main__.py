@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from services.api.commands import token
+from services.api.commands import end_logins, token
 from services.api.settings import ApiSettings
 from shared.runtime import logs
 from shared.runtime.command_line import Command, Program
@@ -25,7 +25,10 @@ PROGRAM = Program(
     settings=ApiSettings,
     serve=serve,
     commands={
-        "token": Command("print a signed access token, for example for the first admin", token.main)
+        "token": Command(
+            "print a signed access token, for example for the first admin", token.main
+        ),
+        "end-logins": Command("refuse all tokens that were issued until now", end_logins.main),
     },
 )
 

@@ -30,11 +30,7 @@ from services.api.events.history import EventHistory
 from services.api.events.routes import EVENT_HISTORY, SUMMARIES, add_event_routes
 from services.api.http.error_responses import error_middleware
 from services.api.http.rate_limits import RateLimits
-from services.api.http.readiness import (
-    part_names,
-    redis_check,
-    service_checks,
-)
+from services.api.http.readiness import part_names, redis_check, service_checks
 from services.api.http.response_headers import EXPOSED, response_headers
 from services.api.metrics import measure
 from services.api.reference.routes import add_reference_routes
@@ -58,6 +54,7 @@ from shared.journal.commit import Committer
 from shared.journal.losses import DataLossDetector
 from shared.journal.namespace import NamespaceWatch
 from shared.journal.reader import Journal
+from shared.journal.size import watch_size
 from shared.journal.stream_indexes import StreamIndexes
 from shared.redis.client import connect, connect_multiplexed
 from shared.redis.clock import Clock, RedisClock
@@ -76,6 +73,9 @@ REPLICAS = web.AppKey("replicas", Replicas)
 REDIS_MEMORY = web.AppKey("redis_memory", RedisMemory)
 STREAM_NOTICES = web.AppKey("notices", StreamNotices)
 DATA_LOSS = web.AppKey("data_loss", DataLossDetector)
+
+REMEMBERED_TOKENS = 1000
+"""Clients send the same token with each request."""
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 
@@ -189,7 +189,7 @@ async def _login(app: web.Application, *, fetch: FetchToml) -> AsyncIterator[Non
         clock, replicas = app[CLOCK], app[REPLICAS]
         own = [key.document for key in settings.signing_keys]
         app[PUBLIC_KEYS] = public_keys = PublicKeys(settings.jwks_url, session, own)
-        verifier = Verifier(settings, public_keys, clock)
+        verifier = Verifier(settings, public_keys, clock, remember=REMEMBERED_TOKENS)
         sessions = RevocationStore(redis, settings.keys, replicas)
         keys = ApiKeys(redis, settings.keys, replicas)
         required = settings.auth_mode == "required"
@@ -227,6 +227,7 @@ async def _watches(app: web.Application) -> AsyncIterator[None]:
             tasks.append(supervise("keys", partial(watch_keys, readiness, app[PUBLIC_KEYS])))
         tasks.append(supervise("namespace", namespace.run, max_wait=1.0))
         tasks.append(supervise("memory", app[REDIS_MEMORY].run, max_wait=1.0))
+        tasks.append(supervise("journal_size", partial(watch_size, app[REDIS], settings.keys)))
         yield
         await cancel(*tasks)
 

@@ -19,6 +19,10 @@ HttpUrls = Annotated[
 ]
 
 
+def _explorer(value: str) -> str:
+    return value if value in ("", "off") else http_url(value)
+
+
 class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
     """The settings of the API."""
 
@@ -31,6 +35,11 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
         (),
         description="/readyz URLs of other services, comma-separated; /readyz of the API includes "
         "their answers, /v1/system reads their /metrics",
+    )
+    system_urls: HttpUrls = Field(
+        (),
+        description="URLs of further services that /v1/system shows, comma-separated; a name with "
+        "several addresses stands for that many replicas, as in READY_URLS",
     )
     wait_replicas: int = Field(
         0,
@@ -65,6 +74,12 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
         (),
         description="symbol and decimals of tokens, comma-separated: C…=USDC:7; used if the "
         "token's contract does not have both, or if the indexer has no RPC_URL",
+    )
+    explorer_url: Annotated[str, AfterValidator(_explorer)] = Field(
+        "",
+        description="URL of a block explorer that the console links to, with /ledger/…, /tx/…, "
+        "/account/… and /contract/… below it; empty = stellar.expert for the public network and "
+        "for testnet, none for other networks; off = none",
     )
     max_body_bytes: int = Field(65536, ge=1, description="largest request body, in bytes")
 

@@ -8,6 +8,7 @@ import shared.runtime.lean_start  # noqa: F401 # before all others
 
 # isort: split
 from services.fanout.app import build_app
+from services.fanout.open_files import ensure_open_files
 from services.fanout.settings import FanoutSettings
 from shared.runtime import logs
 from shared.runtime.command_line import Program
@@ -17,6 +18,7 @@ from shared.web import server
 def serve(settings: FanoutSettings) -> int:
     """Run until a signal stops the service. Returns the exit code."""
     logs.configure("fanout", settings.log_level)
+    ensure_open_files(settings.max_connections)
     return server.run(lambda: build_app(settings), settings.host, settings.port)
 
 

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import orjson
 import structlog
 from aiohttp import ClientSession, web
 from redis.asyncio import Redis
 
 from services.fanout import sse
+from services.fanout.admin import COMPONENTS, add_admin_routes
 from services.fanout.connections.broadcaster import Broadcaster
 from services.fanout.connections.connection_log import log_end
 from services.fanout.connections.delivery_metrics import DeliveryMetrics
@@ -29,8 +29,8 @@ from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
 from services.fanout.feed.output import FeedOutput
 from services.fanout.feed.recent import RecentEvents
+from services.fanout.feed.server import FeedServer
 from services.fanout.settings import FanoutSettings
-from services.fanout.stats import stats
 from services.fanout.subscribe.authorization import Authorizer
 from services.fanout.subscribe.handler import Components, SubscribeHandler
 from shared.auth.revocations import RevocationStore
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 HANDLER = web.AppKey("handler", SubscribeHandler)
-COMPONENTS = web.AppKey("components", Components)
 
 _SHUTTING_DOWN = "shutting down"
 _START_SECONDS = 1.0
@@ -111,12 +110,13 @@ def build_app(settings: FanoutSettings) -> web.Application:
             components.registry.close()
             deliveries.update()
             await components.limits.flush()
+            await components.feed.server.aclose()
         await redis.aclose()
 
     app.cleanup_ctx.append(run)
     for prefix in ("/v1", ""):
         app.router.add_get(f"{prefix}/events/subscribe", _subscribe, allow_head=False)
-        app.router.add_get(f"{prefix}/events/stats", _stats)
+    add_admin_routes(app)
     return app
 
 
@@ -162,8 +162,7 @@ def _assemble(
         registry, batch_seconds=settings.batch_ms / 1000, on_sent=deliveries.sent
     )
     feed = Feed(
-        redis,
-        keys,
+        FeedServer(redis, keys, settings.feed_redis_url),
         RecentEvents(START, events=settings.ring_events, size=settings.ring_bytes),
         FeedOutput(
             publish=broadcaster.queue,
@@ -206,13 +205,6 @@ async def _subscribe(request: web.Request) -> web.StreamResponse:
     return await request.app[HANDLER].subscribe(request)
 
 
-async def _stats(request: web.Request) -> web.Response:
-    components = request.app[COMPONENTS]
-    await components.authorizer.admit_admin(request)
-    document = stats(components.feed, components.registry, components.limits, components.clock)
-    return web.Response(body=orjson.dumps(document), content_type="application/json")
-
-
 async def _drain_on_shutdown(
     components: Components, handler: SubscribeHandler, readiness: Readiness
 ) -> None:
@@ -236,6 +228,7 @@ async def _watch_feed(feed: Feed, readiness: Readiness, handler: SubscribeHandle
             readiness.note("lost", feed.failover.last_seen.message)
         return _SHUTTING_DOWN if handler.draining else feed.lag_reason
 
+    readiness.note("replica", lambda: feed.server.note)
     readiness.set("feed", await check())
     with suppress(TimeoutError):  # so that the next check finds a feed that has started
         await asyncio.wait_for(feed.started.wait(), _START_SECONDS)

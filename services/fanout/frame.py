@@ -1,11 +1,12 @@
-"""A frame in the encodings that clients ask for. An encoding of a frame is made once, for all.
+"""A frame in the encodings that clients ask for. All subscribers share what is made once.
 
 With GZIP, the response is one gzip stream (RFC 1952) whose deflate blocks are the frames. A full
 flush ends each frame (RFC 1951, zlib's Z_FULL_FLUSH): a client can read the frame at once, and no
 later byte refers to it. So the compressed bytes of a frame are the same for every subscriber. The
 stream has no trailer, because each subscriber would need a checksum of its own.
 
-See docs/decisions/0090-frames-are-compressed-once.md.
+See docs/decisions/0087-events-are-written-when-they-are-read.md,
+docs/decisions/0090-frames-are-compressed-once.md.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable
 from enum import IntFlag
 from functools import cache
 
-from services.fanout.sse import event_frame
+from services.fanout.sse import event_frame, event_frame_size
 from shared.journal.wire import JournalEntry, compact
 
 GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
@@ -33,22 +34,36 @@ class Encoding(IntFlag):
     def headers(self) -> list[tuple[str, str]]:
         """The headers of the response that name this encoding."""
         gzip = [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
-        return gzip if self & Encoding.GZIP else []
+        return gzip if self in _GZIPPED else []
 
     @property
     def start(self) -> bytes:
         """What comes before the first frame."""
-        return GZIP_HEADER if self & Encoding.GZIP else b""
+        return GZIP_HEADER if self in _GZIPPED else b""
+
+
+_GZIPPED = frozenset({Encoding.GZIP, Encoding.GZIP | Encoding.COMPACT})
+"""Looked up for each connection, because `&` of two flags takes ten times as long."""
 
 
 class Frame:
-    """One SSE frame. `plain` is its text; the other encodings are made when first needed."""
+    """One SSE frame. Its other encodings are made when they are first needed."""
 
-    __slots__ = ("_made", "plain")
+    __slots__ = ("_made", "_text")
 
-    def __init__(self, plain: bytes) -> None:
-        self.plain = plain
+    def __init__(self, text: bytes) -> None:
+        self._text = text
         self._made: dict[Encoding, bytes] | None = None
+
+    @property
+    def plain(self) -> bytes:
+        """Its text."""
+        return self._text
+
+    @property
+    def size(self) -> int:
+        """The number of bytes in `plain`."""
+        return len(self._text)
 
     def encoded(self, encoding: Encoding) -> bytes:
         """The bytes for the subscribers with this encoding."""
@@ -70,13 +85,29 @@ class Frame:
 
 
 class EventFrame(Frame):
-    """The frame of an event."""
+    """The frame of an event. Its text too is made when it is first needed.
+
+    With many replicas, most events have no subscriber in most of them.
+    """
 
     __slots__ = ("_entry",)
 
     def __init__(self, entry: JournalEntry) -> None:
-        super().__init__(event_frame(entry))
+        self._text = b""  # not made yet
+        self._made = None
         self._entry = entry
+
+    @property
+    def plain(self) -> bytes:
+        """Its text."""
+        if not self._text:
+            self._text = event_frame(self._entry)
+        return self._text
+
+    @property
+    def size(self) -> int:
+        """The number of bytes in `plain`."""
+        return event_frame_size(self._entry)
 
     def _compact(self) -> bytes:
         return event_frame(self._entry._replace(body=compact(self._entry.body)))

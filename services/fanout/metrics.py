@@ -56,6 +56,10 @@ FILL_INS = Counter(
     "Messages that arrived while an earlier event was missing; then the journal was read",
 )
 LAG = Gauge("headrace_fanout_lag_seconds", "Seconds since the close of the last indexed ledger")
+REPLICA_LAG = Gauge(
+    "headrace_fanout_replica_lag_seconds",
+    "Seconds for which the replica of Redis lacked events of the primary; 0 without FEED_REDIS_URL",
+)
 LOOP_LAG = Gauge("headrace_fanout_loop_lag_seconds", "Seconds by which the last heartbeat was late")
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

@@ -10,6 +10,7 @@ class RefusalReason(StrEnum):
 
     DRAINING = "draining"
     NOT_READY = "not_ready"
+    BEHIND = "behind"
     FULL = "full"
     HANDSHAKE_RATE = "handshake_rate"
     PER_USER = "per_user"

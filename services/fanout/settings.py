@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shared.auth.settings import CorsSettings
 from shared.journal.settings import CommonSettings
+from shared.redis.replica import check_feed_url
 from shared.web.client_ip import Networks
 
 
 class FanoutSettings(CommonSettings, CorsSettings):
     """The environment variables of a fanout."""
 
+    feed_redis_url: str = Field(
+        "",
+        description="URL of replicas of Redis, from which events are read: redis:// with one or "
+        "more servers, rediss://, redis+sentinel://; default: REDIS_URL",
+    )
     cookie_same_site: Literal["Lax", "Strict", "None"] = Field(
         "Lax",
         description="SameSite attribute of the cookie that a ticket sets; None is for pages of "
@@ -123,3 +129,10 @@ class FanoutSettings(CommonSettings, CorsSettings):
         ge=0,
         description="seconds over which the goodbyes to all connections are spread after SIGTERM",
     )
+
+    @field_validator("feed_redis_url")
+    @classmethod
+    def _usable_feed(cls, value: str) -> str:
+        if value:
+            check_feed_url(value)
+        return value

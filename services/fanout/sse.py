@@ -42,6 +42,8 @@ It has no Content-Length and is not chunked, so the body ends when the connectio
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t -~]*")
 
+_EVENT = b"event: %b\ndata: %b\nid: %b\n\n"
+_EVENT_SIZE = len(_EVENT % (b"", b"", b""))
 _LOSSES: Mapping[str, str] = {EventType.CHAIN_GAP: "gap", EventType.JOURNAL_RESET: "reset"}
 
 
@@ -87,12 +89,16 @@ def event_frame(entry: JournalEntry) -> bytes:
 
     The two events about losses are named `gap` and `reset`, like the fanout's own frames.
     """
-    name = _LOSSES.get(entry.type, entry.type)
-    return b"event: %b\ndata: %b\nid: %b\n\n" % (
-        name.encode(),
-        entry.body,
-        entry.position.encode(),
-    )
+    return _EVENT % (_event_name(entry).encode(), entry.body, entry.position.encode())
+
+
+def event_frame_size(entry: JournalEntry) -> int:
+    """The bytes of `event_frame(entry)`, without making it."""
+    return _EVENT_SIZE + len(_event_name(entry)) + len(entry.body) + len(entry.position)
+
+
+def _event_name(entry: JournalEntry) -> str:
+    return _LOSSES.get(entry.type, entry.type)
 
 
 def connected(

@@ -29,7 +29,7 @@ ALARMS = (
     ),
     *("bad_request", "not_found", "not_acceptable", "before_history"),
 )
-"""Kinds of alarms. docs/operations.md has one row for each."""
+"""Kinds of alarms. docs/operations/indexer.md has one row for each."""
 _SOURCES = ("horizon", "rpc")
 
 ACTIVE = Gauge("headrace_indexer_active", "1 while this indexer holds the lease")
@@ -120,7 +120,7 @@ PROTOCOL = Gauge(
     "headrace_indexer_protocol", "Protocol of the network, as a server last reported it", ["server"]
 )
 ALARM = at_zero(Gauge("headrace_indexer_alarm", "1 when an operator must look", ["kind"]), ALARMS)
-"""The kinds are listed in docs/operations.md. One alert rule covers all kinds."""
+"""The kinds are listed in docs/operations/indexer.md. One alert rule covers all kinds."""
 
 _OLD_SECONDS = 30.0
 """Seconds. A last ledger that closed longer ago is reported. stellar-rpc has the same default."""

@@ -39,8 +39,10 @@ class FoundToken(NamedTuple):
     place: TokenPlace
 
 
-def token_of(request: web.Request) -> FoundToken | None:
-    """The token of a request: from the header, else the query, else the cookie.
+def token_of(
+    request: web.Request, parameters: Sequence[str] = ("access_token",)
+) -> FoundToken | None:
+    """The token of a request: from the header, else one of these parameters, else the cookie.
 
     The cookie comes last because browsers send it unasked. An empty header or parameter counts as
     none, so it does not change the place of the token. Raises Problem 401 if the header is not
@@ -51,8 +53,9 @@ def token_of(request: web.Request) -> FoundToken | None:
         if scheme.lower() != "bearer" or not token.strip():
             raise unauthorized("Authorization: expected `Bearer <token>`.")
         return FoundToken(token.strip(), TokenPlace.HEADER)
-    if token := request.query.get("access_token", ""):
-        return FoundToken(token, TokenPlace.QUERY)
+    for name in parameters:
+        if token := request.query.get(name, ""):
+            return FoundToken(token, TokenPlace.QUERY)
     if token := request.cookies.get(COOKIE, ""):
         return FoundToken(token, TokenPlace.COOKIE)
     return None

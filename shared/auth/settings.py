@@ -33,6 +33,11 @@ class AuthSettings(BaseSettings):
     jwt_secret: SecretStr = Field(
         SecretStr(""), description="secret key of HS256 tokens, at least 32 bytes"
     )
+    jwt_other_secret: SecretStr = Field(
+        SecretStr(""),
+        description="another secret key whose HS256 tokens are accepted, while JWT_SECRET is "
+        "replaced; it signs nothing",
+    )
     jwks_url: str = Field("", description="URL of the public keys that check tokens (JWKS)")
     jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
         ("ES256", "EdDSA", "RS256"), description="signature algorithms accepted from the JWKS"
@@ -43,6 +48,12 @@ class AuthSettings(BaseSettings):
     jwt_audience: str = Field(
         "headrace", min_length=1, description="audience that a token must name (claim `aud`)"
     )
+
+    @property
+    def jwt_secrets(self) -> tuple[str, ...]:
+        """The secrets that check HS256 tokens. The first one, JWT_SECRET, signs."""
+        secrets = (self.jwt_secret, self.jwt_other_secret) if self.jwt_secret else ()
+        return tuple(each.get_secret_value() for each in secrets if each)
 
     @property
     def reads_keys(self) -> bool:
@@ -63,7 +74,7 @@ class AuthSettings(BaseSettings):
             raise ValueError(f"{', '.join(wrong) or 'none'}: expected RS…, PS…, ES… or EdDSA")
         return value
 
-    @field_validator("jwt_secret")
+    @field_validator("jwt_secret", "jwt_other_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value().encode()) < 32:  # RFC 7518 3.2
@@ -84,6 +95,8 @@ class AuthSettings(BaseSettings):
         if self.auth_mode == "required" and bool(self.jwt_secret) == public:
             names = " or ".join(name.upper() for name in self.public_key_settings)
             raise ValueError(f"AUTH_MODE=required needs {names}, or else only JWT_SECRET")
+        if self.jwt_other_secret and not self.jwt_secret:
+            raise ValueError("JWT_OTHER_SECRET needs JWT_SECRET")
         return self
 
 

@@ -2,13 +2,17 @@
 
 The settings decide which algorithms are allowed, never the token (RFC 8725 2.1).
 shared.auth.revocations checks whether a token was revoked or was issued before the epoch.
+
+See docs/decisions/0096-verified-tokens-are-remembered.md.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import jwt
 from jwt.types import Options
@@ -24,18 +28,39 @@ _BY_OUR_CLOCK: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat"
 """PyJWT would use the machine's clock. `_check_times` uses the clock of Redis instead."""
 
 
-class Verifier:
-    """Checks tokens with the secret or with the keys of the JWKS, which may be rotated.
+_REMEMBERED_LENGTH = 2048
+"""The most characters of a token that is remembered. 1,000 tokens need at most about 10 MB."""
 
-    `exp` and `nbf` are compared with `clock`. Services pass the clock of Redis.
+
+class _VerifiedToken(NamedTuple):
+    """The claims of a token, and the key that has checked its signature."""
+
+    key_id: object
+    key: Any
+    claims: Mapping[str, Any]
+
+
+class Verifier:
+    """Checks tokens with the secrets or with the keys of the JWKS, which may be rotated.
+
+    `exp` and `nbf` are compared with `clock`. Services pass the clock of Redis. The signatures of
+    the last `remember` tokens are not checked again, as long as their keys are in use.
     """
 
     def __init__(
-        self, settings: AuthSettings, keys: PublicKeys | None, clock: Clock = time.time
+        self,
+        settings: AuthSettings,
+        keys: PublicKeys | None,
+        clock: Clock = time.time,
+        *,
+        remember: int = 0,
     ) -> None:
         self._clock = clock
         self._settings = settings
+        self._secrets = settings.jwt_secrets
         self._keys = keys
+        self._most_verified = remember
+        self._verified: dict[bytes, _VerifiedToken] = {}  # by the SHA-256 of the token
 
     async def verify(self, token: str) -> Principal:
         """The principal of a token. Raises Problem 401 with the reason for an invalid token.
@@ -48,15 +73,7 @@ class Verifier:
     async def claims(self, token: str) -> dict[str, Any]:
         """The claims of a token, with the types that `principal_of` needs. Raises like `verify`."""
         try:
-            key, algorithms = await self._key(jwt.get_unverified_header(token))
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=algorithms,
-                issuer=self._settings.jwt_issuer,
-                audience=self._settings.jwt_audience,
-                options={"require": ["exp", "iss", "aud", "sub"], **_BY_OUR_CLOCK},
-            )
+            claims = await self._signed_claims(token)
             now = self._clock()
             _check_times(claims, now)
             _check_issued(principal_of(claims).issued, now)
@@ -67,19 +84,60 @@ class Verifier:
 
     def is_own(self, token: str) -> bool:
         """True if this installation signed the token. The token must be valid."""
-        if self._settings.jwt_secret:
+        if self._secrets:
             return True
         key_id = jwt.get_unverified_header(token).get("kid")
         return self._keys is not None and self._keys.is_own(key_id)
 
-    async def _key(self, header: Mapping[str, Any]) -> tuple[Any, list[str]]:
-        if secret := self._settings.jwt_secret.get_secret_value():
-            return secret, ["HS256"]
-        key_id = header.get("kid")
+    async def _signed_claims(self, token: str) -> dict[str, Any]:
+        """The claims after the checks that do not depend on the time.
+
+        These checks cannot have another result later, unless the key id stands for another key.
+        """
+        digest = hashlib.sha256(token.encode()).digest()
+        verified = self._verified.get(digest)
+        key_id = verified.key_id if verified else jwt.get_unverified_header(token).get("kid")
+        keys, algorithms = await self._keys_of(key_id)
+        if verified is None or not any(verified.key is key for key in keys):
+            verified = self._check(token, key_id, keys, algorithms)
+            if len(token) <= _REMEMBERED_LENGTH:
+                self._remember(digest, verified)
+        return dict(verified.claims)
+
+    def _check(
+        self, token: str, key_id: object, keys: Sequence[Any], algorithms: list[str]
+    ) -> _VerifiedToken:
+        """Check the token with each key until one fits. Raises the error of the last one."""
+        *others, last = keys
+        for key in others:
+            with suppress(jwt.InvalidSignatureError):
+                return _VerifiedToken(key_id, key, self._decode(token, key, algorithms))
+        return _VerifiedToken(key_id, last, self._decode(token, last, algorithms))
+
+    def _decode(self, token: str, key: Any, algorithms: list[str]) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=algorithms,
+            issuer=self._settings.jwt_issuer,
+            audience=self._settings.jwt_audience,
+            options={"require": ["exp", "iss", "aud", "sub"], **_BY_OUR_CLOCK},
+        )
+
+    def _remember(self, digest: bytes, verified: _VerifiedToken) -> None:
+        """Remember a token. Forget the one that was added first if there are too many."""
+        self._verified[digest] = verified
+        if len(self._verified) > self._most_verified:
+            del self._verified[next(iter(self._verified))]
+
+    async def _keys_of(self, key_id: object) -> tuple[Sequence[Any], list[str]]:
+        """The keys with which a token of this key id may be signed, at least one."""
+        if self._secrets:
+            return self._secrets, ["HS256"]
         found = await self._keys.find(key_id) if self._keys else None
         if found is None:
             raise jwt.InvalidKeyError(f"its key id {str(key_id)[:64]!r} is unknown")
-        return found.key, [a for a in self._settings.jwt_algorithms if a == found.algorithm]
+        return (found.key,), [a for a in self._settings.jwt_algorithms if a == found.algorithm]
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:

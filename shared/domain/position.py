@@ -10,11 +10,11 @@ See docs/decisions/0001-position-is-the-chain-id.md.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import NamedTuple
 
-_TEXT = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
+_DIGITS = 20
+"""The most digits of a number in a position: those of the highest 64-bit number."""
 _U64 = 1 << 64
 _BY_CLOCK = 1 << 32
 """An `n` of this value or more is a time in microseconds: no operation has so many events."""
@@ -57,21 +57,27 @@ END = Position(_U64 - 1, _U64 - 1)
 """The highest id that a Redis Stream allows. No event can follow it."""
 
 
-@lru_cache(maxsize=4096)  # a fanout parses each position three times
+@lru_cache(maxsize=256)  # a fanout parses each position three times, within a short time
 def parse_position(text: str) -> Position:
     """Parse `<toid>-<n>`. Leading zeros are allowed, because Stellar RPC pads with them.
 
-    Raises ValueError; the message shows what a position looks like.
+    Raises ValueError; the message shows what a position looks like. Raises TypeError for input that
+    is no text.
     """
-    match = _TEXT.fullmatch(text)
-    if match is None:
+    # No regular expression: it takes three times as long when its code is not in the CPU's caches.
+    toid, _, n = str.partition(text, "-")  # for input that is no text, this raises TypeError
+    if not (_is_number(toid) and _is_number(n)):
         raise ValueError(
             f"{text[:64]!r} is not a position: expected <toid>-<n>, such as 16010972359577600-1"
         )
-    position = Position(int(match[1]), int(match[2]))
+    position = Position(int(toid), int(n))
     if max(position) >= _U64:
         raise ValueError(f"{text!r} is not a position: both numbers must be below 2^64")
     return position
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and text.isascii() and len(text) <= _DIGITS
 
 
 def journal_start(cursor: int, microseconds: int) -> Position:

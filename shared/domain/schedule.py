@@ -53,6 +53,13 @@ class Step(NamedTuple):
     amount: int
 
 
+_UNKNOWN_BY_KIND = {
+    ScheduleKind.ALLOWANCE: ClaimableUnknown.ALLOWANCE,
+    ScheduleKind.CONDITIONS: ClaimableUnknown.CONDITIONS,
+    ScheduleKind.UNKNOWN: ClaimableUnknown.SCHEDULE,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """A schedule. Times in Unix seconds. For STEPS, `last_time` can be known without `steps`."""
@@ -66,16 +73,9 @@ class Schedule:
     @property
     def unknown(self) -> ClaimableUnknown | None:
         """Why the claimable amount cannot be computed, or None if it can."""
-        match self.kind:
-            case ScheduleKind.ALLOWANCE:
-                return ClaimableUnknown.ALLOWANCE
-            case ScheduleKind.CONDITIONS:
-                return ClaimableUnknown.CONDITIONS
-            case ScheduleKind.UNKNOWN:
-                return ClaimableUnknown.SCHEDULE
-            case ScheduleKind.STEPS if not self.steps:
-                return ClaimableUnknown.SCHEDULE
-        return None
+        if self.kind is ScheduleKind.STEPS and not self.steps:
+            return ClaimableUnknown.SCHEDULE
+        return _UNKNOWN_BY_KIND.get(self.kind)
 
 
 _NOT_IN_RECORDS = frozenset({ScheduleKind.ALLOWANCE, ScheduleKind.CONDITIONS})
@@ -92,6 +92,9 @@ def merged(known: Schedule, read: Schedule) -> Schedule:
 
 LINEAR = Schedule()
 UNKNOWN = Schedule(kind=ScheduleKind.UNKNOWN)
+
+
+_LINEAR_DOCUMENT = {"kind": "linear"}  # of nearly all streams
 
 
 def schedule_document(schedule: Schedule) -> dict[str, object]:
@@ -112,7 +115,7 @@ def schedule_of(document: object) -> Schedule:
 
     Raises ValueError if the kind is not known, and KeyError if a field is missing.
     """
-    if not isinstance(document, Mapping):
+    if document == _LINEAR_DOCUMENT or not isinstance(document, Mapping):
         return LINEAR
     return Schedule(
         kind=ScheduleKind(document["kind"]),

@@ -31,6 +31,11 @@ def user_topic(account: str) -> str:
     return f"user:{account}"
 
 
+def own_topics(account: str) -> tuple[str, ...]:
+    """The topics for a token that names no topic; () if `account` cannot be a party of a stream."""
+    return (user_topic(account),) if is_account(account) else ()
+
+
 def topics_of(
     event: Event, before: Stream | None = None, after: Stream | None = None
 ) -> tuple[str, ...]:
@@ -42,12 +47,14 @@ def topics_of(
     after it concerns only the sender.
     """
     if event.stream_id is None:
-        return _users(map(event.text, _outside_streams(event.type)))
+        return _users(event.facts.get(name) for name in _outside_streams(event.type))
     if before and after and _is_refused(before) and _is_refused(after):
         return (event.stream_id, *_users((after.sender,)))
-    named = map(event.text, _PARTIES)
-    stored = (party for s in (before, after) if s for party in (s.sender, s.recipient))
-    return (event.stream_id, *_users((*named, *stored)))
+    parties = [event.facts.get(name) for name in _PARTIES]
+    for stream in (before, after):
+        if stream:
+            parties += (stream.sender, stream.recipient)
+    return (event.stream_id, *_users(parties))
 
 
 def _is_refused(stream: Stream) -> bool:
@@ -62,10 +69,11 @@ def _outside_streams(kind: EventType) -> tuple[str, ...]:
     return ("tokenAddress",) if kind is EventType.CHAIN_UNKNOWN else ()
 
 
-def _users(parties: Iterable[str | None]) -> tuple[str, ...]:
+def _users(parties: Iterable[object]) -> tuple[str, ...]:
+    """The topics of these parties, each once. What is no address is skipped."""
+    unique = {party: None for party in parties if isinstance(party, str)}
     # An entry's header is one line with spaces between the topics. So a topic has no white space.
-    users = (user_topic(p) for p in parties if p and p.isascii() and p.isalnum())
-    return tuple(dict.fromkeys(users))
+    return tuple(user_topic(p) for p in unique if p.isascii() and p.isalnum())
 
 
 def matches(subscribed: Collection[str], topics: Collection[str]) -> bool:
@@ -87,12 +95,13 @@ def parse_subscription(
     users: Iterable[str] = (),
     everything: str | None = None,
     types: Iterable[str] = (),
+    topics_required: bool = True,
 ) -> tuple[Subscription, list[tuple[str, str]]]:
     """Parse query parameters. Returns the subscription, and mistakes as (parameter, explanation).
 
-    At most 100 mistakes are returned, so that a response is not much longer than its request. Each
-    of `streams`, `users` and `types` may be repeated and may hold several values, separated by
-    commas.
+    If `topics_required`, a subscription without topics is a mistake. At most 100 mistakes are
+    returned, so that a response is not much longer than its request. Each of `streams`, `users` and
+    `types` may be repeated and may hold several values, separated by commas.
     """
     stream_ids, accounts, wanted = _split(streams), _split(users), _split(types)
     mistakes = [("streams", _BAD_STREAM.format(s[:64])) for s in stream_ids if not is_stream_id(s)]
@@ -102,8 +111,8 @@ def parse_subscription(
         mistakes.append(("all", f"{everything[:64]!r} is neither 'true' nor 'false'"))
     topics = [ALL] if everything == "true" else []
     topics += [*stream_ids, *map(user_topic, accounts)]
-    if not topics and not mistakes:
-        mistakes.append(("streams", "give at least one of streams=<id>, users=<G…>, all=true"))
+    if topics_required and not topics and not mistakes:
+        mistakes.append(NO_TOPICS)
     return Subscription(tuple(dict.fromkeys(topics)), frozenset(wanted)), mistakes[:100]
 
 
@@ -112,10 +121,19 @@ def is_stream_id(text: str) -> bool:
     return _STREAM_ID.fullmatch(text) is not None and (text[0] == "a" or int(text) < 1 << 64)
 
 
+def is_topic(text: str) -> bool:
+    """True if a subscription can have this topic: a stream id, `user:<account>`, or `*`."""
+    kind, _, account = text.partition(":")
+    return text == ALL or is_stream_id(text) or (kind == "user" and is_account(account))
+
+
 def _split(values: Iterable[str]) -> list[str]:
     parts = (part.strip() for value in values for part in value.split(","))
     return [part for part in dict.fromkeys(parts) if part]
 
+
+NO_TOPICS = ("streams", "give at least one of streams=<id>, users=<G…>, all=true")
+"""The mistake of a subscription without topics: the parameter and the explanation."""
 
 _TYPES = frozenset(EventType)
 _BAD_STREAM = "{!r} is not a stream id: expected a number from 1, or api-<uuid>"

@@ -14,18 +14,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 from shared.domain.events import Event, EventType, Origin
 from shared.domain.schedule import Schedule, ScheduleKind, schedule_of
 from shared.domain.snapshot import from_snapshot
 from shared.domain.stream import (
     NOTICE_THRESHOLDS,
+    TERMINAL,
     U64_MAX,
     Acceptance,
     Stream,
     StreamStatus,
     end_time,
 )
+
+Changes: TypeAlias = dict[str, Any]
+"""New values of a stream's fields, by name. A copy of the stream is made only once, with all."""
 
 
 def apply(stream: Stream | None, event: Event) -> Stream | None:
@@ -41,17 +46,19 @@ def apply(stream: Stream | None, event: Event) -> Stream | None:
         return _reset_notices(_created(event, 1 if stream is None else stream.version + 1))
     if stream is None:
         return None
-    change = _CHANGES.get(event.type)
     # A chain event can be older than an API update that was applied before it; keep the later time.
     latest = max(stream.updated_at, event.timestamp)
-    changed = replace(stream, version=stream.version + 1, updated_at=latest, position="")
+    changes: Changes = {"version": stream.version + 1, "updated_at": latest, "position": ""}
     if event.provenance is not None and not is_known:
-        changed = replace(changed, archived=False)  # a transaction has just used the record
+        changes["archived"] = False  # a transaction has just used the record
+    change = _CHANGES.get(event.type)
     if change is None or is_known:
-        return changed
+        return replace(stream, **changes)
     if not stream.terminal or event.type in _ALSO_WHEN_TERMINAL:
-        changed = change(changed, event)
-        changed = replace(changed, uncertain=changed.uncertain and not changed.terminal)
+        changes |= change(stream, event)
+        if changes.get("status", stream.status) in TERMINAL:
+            changes["uncertain"] = False
+    changed = replace(stream, **changes)
     return changed if _has_same_end(stream, changed) else _reset_notices(changed)
 
 
@@ -79,7 +86,8 @@ def _is_in_snapshot(stream: Stream, event: Event) -> bool:
 
 def _reset_notices(stream: Stream) -> Stream:
     """Skip notices that were already due when the end changed, except `depleted`."""
-    return replace(stream, notices_sent=_notices_done(stream, NOTICE_THRESHOLDS[:-1]))
+    done = _notices_done(stream, NOTICE_THRESHOLDS[:-1])
+    return stream if done == stream.notices_sent else replace(stream, notices_sent=done)
 
 
 def _notices_done(stream: Stream, thresholds: Sequence[int]) -> int:
@@ -119,101 +127,102 @@ def _first_acceptance(event: Event) -> Acceptance:
     return Acceptance(event.text("acceptance") or Acceptance.ACCEPTED)
 
 
-def _topped_up(stream: Stream, event: Event) -> Stream:
-    return replace(stream, deposited=event.require_number("newDepositedAmount"))
+def _topped_up(stream: Stream, event: Event) -> Changes:
+    return {"deposited": event.require_number("newDepositedAmount")}
 
 
-def _withdrawn(stream: Stream, event: Event) -> Stream:
+def _withdrawn(stream: Stream, event: Event) -> Changes:
     """Move the anchor to the withdrawal. A withdrawal from an API stream also accepts it."""
     total = stream.withdrawn + event.require_number("amount")
-    paid = replace(stream, withdrawn=total, last_update_time=event.require_number("timestamp"))
-    return paid if paid.origin is Origin.CHAIN else _accepted(paid, event)
+    paid = {"withdrawn": total, "last_update_time": event.require_number("timestamp")}
+    return paid if stream.origin is Origin.CHAIN else paid | _accepted(stream, event)
 
 
-def _paused(stream: Stream, event: Event) -> Stream:
-    return replace(stream, status=StreamStatus.PAUSED, paused_at=event.require_number("pausedAt"))
+def _paused(stream: Stream, event: Event) -> Changes:
+    return {"status": StreamStatus.PAUSED, "paused_at": event.require_number("pausedAt")}
 
 
-def _resumed(stream: Stream, event: Event) -> Stream:
+def _resumed(stream: Stream, event: Event) -> Changes:
     if stream.terminal:  # a resume after pause and cancel: the stream stays cancelled
-        return replace(stream, paused_at=None)
-    return unpaused(stream, event.timestamp)
+        return {"paused_at": None}
+    return _unpaused(stream, event.timestamp)
 
 
 def unpaused(stream: Stream, now: int) -> Stream:
     """The stream, active again from `now`. The anchor moves forward by the seconds of the pause."""
+    return replace(stream, **_unpaused(stream, now))
+
+
+def _unpaused(stream: Stream, now: int) -> Changes:
     if stream.paused_at is None:
-        return stream
+        return {}
     anchor = min(U64_MAX, stream.last_update_time + max(0, now - stream.paused_at))
-    return replace(stream, status=StreamStatus.ACTIVE, paused_at=None, last_update_time=anchor)
+    return {"status": StreamStatus.ACTIVE, "paused_at": None, "last_update_time": anchor}
 
 
-def _completed(stream: Stream, event: Event) -> Stream:
-    return replace(stream, status=StreamStatus.COMPLETED)
+def _completed(stream: Stream, event: Event) -> Changes:
+    return {"status": StreamStatus.COMPLETED}
 
 
-def _cancelled(stream: Stream, event: Event) -> Stream:
-    return replace(
-        stream,
-        status=StreamStatus.CANCELLED,
-        withdrawn=event.require_number("amountWithdrawn"),
-        refunded=event.require_number("refundedAmount"),
-        last_update_time=event.timestamp,
-    )
+def _cancelled(stream: Stream, event: Event) -> Changes:
+    return {
+        "status": StreamStatus.CANCELLED,
+        "withdrawn": event.require_number("amountWithdrawn"),
+        "refunded": event.require_number("refundedAmount"),
+        "last_update_time": event.timestamp,
+    }
 
 
-def _updated(stream: Stream, event: Event) -> Stream:
+def _updated(stream: Stream, event: Event) -> Changes:
     metadata = event.facts.get("metadata")
-    return replace(stream, metadata=metadata if isinstance(metadata, Mapping) else {})
+    return {"metadata": metadata if isinstance(metadata, Mapping) else {}}
 
 
-def _accepted(stream: Stream, event: Event) -> Stream:
-    return replace(stream, acceptance=Acceptance.ACCEPTED)
+def _accepted(stream: Stream, event: Event) -> Changes:
+    return {"acceptance": Acceptance.ACCEPTED}
 
 
-def _hidden(stream: Stream, event: Event) -> Stream:
-    return replace(stream, acceptance=Acceptance.HIDDEN)
+def _hidden(stream: Stream, event: Event) -> Changes:
+    return {"acceptance": Acceptance.HIDDEN}
 
 
-def _notice_sent(stream: Stream, event: Event) -> Stream:
-    return replace(stream, notices_sent=min(stream.notices_sent + 1, len(NOTICE_THRESHOLDS)))
+def _notice_sent(stream: Stream, event: Event) -> Changes:
+    return {"notices_sent": min(stream.notices_sent + 1, len(NOTICE_THRESHOLDS))}
 
 
-def _transferred(stream: Stream, event: Event) -> Stream:
+def _transferred(stream: Stream, event: Event) -> Changes:
     """Pay the old recipient and set the new one. The anchor moves to this event, also by nothing.
 
     The contract moves the anchor even if nothing was paid, and even if the stream is paused.
     Only the chain transfers streams. So the stream is accepted, even if the old recipient hid it.
     """
-    return replace(
-        stream,
-        recipient=event.require_text("newRecipient"),
-        acceptance=Acceptance.ACCEPTED,
-        withdrawn=stream.withdrawn + (event.number("settledAmount") or 0),
-        last_update_time=event.timestamp,
-    )
+    return {
+        "recipient": event.require_text("newRecipient"),
+        "acceptance": Acceptance.ACCEPTED,
+        "withdrawn": stream.withdrawn + (event.number("settledAmount") or 0),
+        "last_update_time": event.timestamp,
+    }
 
 
-def _rate_modified(stream: Stream, event: Event) -> Stream:
+def _rate_modified(stream: Stream, event: Event) -> Changes:
     """Set the new rate from this event on. Money that had accrued is no longer claimable.
 
     When the rate changes, the contract pays nothing. It only moves the anchor.
     """
-    rate = event.require_number("newRatePerSecond")
-    return replace(stream, rate=rate, last_update_time=event.timestamp)
+    return {"rate": event.require_number("newRatePerSecond"), "last_update_time": event.timestamp}
 
 
-def _milestone_unlocked(stream: Stream, event: Event) -> Stream:
+def _milestone_unlocked(stream: Stream, event: Event) -> Changes:
     """The stream pays by conditions. Its events do not say which conditions are left."""
-    return replace(stream, schedule=Schedule(kind=ScheduleKind.CONDITIONS))
+    return {"schedule": Schedule(kind=ScheduleKind.CONDITIONS)}
 
 
-def _uncertain(stream: Stream, event: Event) -> Stream:
+def _uncertain(stream: Stream, event: Event) -> Changes:
     """Only a snapshot of the contract's record makes the state certain again."""
-    return replace(stream, uncertain=True)
+    return {"uncertain": True}
 
 
-_CHANGES: dict[EventType, Callable[[Stream, Event], Stream]] = {
+_CHANGES: Mapping[EventType, Callable[[Stream, Event], Changes]] = {
     EventType.STREAM_TOPPED_UP: _topped_up,
     EventType.STREAM_WITHDRAWN: _withdrawn,
     EventType.STREAM_PAUSED: _paused,

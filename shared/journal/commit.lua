@@ -30,8 +30,10 @@
 --   responses: response key, text before the position of the last event, seconds to keep the response
 --   limits:    index key, number of members from which the commit is refused
 --   expected:  stream key, version (0 = the stream must not exist)
---   events:    position ('' = assigned here), header, body, stream key (0 = none), document
---   indexes:   '+', '?' (add; an existing member keeps its score) or '-', index key, score, member
+--   events:    position ('' = assigned here; else each above the one before), header, body without
+--              its braces, stream key (0 = none), document of the stream without its last brace
+--   indexes:   '+', '?' (add; an existing member keeps its score) or '-' (remove), index key, number
+--              of the values that follow: pairs of score and member, or members to remove
 --   progress:  field, value
 --   dead:      key of the dead letters, JSON of one dead letter
 -- Returns {'committed', damaged sets of topics separated by spaces, position…}. If nothing was
@@ -51,6 +53,17 @@ local function rows(width)
     local row = {}
     for c = 1, width do row[c] = take() end
     all[r] = row
+  end
+  return all
+end
+
+-- The groups of values for indexes stay in ARGV: each is {command, key, option or nil, first, last}.
+local function groups()
+  local all = {}
+  for g = 1, tonumber(take()) do
+    local kind, key, count = take(), KEYS[tonumber(take())], tonumber(take())
+    all[g] = {kind == '-' and 'ZREM' or 'ZADD', key, kind == '?' and 'NX' or nil, at + 1, at + count}
+    at = at + count
   end
   return all
 end
@@ -99,7 +112,7 @@ local namespace, channel, token, fence, floor = unpack(ARGV, 1, 5)
 local max_length, max_bytes, max_age = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local topic_prefix, from, caught_up = unpack(ARGV, 9, 11)
 local responses, limits, expected, events = rows(3), rows(2), rows(2), rows(5)
-local indexes, progress, dead = rows(4), rows(2), rows(2)
+local indexes, progress, dead = groups(), rows(2), rows(2)
 
 -- ── Checks: everything that can refuse the commit comes before the first write. ──
 
@@ -160,6 +173,8 @@ for _, event in ipairs(events) do
       return {'disorder', position}
     end
     seen[#seen + 1] = position
+  else
+    break -- all later events are above the top too
   end
 end
 if #seen > 1 then return seen end
@@ -167,13 +182,6 @@ if #seen > 1 then return seen end
 for _, row in ipairs(expected) do
   local version = version_of(KEYS[tonumber(row[1])])
   if version ~= row[2] then return {'conflict', row[1], version} end
-end
-
--- The sets of an event: one for each topic in its header, or the set of '' for a broadcast.
-local function topics_of(header)
-  local found = {}
-  for topic in string.gmatch(header, ' ([^ ]+)') do found[#found + 1] = topic_prefix .. topic end
-  return #found > 0 and found or {topic_prefix}
 end
 
 local total, size = sums(info)
@@ -186,17 +194,26 @@ local first = info and info['first-entry'] and info['first-entry'][1]
 
 -- Notice that a stream has no set although the journal still has the last event of its document.
 local function check_set_of_stream(topic, key)
-  if not first or redis.call('EXISTS', topic) == 1 then return end
+  if redis.call('EXISTS', topic) == 1 then return end
   local last = string.match(redis.call('GET', key) or '', '"position":"(%d+%-%d+)"}$')
   if last and not less(last, first) then damaged[topic] = true end
 end
 
+local added, trimmed, of_streams = collection(), collection(), collection()
 for _, event in ipairs(events) do
-  local topics = topics_of(event[2])
-  redis.call('EXISTS', unpack(topics))
-  if event[4] ~= '0' then check_set_of_stream(topics[1], KEYS[tonumber(event[4])]) end
+  event.topics = topics_of(event[2], topic_prefix)
+  for _, topic in ipairs(event.topics) do collect(added, topic) end
+  if event[4] ~= '0' then collect(of_streams, event.topics[1], KEYS[tonumber(event[4])]) end
 end
-for _, entry in ipairs(to_trim) do redis.call('EXISTS', unpack(topics_of(entry[2][4]))) end
+for _, entry in ipairs(to_trim) do
+  local member = padded(entry[1])
+  for _, topic in ipairs(topics_of(entry[2][4], topic_prefix)) do collect(trimmed, topic, member) end
+end
+count_existing(added.names)
+count_existing(trimmed.names)
+if first and count_existing(of_streams.names) < #of_streams.names then
+  for _, topic in ipairs(of_streams.names) do check_set_of_stream(topic, of_streams.values[topic][1]) end
+end
 
 -- ── Writes. ──
 
@@ -208,38 +225,37 @@ local function next_position()
   return string.format('%s-%.0f', toid, math.max(tonumber(n) + 1, now))
 end
 
-local function padded(position)
-  local a, b = string.match(position, '^(%d+)-(%d+)$')
-  return string.rep('0', 20 - #a) .. a .. '-' .. string.rep('0', 20 - #b) .. b
-end
-
 local committed = {'committed', ''}
 if is_first and #events > 0 then redis.call('HSET', KEYS[2], 'first', top) end
+local published = string.format('","publishedAt":%.0f,', now)
 for _, event in ipairs(events) do
-  local position = event[1] ~= '' and event[1] or next_position()
-  local body = string.format('{"id":"%s","publishedAt":%.0f,', position, now) .. string.sub(event[3], 2)
+  local position, header = event[1] ~= '' and event[1] or next_position(), event[2]
+  local tail = '}'
   if event[5] ~= '' then
-    local document = string.sub(event[5], 1, -2) .. ',"position":"' .. position .. '"}'
+    local document = event[5] .. ',"position":"' .. position .. '"}'
     redis.call('SET', KEYS[tonumber(event[4])], document)
-    body = string.sub(body, 1, -2) .. ',"stream":' .. document .. '}'
+    tail = ',"stream":' .. document .. '}'
   end
-  total = total + cost_of(event[2], body)
-  redis.call('XADD', KEYS[1], position, 'p', top, 'h', event[2], 'b', body,
+  -- One chain of `..` copies the text once.
+  local body = '{"id":"' .. position .. published .. event[3] .. tail
+  total = total + cost_of(header, body)
+  redis.call('XADD', KEYS[1], position, 'p', top, 'h', header, 'b', body,
     's', string.format('%.0f', total))
-  for _, topic in ipairs(topics_of(event[2])) do redis.call('ZADD', topic, 0, padded(position)) end
-  redis.call('PUBLISH', channel, table.concat({namespace, top, position, event[2]}, ' ') .. '\n' .. body)
+  local member = padded(position)
+  for _, topic in ipairs(event.topics) do
+    collect(added, topic, 0)
+    collect(added, topic, member)
+  end
+  redis.call('PUBLISH', channel, namespace .. ' ' .. top .. ' ' .. position .. ' ' .. header .. '\n' .. body)
   top = position
   committed[#committed + 1] = position
 end
+for _, topic in ipairs(added.names) do
+  change_set('ZADD', topic, nil, added.values[topic], 1, #added.values[topic])
+end
 
-for _, row in ipairs(indexes) do
-  if row[1] == '+' then
-    redis.call('ZADD', KEYS[tonumber(row[2])], row[3], row[4])
-  elseif row[1] == '?' then
-    redis.call('ZADD', KEYS[tonumber(row[2])], 'NX', row[3], row[4])
-  else
-    redis.call('ZREM', KEYS[tonumber(row[2])], row[4])
-  end
+for _, group in ipairs(indexes) do
+  change_set(group[1], group[2], group[3], ARGV, group[4], group[5])
 end
 -- The indexer accepts the history of this Redis at two times: when it writes the first cursor, and
 -- when it has read the source up to its end after a failover.
@@ -257,13 +273,12 @@ for _, row in ipairs(responses) do
   redis.call('SET', KEYS[tonumber(row[1])], row[2] .. top, 'EX', row[3])
 end
 
-local ids = {}
-for n, entry in ipairs(to_trim) do
-  for _, topic in ipairs(topics_of(entry[2][4])) do
-    if redis.call('ZREM', topic, padded(entry[1])) == 0 then damaged[topic] = true end
-  end
-  ids[n] = entry[1]
+for _, topic in ipairs(trimmed.names) do
+  local members = trimmed.values[topic]
+  if change_set('ZREM', topic, nil, members, 1, #members) < #members then damaged[topic] = true end
 end
+local ids = {}
+for n, entry in ipairs(to_trim) do ids[n] = entry[1] end
 if #ids > 0 then redis.call('XDEL', KEYS[1], unpack(ids)) end
 local names = {}
 for topic in pairs(damaged) do names[#names + 1] = topic end

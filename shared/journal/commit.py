@@ -39,7 +39,7 @@ from shared.redis.scripts import load_script
 from shared.runtime import tracing as traces
 from shared.runtime.metrics import COMMITS
 
-_SCRIPT = load_script(__package__, "retention") + load_script(__package__, "commit")
+_SCRIPT = "".join(load_script(__package__, name) for name in ("topic_sets", "retention", "commit"))
 _ATTEMPTS = 50
 _NO_PROGRESS = SourceProgress()
 

@@ -49,7 +49,7 @@ def refusal_of(outcome: bytes, rest: Sequence[bytes], progress: SourceProgress) 
         case b"disorder":
             return JournalInconsistentError(
                 f"event {detail} is not in the journal, but later events are; the journal must be "
-                "rebuilt from the chain (docs/operations.md)"
+                "rebuilt from the chain (docs/operations/namespace.md)"
             )
         case b"behind":
             return JournalBehindError(

@@ -21,6 +21,7 @@ docs/decisions/0084-tokens-name-themselves.md.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from shared.domain.commands import next_notice
@@ -78,6 +79,7 @@ def received(recipient: str, acceptance: Acceptance) -> str:
     return f"{'user' if acceptance is Acceptance.ACCEPTED else acceptance}:{recipient}"
 
 
+@lru_cache(maxsize=4096)
 def by_change(name: str) -> str | None:
     """The index of the same streams in the order of their latest change; None if there is none."""
     kind, _, rest = name.partition(":")

@@ -57,6 +57,12 @@ async def begin_epoch(redis: Redis, keys: Keys) -> int:
     return int(epoch)
 
 
+async def begin_new_epoch(redis: Redis, keys: Keys) -> int:
+    """End the epoch and begin a new one. Returns it in Unix microseconds."""
+    await redis.delete(keys.epoch)
+    return await begin_epoch(redis, keys)
+
+
 class NamespaceClaim:
     """Lets an indexer claim a new namespace, and refuses a namespace of another contract."""
 

@@ -160,7 +160,7 @@ class CommitRequest:
             for stream_id, stream in streams.items()
         )
         self._section(self._event(write) for write in writes)
-        self._section(self._index_changes(writes, streams))
+        self._section(self._index_groups(writes, streams))
         self._section(progress.fields.items())
         self._section((self._number(self._keys.dead_letters), dead_letter) for dead_letter in dead)
 
@@ -168,9 +168,21 @@ class CommitRequest:
         header, body = encode(write.event, write.topics, write.concerns)
         position = str(write.event.position or "")
         if write.after is None:
-            return (position, header, body, 0, b"")
+            return (position, header, body[1:-1], 0, b"")
         key = self._number(self._keys.stream(write.after.id))
-        return (position, header, body, key, encode_stream(write.after, write.event.timestamp))
+        document = encode_stream(write.after, write.event.timestamp)
+        return (position, header, body[1:-1], key, document[:-1])
+
+    def _index_groups(
+        self, writes: Sequence[PlannedWrite], streams: StreamStates
+    ) -> Iterable[Sequence[str | int]]:
+        """The changes of the indexes, together for each index, because a commit has thousands."""
+        groups: dict[tuple[str, int], list[str | int]] = {}
+        for kind, number, score, member in self._index_changes(writes, streams):
+            values = groups.setdefault((kind, number), [])
+            values += (member,) if kind == "-" else (score, member)
+        for (kind, number), values in groups.items():
+            yield (kind, number, len(values), *values)
 
     def _index_changes(
         self, writes: Sequence[PlannedWrite], streams: StreamStates

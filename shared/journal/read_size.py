@@ -20,11 +20,14 @@ _MOST = 128
 
 
 class ReadSize:
-    """The sizes of the reads of one request. Tell `saw` the sizes of the entries of each read."""
+    """The sizes of the reads of one request. Tell `saw` the sizes of the entries of each read.
 
-    def __init__(self) -> None:
-        self._most = _FIRST
-        self._largest = 1
+    The first read asks for `first` entries. It assumes that each is as large as `largest` bytes.
+    """
+
+    def __init__(self, first: int = _FIRST, *, largest: int = 1) -> None:
+        self._most = first
+        self._largest = largest
 
     def within(self, size: int) -> int:
         """How many entries, at least one, have together about `size` bytes."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from redis.asyncio import Redis
@@ -59,8 +59,7 @@ class JournalGap:
     resumes_after: Position
 
 
-@dataclass(frozen=True, slots=True)
-class JournalTip:
+class JournalTip(NamedTuple):
     """The end of the journal, and how far the source has been read.
 
     `top` is the position of the last entry, or the start of the journal while it is `empty`.

@@ -10,7 +10,7 @@ See docs/decisions/0051-progress-and-documents-are-rebuilt.md.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import structlog
@@ -31,11 +31,21 @@ _reported = Reported()
 """Key and version of each lost document that was counted."""
 
 
-class StoredStream(NamedTuple):
-    """A stream, and its document as it is stored."""
+class StoredStream:
+    """A stream, and its document as it is stored. The document is decoded when it is needed."""
 
-    stream: Stream
-    document: bytes
+    __slots__ = ("_stream", "document")
+
+    def __init__(self, document: bytes, stream: Stream | None = None) -> None:
+        self.document = document
+        self._stream = stream
+
+    @property
+    def stream(self) -> Stream:
+        """The state in the document."""
+        if self._stream is None:
+            self._stream = decode_stream(self.document)
+        return self._stream
 
 
 class StoredStreams:
@@ -63,7 +73,7 @@ class StoredStreams:
     async def documents(self, stream_ids: Collection[str]) -> dict[str, StoredStream | None]:
         """Like `find`, but with the stored documents, which the caller need not encode again."""
         found = {
-            stream_id: StoredStream(decode_stream(document), document) if document else None
+            stream_id: StoredStream(document) if document else None
             for stream_id, document in (await self._read(stream_ids)).items()
         }
         missing = [stream_id for stream_id, stream in found.items() if stream is None]
@@ -79,7 +89,7 @@ class StoredStreams:
         progress, rows, document = await pipe.execute()
         tip = parse_tip(progress, rows)
         if document:
-            return StoredStream(decode_stream(document), document), tip
+            return StoredStream(document), tip
         rebuilt = (await self.rebuild([stream_id])).get(stream_id)
         return _encoded(rebuilt) if rebuilt else None, tip
 
@@ -115,7 +125,7 @@ class StoredStreams:
 
 
 def _encoded(stream: Stream) -> StoredStream:
-    return StoredStream(stream, encode_stream(stream, stream.updated_at))
+    return StoredStream(encode_stream(stream, stream.updated_at), stream)
 
 
 def _report_lost(key: str, stream: Stream) -> None:

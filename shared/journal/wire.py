@@ -114,11 +114,11 @@ def entry_of(position: bytes, fields: Mapping[bytes, bytes]) -> JournalEntry:
 def parse_message(raw: bytes) -> tuple[str, JournalEntry]:
     """Namespace and entry of a message. Raises ValueError if Headrace did not write the message."""
     line, newline, body = raw.partition(b"\n")
-    parts = line.decode().split(" ")
-    if len(parts) < 4 or not newline:
+    namespace, *parts = line.decode().split(" ")
+    if len(parts) < 3 or not newline:
         raise ValueError(f"not a Headrace message: {raw[:80]!r}")
-    namespace, previous, position, kind = parts[:4]
-    return namespace, JournalEntry(position, previous, kind, tuple(parts[4:]), body)
+    previous, position, kind, *topics = parts
+    return namespace, JournalEntry(position, previous, kind, tuple(topics), body)
 
 
 class EventTimes(NamedTuple):

@@ -10,9 +10,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from shared.redis.errors import WriteRefusedError
 from shared.redis.multiplexed import MultiplexedRedis
 from shared.redis.pool import LivePool
-from shared.redis.primary import WriteRefusedError, connection_options
+from shared.redis.primary import connection_options
 from shared.redis.url import parse_redis_url
 
 REDIS_UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, WriteRefusedError)

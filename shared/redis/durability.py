@@ -4,13 +4,14 @@ Services check Redis when they start and every ten seconds, because a failover c
 with another configuration.
 
 See docs/decisions/0034-unsafe-redis-is-not-ready.md,
-docs/decisions/0047-default-redis-user-is-off.md.
+docs/decisions/0047-default-redis-user-is-off.md,
+docs/decisions/0100-memory-and-disk-are-told-before-they-are-full.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from shared.journal.keys import Keys
 from shared.redis import metrics as redis_metrics
 from shared.redis.client import RedisError
 from shared.redis.metrics import RedisProblem
+from shared.redis.pressure import disk_reason, memory_reason
 from shared.runtime.tasks import ExpectedRestart
 
 log = structlog.get_logger()
@@ -37,11 +39,13 @@ class UnsafeRedisError(ExpectedRestart):
 class DurabilityReport:
     """`error` says why Redis can lose data; it is None if Redis keeps all data.
 
-    An error stops writes. A warning only appears in the log.
+    An error stops writes. A warning only appears in the log. `notes` says what Redis is short of:
+    `memory`, `disk`.
     """
 
     error: str | None = None
     warnings: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_info(info: Mapping[str, Any]) -> DurabilityReport:
@@ -122,12 +126,17 @@ async def inspect(redis: Redis, keys: Keys, replicas: int = 0) -> DurabilityRepo
     except NoPermissionError:
         return DurabilityReport(None, (_INFO_FORBIDDEN,))
     redis_metrics.observe(info, replicas)
-    report = check_info(info)
+    report = replace(check_info(info), notes=_notes(info))
     if report.error or not info.get("aof_enabled"):
         return report
     replay = await _inspect_replay(redis, keys)
     redis_metrics.PROBLEM.labels(RedisProblem.ACL).set(replay.error is not None)
-    return DurabilityReport(replay.error, report.warnings + replay.warnings)
+    return DurabilityReport(replay.error, report.warnings + replay.warnings, report.notes)
+
+
+def _notes(info: Mapping[str, Any]) -> dict[str, str]:
+    reasons = {"memory": memory_reason(info), "disk": disk_reason(info)}
+    return {kind: reason for kind, reason in reasons.items() if reason}
 
 
 async def _inspect_replay(redis: Redis, keys: Keys) -> DurabilityReport:
@@ -149,13 +158,18 @@ async def require_durable(redis: Redis, keys: Keys) -> None:
 
 
 class DurabilityCheck:
-    """A check for /readyz (shared.web.readiness_watch). Logs changed warnings."""
+    """A check for /readyz (shared.web.readiness_watch). Logs changed warnings and notes."""
 
     def __init__(self, redis: Redis, keys: Keys, replicas: int = 0) -> None:
         self._redis = redis
         self._keys = keys
         self._replicas = replicas
         self._warnings: tuple[str, ...] = ()
+        self._notes: Mapping[str, str] = {}
+
+    def note(self, kind: str) -> str | None:
+        """What the last check found about `memory` or `disk`; None if Redis has enough."""
+        return self._notes.get(kind)
 
     async def __call__(self) -> str | None:
         """Why Redis can lose data; None when it cannot. Raises redis-py's errors."""
@@ -166,5 +180,7 @@ class DurabilityCheck:
             raise
         if report.warnings != self._warnings:
             log.warning("redis_examined", warnings=report.warnings)
-        self._warnings = report.warnings
+        if report.notes.keys() != self._notes.keys():
+            log.warning("redis_pressure", **report.notes)
+        self._warnings, self._notes = report.warnings, report.notes
         return report.error

@@ -23,7 +23,8 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from shared.redis.primary import CLOSING_ERRORS, parse_error
+from shared.redis.errors import CLOSING_ERRORS, parse_error
+from shared.redis.packing import pack_command
 from shared.redis.transport import TransportProtocol, take_transport
 
 Command = Sequence[Any]
@@ -133,7 +134,7 @@ class MultiplexedConnection:
 
         Raises redis-py's ConnectionError and TimeoutError.
         """
-        packed = b"".join(map(_packed, commands))
+        packed = b"".join(map(pack_command, commands))
         protocol = self._protocol
         if protocol is None or protocol.lost:
             protocol = await self._open()
@@ -151,13 +152,6 @@ class MultiplexedConnection:
         """Close the connection if it is open."""
         if self._protocol is not None:
             self._protocol.end(RedisConnectionError("the client was closed"))
-
-
-def _packed(command: Command) -> bytes:
-    name, *rest = command
-    if " " in name:  # redis-py writes some commands as two words
-        return cast(bytes, hiredis.pack_command((*name.split(), *rest)))
-    return cast(bytes, hiredis.pack_command(tuple(command)))
 
 
 class MultiplexedRedis(Redis):
@@ -215,4 +209,6 @@ def _parse_reply(
         raise reply
     if (callback := callbacks.get(args[0])) is None:
         return reply
+    if not options:
+        return callback(reply)
     return callback(reply, **{k: v for k, v in options.items() if k not in _INTERNAL})

@@ -20,7 +20,6 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import (
     AbstractConnection,
     Connection,
-    DefaultParser,
     SSLConnection,
     UnixDomainSocketConnection,
 )
@@ -28,64 +27,14 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
-from redis.exceptions import (
-    AskError,
-    ClusterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 
+from shared.redis.errors import CLOSING_ERRORS, translate_error
+from shared.redis.packing import pack_command
 from shared.redis.url import Address, RedisTarget
 
 FindAddress = Callable[[], Awaitable[Address]]
-
-_NOT_PRIMARY_ERRORS = (AskError, ClusterDownError, ReadOnlyError, TryAgainError)
-"""Errors of a server that is not the primary.
-
-MOVED and MASTERDOWN are covered: redis-py's errors for them are subclasses of AskError and
-ClusterDownError.
-"""
-
-_REFUSAL_REASONS = {
-    "OOM": "its memory is full (maxmemory)",
-    "MISCONF": "it cannot write to its disk",
-    "NOREPLICAS": "too few replicas follow it (min-replicas-to-write)",
-}
-
-
-class WriteRefusedError(ResponseError):
-    """Redis answers but refuses to write, because of its memory, its disk or its replicas.
-
-    Nothing was written. The connection is closed, because the replicas may follow a new primary.
-    """
-
-
-CLOSING_ERRORS = (RedisConnectionError, WriteRefusedError)
-"""Errors that close a connection."""
-
-
-def parse_error(text: str) -> Exception:
-    """Turn the text of an error reply into the error that callers handle (`translate_error`)."""
-    return translate_error(DefaultParser.parse_error(text))  # type: ignore[no-untyped-call]
-
-
-def translate_error(error: Exception) -> Exception:
-    """Translate an error that redis-py parsed into the error that callers handle.
-
-    RedisConnectionError: the server is not the primary. WriteRefusedError: it refuses to write.
-    Other errors are returned unchanged.
-    """
-    text = str(error)
-    if isinstance(error, _NOT_PRIMARY_ERRORS) or "non local key" in text:
-        return RedisConnectionError(f"this server is not the primary: {text}")
-    code = "OOM" if isinstance(error, OutOfMemoryError) else text.partition(" ")[0]
-    if isinstance(error, ResponseError) and code in _REFUSAL_REASONS:
-        return WriteRefusedError(f"Redis refuses to write: {_REFUSAL_REASONS[code]}")
-    return error
 
 
 @dataclass(slots=True)
@@ -98,7 +47,7 @@ class Generation:
     number: int = 0
 
 
-class _PrimaryConnection(AbstractConnection):
+class PrimaryConnection(AbstractConnection):
     """Asks for the primary's address, checks the server's role, and translates its errors.
 
     All connections of a pool share one `generation`.
@@ -128,11 +77,15 @@ class _PrimaryConnection(AbstractConnection):
         await super()._connect()  # type: ignore[no-untyped-call,safe-super]
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:
-        """Set the connection up, then check that the server is the primary.
+        """Set the connection up, then check the server's role."""
+        await super().on_connect_check_health(check_health)
+        await self.check_role()
+
+    async def check_role(self) -> None:
+        """Raise RedisConnectionError unless the server is the primary.
 
         Sentinels may still return the address of the former primary.
         """
-        await super().on_connect_check_health(check_health)
         await self.send_command("HELLO", check_health=False)
         role = (await self.read_response())[b"role"]
         if role != b"master":
@@ -151,23 +104,27 @@ class _PrimaryConnection(AbstractConnection):
                 await self.disconnect(nowait=True)
             raise translated from None
 
-
-class _Tcp(_PrimaryConnection, Connection):
-    pass
-
-
-class _Tls(_PrimaryConnection, SSLConnection):
-    pass
+    def pack_command(self, *args: Any) -> list[bytes]:
+        """Write a command in the protocol of Redis."""
+        return [pack_command(args)]
 
 
-class _Unix(_PrimaryConnection, UnixDomainSocketConnection):
-    pass
+class Tcp(PrimaryConnection, Connection):
+    """Without TLS."""
+
+
+class Tls(PrimaryConnection, SSLConnection):
+    """With TLS."""
+
+
+class Unix(PrimaryConnection, UnixDomainSocketConnection):
+    """Through a socket on this machine."""
 
 
 _CLASSES: dict[type | None, type[AbstractConnection]] = {
-    None: _Tcp,
-    SSLConnection: _Tls,
-    UnixDomainSocketConnection: _Unix,
+    None: Tcp,
+    SSLConnection: Tls,
+    UnixDomainSocketConnection: Unix,
 }
 
 
@@ -175,7 +132,23 @@ def connection_options(target: RedisTarget, slot_key: str, timeout: float) -> di
     """The options of a connection pool. In a Cluster it is for the owner of `slot_key`."""
     options = dict(target.options)
     kind = _CLASSES[options.pop("connection_class", None)]
-    common = {
+    options |= _common_options(timeout) | {"generation": Generation()}
+    if target.kind == "sentinel":
+        options["find"] = _ask_sentinels(target, timeout)
+    elif target.kind == "cluster":
+        if not slot_key:
+            raise ValueError("a connection to a Cluster needs a slot_key")
+        not_for_nodes = ("db", "generation")
+        for_nodes = {k: v for k, v in options.items() if k not in not_for_nodes}
+        for_nodes["ssl"] = kind is Tls
+        options["find"] = _ask_nodes(
+            target, key_slot(slot_key.encode()), _with_short_timeouts(for_nodes, timeout)
+        )
+    return {"connection_class": kind, **options}
+
+
+def _common_options(timeout: float) -> dict[str, Any]:
+    return {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "retry": Retry(NoBackoff(), 0),
@@ -185,20 +158,6 @@ def connection_options(target: RedisTarget, slot_key: str, timeout: float) -> di
         "protocol": 3,
         "driver_info": None,  # no CLIENT SETINFO: Redis users would need the permission for it
     }
-    options |= common | {"generation": Generation()}
-    if target.kind == "sentinel":
-        for_sentinels = {**target.sentinel_options, **common, "ssl": kind is _Tls}
-        options["find"] = _ask_sentinels(target, _with_short_timeouts(for_sentinels, timeout))
-    elif target.kind == "cluster":
-        if not slot_key:
-            raise ValueError("a connection to a Cluster needs a slot_key")
-        not_for_nodes = ("db", "generation")
-        for_nodes = {k: v for k, v in options.items() if k not in not_for_nodes}
-        for_nodes["ssl"] = kind is _Tls
-        options["find"] = _ask_nodes(
-            target, key_slot(slot_key.encode()), _with_short_timeouts(for_nodes, timeout)
-        )
-    return {"connection_class": kind, **options}
 
 
 def _with_short_timeouts(options: dict[str, Any], timeout: float) -> dict[str, Any]:
@@ -206,10 +165,17 @@ def _with_short_timeouts(options: dict[str, Any], timeout: float) -> dict[str, A
     return options | {"socket_timeout": timeout / 4, "socket_connect_timeout": timeout / 4}
 
 
-def _ask_sentinels(target: RedisTarget, options: dict[str, Any]) -> FindAddress:
+def sentinels_of(target: RedisTarget, timeout: float) -> Sentinel:
+    """A client of the Sentinels."""
+    tls = target.options.get("connection_class") is SSLConnection
+    options = {**target.sentinel_options, **_common_options(timeout), "ssl": tls}
+    short = _with_short_timeouts(options, timeout)
+    return Sentinel(target.seeds, sentinel_kwargs=short)  # type: ignore[no-untyped-call]
+
+
+def _ask_sentinels(target: RedisTarget, timeout: float) -> FindAddress:
     async def find() -> Address:
-        client = Sentinel(target.seeds, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
-        async with client as sentinels:
+        async with sentinels_of(target, timeout) as sentinels:
             try:
                 host, port = await sentinels.discover_master(target.primary)
             except MasterNotFoundError as error:

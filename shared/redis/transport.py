@@ -31,7 +31,11 @@ async def take_transport(pool: ConnectionPool, make: Callable[[], P]) -> P:
     replies have been read.
     """
     connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
-    await connection.connect()
+    try:
+        await connection.connect()
+    except BaseException:  # redis-py leaves it open if this task is cancelled
+        await connection.disconnect(nowait=True)
+        raise
     protocol = make()
     protocol.writer = connection._writer
     connection._reader = connection._writer = None  # so that redis-py does not close the transport

@@ -1,4 +1,4 @@
-"""Parses REDIS_URL. Pure.
+"""Parses REDIS_URL and FEED_REDIS_URL. Pure.
 
     redis://[user:password@]host:port/db                     the address of the primary
     redis+sentinel://[user:password@]host,host:port/name/db  sentinels, and the primary's name there
@@ -10,7 +10,10 @@
 `ssl_check_hostname=false`. `sentinel_username` and `sentinel_password` are the credentials for
 sentinels that need them.
 
-See docs/decisions/0031-connections-find-the-primary.md.
+In FEED_REDIS_URL, `redis://` and `rediss://` may name several servers, separated by commas.
+
+See docs/decisions/0031-connections-find-the-primary.md,
+docs/decisions/0102-fanouts-read-from-replicas.md.
 """
 
 from __future__ import annotations
@@ -38,10 +41,11 @@ _PORTS: dict[Kind, int] = {"one": 6379, "sentinel": 26379, "cluster": 6379}
 
 @dataclass(frozen=True, slots=True)
 class RedisTarget:
-    """A parsed REDIS_URL.
+    """A parsed REDIS_URL or FEED_REDIS_URL.
 
     `options` are the connection options for redis-py. `seeds` are the sentinels or nodes that know
-    the address of the primary. `primary` is the name of the primary at the sentinels.
+    the address of the primary, or the servers that FEED_REDIS_URL names. `primary` is the name of
+    the primary at the sentinels.
     """
 
     kind: Kind
@@ -73,6 +77,20 @@ def parse_redis_url(url: str) -> RedisTarget:
     shared = {k: v for k, v in options.items() if k.startswith("ssl_")}
     for_sentinels = {**shared, **{k: v for k, v in own.items() if v}}
     return RedisTarget(kind, options, _seeds(parts, _PORTS[kind]), primary, for_sentinels)
+
+
+def parse_feed_url(url: str) -> RedisTarget:
+    """Parse FEED_REDIS_URL. Raises ValueError as `parse_redis_url` does."""
+    parts = urlsplit(url)
+    if _SCHEMES.get(parts.scheme) == "sentinel":
+        return parse_redis_url(url)
+    if parts.scheme not in ("redis", "rediss"):
+        known = "redis://, rediss://, redis+sentinel://, rediss+sentinel://"
+        raise ValueError(f"{parts.scheme!r} cannot lead to a replica: use one of {known}")
+    path = parts.path.strip("/")
+    if path and not path.isdigit():
+        raise ValueError(f"the database must be a number, not {path!r}")
+    return RedisTarget("one", _options(parts, path), _seeds(parts, _PORTS["one"]))
 
 
 def _options(parts: SplitResult, db: str) -> dict[str, Any]:

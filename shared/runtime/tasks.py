@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 import structlog
@@ -106,18 +106,25 @@ def _needs_traceback(error: Exception) -> bool:
 
 
 async def cancel(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks and wait until all have ended.
+    """Cancel tasks and wait until all have ended, even if the caller is cancelled meanwhile.
 
     Cancels again each second, because a cancellation can get lost: redis-py sends commands inside
     `wait_for`, and in Python 3.11 `wait_for` swallows a cancellation that arrives when the sending
-    completes (python/cpython#86296).
+    completes (python/cpython#86296). So a caller that is one of these tasks itself is cancelled
+    again too, and must not leave its own tasks behind: they would run for ever.
     """
-    pending: Collection[asyncio.Task[Any]] = tasks
+    pending, interrupted = set(tasks), False
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=1.0)
+        try:
+            await asyncio.wait(pending, timeout=1.0)
+        except asyncio.CancelledError:
+            interrupted = True
+        pending = {task for task in pending if not task.done()}
     await asyncio.gather(*tasks, return_exceptions=True)
+    if interrupted:
+        raise asyncio.CancelledError
 
 
 async def run_until_first(*works: Coroutine[Any, Any, object]) -> None:

@@ -30,10 +30,15 @@ def append_path(base: str, path: str, **query: str | int) -> str:
     return whole.geturl()
 
 
+def service_of(url: str) -> str:
+    """The URL of a service. `url` is this URL, or the URL of the service's /readyz."""
+    parts = urlsplit(url)
+    return parts._replace(path=parts.path.removesuffix("/readyz")).geturl()
+
+
 def metrics_of(url: str) -> str:
     """The URL of a service's /metrics. `url` is the URL of the service or of its /readyz."""
-    parts = urlsplit(url)
-    return append_path(parts._replace(path=parts.path.removesuffix("/readyz")).geturl(), "/metrics")
+    return append_path(service_of(url), "/metrics")
 
 
 def host_of(url: str) -> str:

@@ -9,6 +9,7 @@ it. A client can also send this header, with any addresses; these stand further 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -41,7 +42,7 @@ def client_address(
     `peer` is the address of the connection. If there is none, the result is UNKNOWN. `forwarded`
     are the values of the X-Forwarded-For headers, in order.
     """
-    address = _parse(peer or "")
+    address = _parse_short(peer or "")
     if address is None:
         return UNKNOWN
     for hop in reversed(",".join(forwarded).split(",")):
@@ -63,7 +64,7 @@ def came_by_tls(
     `protocols` are the values of the X-Forwarded-Proto headers. Behind several proxies there can be
     several values. One `https` is enough: the browser's own connection is one of them.
     """
-    address = _parse(peer or "")
+    address = _parse_short(peer or "")
     if address is None or not any(address in network for network in trusted):
         return False
     return "https" in (value.strip().lower() for value in ",".join(protocols).split(","))
@@ -74,10 +75,19 @@ def limit_key_of(address: str) -> str:
 
     A household usually has a whole /64, so all its addresses share one limit.
     """
-    parsed = _parse(address)
+    parsed = _parse_short(address)
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, 64), strict=False))
     return address
+
+
+@lru_cache(maxsize=4096)
+def _parse_short(text: str) -> IPv4Address | IPv6Address | None:
+    """Like `_parse`, cached. Only for the address of a peer, or one that was parsed before.
+
+    A client can send a long text in X-Forwarded-For, and the cache would keep it.
+    """
+    return _parse(text)
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:

@@ -60,6 +60,7 @@ class Goodbye(StrEnum):
     REVOKED = "revoked"
     DRAINING = "draining"
     MAX_AGE = "max_age"
+    ENDED_BY_ADMIN = "ended_by_admin"
 
 
 class Problem(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -50,9 +51,14 @@ async def watch_part(
 async def watch_store(readiness: Readiness, redis: Redis, keys: Keys, replicas: int = 0) -> None:
     """Watch the part `store`, which is ready while Redis keeps what is written to it.
 
+    The notes `memory` and `disk` say what Redis is short of. The service stays ready, because it
+    can still read.
+
     `replicas`: how many replicas each write waits for (WAIT_REPLICAS). Raises while Redis is away.
     """
     check = DurabilityCheck(redis, keys, replicas)
+    for kind in ("memory", "disk"):
+        readiness.note(kind, partial(check.note, kind))
     every = _STORE_INTERVAL
     await watch_part(
         readiness, "store", check, interval=every, unready_interval=every, level="error"

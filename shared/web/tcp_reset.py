@@ -15,6 +15,6 @@ _LINGER = struct.pack("ii", 1, 0)
 """SO_LINGER is on, with 0 seconds (socket(7))."""
 
 
-def reset_when_closed(sock: socket.socket) -> None:
+def reset_when_closed(sock: socket.SocketType) -> None:
     """When this socket is closed, the kernel drops its unsent bytes and resets the connection."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)

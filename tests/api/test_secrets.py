@@ -103,8 +103,9 @@ async def test_a_process_does_not_log_its_secrets(redis: Redis, redis_url: str, 
 
 BAD = {
     "JWT_SECRET": "hunter2",
+    "JWT_OTHER_SECRET": "hunter2",
     "JWT_PRIVATE_KEY": "hunter2",
-    "SIGNING_SEED": SERVER.secret[:-1] + "A",
+    "SIGNING_SEED": f"{SERVER.secret},{SERVER.secret[:-1]}A",
     "REDIS_URL": "reddis://:hunter2@redis/0",
 }
 

@@ -96,12 +96,12 @@ EXHAUSTION: dict[str, Mutant] = {
     "damaged sets of topics": Mutant(
         "tests/shared/journal/test_damaged_topics.py::"
         "test_a_set_that_lacks_a_trimmed_entry_is_counted_once",
-        in_commit("== 0 then damaged[topic] = true end", "== 0 then end"),
+        in_commit("< #members then damaged[topic] = true end", "< #members then end"),
     ),
     "writes until Redis is full": Mutant(
         "tests/api/http/test_unsafe_redis.py::"
         "test_from_80_percent_of_maxmemory_on_the_api_changes_no_stream",
-        replaced(f"{_API}.streams.memory.full_reason", lambda *_: None),
+        replaced(f"{_API}.streams.memory.memory_reason", lambda *_: None),
     ),
     "pages bounded in events only": Mutant(
         f"{_BYTES}::test_pages_of_large_events_end_early_and_miss_nothing",

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from tests.bench import api_load
+from tests.bench.big import big
 from tests.bench.deliveries import deliveries
 from tests.bench.encodings import encodings
-from tests.bench.environment import Case
+from tests.bench.environment import Measure
 from tests.bench.holding import memory_and_idle, memory_with_tokens
 from tests.bench.indexer import decode, freshness, idle, ingest
-from tests.bench.moving import latency, replicas, routed, storm
+from tests.bench.moving import latency, many, most, replicas, storm
+from tests.bench.routed import routed
+from tests.bench.startup import startup
 
-CASES: dict[str, Case] = {
-    "deliveries": deliveries,
-    "encodings": encodings,
-    "memory": memory_and_idle,
-    "tokens": memory_with_tokens,
-    "routed": routed,
-    "latency": latency,
-    "storm": storm,
-    "replicas": replicas,
-    "decode": decode,
-    "ingest": ingest,
-    "fresh": freshness,
-    "idle": idle,
+
+class Case(NamedTuple):
+    """A benchmark, and the seconds after which it is stopped with an error."""
+
+    measure: Measure
+    limit: float
+
+
+CASES = {
+    "deliveries": Case(deliveries, 600),
+    "encodings": Case(encodings, 420),
+    "memory": Case(memory_and_idle, 600),
+    "tokens": Case(memory_with_tokens, 180),
+    "big": Case(big, 600),
+    "routed": Case(routed, 420),
+    "latency": Case(latency, 240),
+    "many": Case(many, 240),
+    "most": Case(most, 240),
+    "storm": Case(storm, 240),
+    "replicas": Case(replicas, 240),
+    "startup": Case(startup, 60),
+    "decode": Case(decode, 120),
+    "ingest": Case(ingest, 240),
+    "fresh": Case(freshness, 240),
+    "idle": Case(idle, 240),
+    "creates": Case(api_load.creates, 120),
+    "reads": Case(api_load.reads, 120),
+    "event": Case(api_load.events, 120),
+    "list": Case(api_load.lists, 600),
 }

@@ -1,31 +1,35 @@
-"""The CPU cost of a delivery, compared with a C program, Nchan, and a queue for each client."""
+"""The CPU cost of a delivery, compared with a C program and with peers."""
 
 from __future__ import annotations
 
-import asyncio
-import statistics
 import sys
-from pathlib import Path
-from string import Template
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from functools import partial
+from importlib.util import find_spec
 from typing import NamedTuple
 
-import aiohttp
-
 from tests.bench import processes
-from tests.bench.environment import ALL, BenchEnvironment, Row
+from tests.bench.environment import ALL, BenchEnvironment
 from tests.bench.floor import floor
-from tests.bench.processes import Server, Swarm, check
-from tests.bench.publish import Publisher
+from tests.bench.peers import nchan
+from tests.bench.processes import Server
+from tests.bench.publish import Publisher, at_rate
+from tests.bench.rows import Row, ratio, row
+from tests.bench.swarm import Swarm, check
 from tests.support.waiting import free_port
 
-_FOLDER = Path(__file__).parent
-_NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
-_HAS_NCHAN = _NCHAN.exists()
-_FRAME = 1300
-"""The approximate size of one event on the wire, in bytes."""
-
-
 _CLIENTS = 5000
+_RATE = 10
+_SECONDS = 5
+_EVENTS = _RATE * _SECONDS
+_FLOOR = "c"
+_PEERS = {
+    "queue": ("aiohttp with a queue a client", "queue_per_client", "aiohttp"),
+    "aiohttp-sse": ("aiohttp-sse", "aiohttp_sse_server", "aiohttp_sse"),
+    "sse-starlette": ("sse-starlette in uvicorn", "sse_starlette_server", "sse_starlette"),
+}
+"""The name, our program that uses it, and the package that it needs."""
 
 
 class Delivery(NamedTuple):
@@ -45,82 +49,84 @@ async def measure_delivery(
 
     Raises RuntimeError unless each client gets each event.
     """
-    swarm = Swarm(server.port, [ALL + query] * _CLIENTS, headers=headers)
-    try:
+    paths = [ALL + query] * _CLIENTS
+    with closing(Swarm(server.port, paths, headers=headers, expected=_EVENTS)) as swarm:
         await swarm.connected()
-        before, cpu = len(publisher.published), server.cpu()
-        await publisher.run(rate=10, seconds=8)
-        await asyncio.sleep(0.5)
+        cpu = server.cpu()
+        await publisher.run(_RATE, _SECONDS)
+        result = await swarm.finished()
         used = server.cpu() - cpu
-        count = len(publisher.published) - before
-        result = await swarm.stop()
-        check(result, count)
-    finally:
-        swarm.close()
-    delivered = count * _CLIENTS
+    check(result, _EVENTS)
+    delivered = _EVENTS * _CLIENTS
     return Delivery(used * 1e6 / delivered, sum(result["bytes"]) / delivered)
 
 
 async def deliveries(env: BenchEnvironment) -> list[Row]:
-    """5,000 subscribers of all events, 10 events/s. Servers run in turn; medians of three."""
+    """The fanout, the C program and the peers run in turn."""
     publisher = env.publisher(10)
     await publisher.prepare()
-    ours, floors, queues, nchans = [], [], [], []
-    for _ in range(3):
-        with processes.fanout(env.redis_url, env.keys, env.folder) as server:
-            ours.append((await measure_delivery(server, publisher)).us)
-        floors.append(await floor(env, _FRAME, rate=10, share=_CLIENTS, clients=_CLIENTS))
-        port = free_port()
-        words = [sys.executable, "-m", "tests.bench.queue_per_client", str(port)]
-        with processes.command(*words, env.redis_url, port=port) as server:
-            queues.append((await measure_delivery(server, publisher)).us)
-        if _HAS_NCHAN:
-            nchans.append(await _nchan(env))
+    fanout = partial(processes.fanout, env.redis_url, env.keys, env.folder)
+    ours: list[float] = []
+    others: dict[str, list[float]] = {name: [] for name in (_FLOOR, "nchan", *_PEERS)}
+    for _ in range(env.runs):
+        with fanout() as server:
+            delivery = await measure_delivery(server, publisher)
+        ours.append(delivery.us)
+        others[_FLOOR].append(await _floor(round(delivery.size)))
+        if nchan.INSTALLED:
+            others["nchan"].append(await _nchan(env, round(delivery.size)))
+        for name, (_, program, package) in _PEERS.items():
+            if find_spec(package):
+                others[name].append(await _us(partial(_peer, env, program), publisher))
     await publisher.close()
-    us = statistics.median(ours)
     return [
-        ("CPU per delivered event, 5,000 × `*`, 10/s", "", f"{us:.2f} µs"),
-        _ratio_row("a C program that only sends", "≤ 1.15", us, floors),
-        _ratio_row("Nchan", "≤ 0.65", us, nchans),
-        _ratio_row("aiohttp with a queue a client", "≤ 0.3", us, queues),
+        row("us", "CPU a delivery, 5,000 × `*`, 10 events/s", "µs", ours),
+        *_against(_FLOOR, "a C program that only sends", ours, others[_FLOOR], 1.12),
+        *_against("nchan", "Nchan", ours, others["nchan"]),
+        *(
+            each
+            for name, (what, *_) in _PEERS.items()
+            for each in _against(name, what, ours, others[name])
+        ),
     ]
 
 
-def _ratio_row(what: str, goal: str, us: float, others: list[float]) -> Row:
-    if not others:
-        return (f"… against {what}", goal, "not installed")
-    other = statistics.median(others)
-    return (f"… against {what}", goal, f"{us / other:.2f} ({other:.2f} µs)")
+def _against(
+    name: str, what: str, ours: list[float], theirs: list[float], goal: float | None = None
+) -> list[Row]:
+    return [
+        row(f"{name}-us", f"… {what}", "µs", theirs),
+        ratio(name, f"… against {what}", ours, theirs, goal),
+    ]
 
 
-async def _nchan(env: BenchEnvironment) -> float:
-    port, folder = free_port(), env.folder / "nchan"
-    folder.mkdir(exist_ok=True)
-    template = Template((_FOLDER / "nchan.conf.template").read_text(encoding="utf-8"))
-    config = folder / "nchan.conf"
-    config.write_text(template.substitute(module=_NCHAN, folder=folder, port=port))
-    with processes.command("nginx", "-p", str(folder), "-c", str(config), port=port) as server:
-        worker = processes.child_of(server)
-        swarm = Swarm(port, [ALL] * _CLIENTS, greeting="HTTP/1.1 200 OK")
-        try:
-            await swarm.connected()
+async def _us(start: Callable[[], AbstractContextManager[Server]], publisher: Publisher) -> float:
+    with start() as server:
+        return (await measure_delivery(server, publisher)).us
+
+
+def _peer(env: BenchEnvironment, program: str) -> AbstractContextManager[Server]:
+    port = free_port()
+    words = [sys.executable, "-m", f"tests.bench.peers.{program}", str(port), env.redis_url]
+    return processes.command(*words, port=port)
+
+
+async def _floor(size: int) -> float:
+    return (await floor(size, clients=_CLIENTS, rate=_RATE, share=_CLIENTS, seconds=_SECONDS)).us
+
+
+async def _nchan(env: BenchEnvironment, size: int) -> float:
+    path = nchan.path("all")
+    with (
+        nchan.nchan(env) as worker,
+        closing(
+            Swarm(worker.port, [path] * _CLIENTS, expected=_EVENTS, greeting=nchan.GREETING)
+        ) as swarm,
+    ):
+        await swarm.connected()
+        async with nchan.publisher(worker) as publisher:
             cpu = worker.cpu()
-            await _publish_to_nchan(port, 80)
+            await at_rate(_RATE, _SECONDS, lambda: publisher.publish(["all"], size))
+            check(await swarm.finished(), _EVENTS)
             used = worker.cpu() - cpu
-            result = await swarm.stop()
-        finally:
-            swarm.close()
-    check(result, 80)
-    return used * 1e6 / (80 * _CLIENTS)
-
-
-async def _publish_to_nchan(port: int, count: int) -> None:
-    async with aiohttp.ClientSession() as session:
-        for n in range(1, count + 1):
-            data = f'{{"publishedAt":1700000000000000,"n":"{n}","x":"'
-            data = data.ljust(_FRAME - 60, "x") + '"}'
-            headers = {"X-EventSource-Event": "stream.withdrawn"}
-            url = f"http://127.0.0.1:{port}/publish"
-            async with session.post(url, data=data, headers=headers) as response:
-                response.raise_for_status()
-            await asyncio.sleep(0.1)
+    return used * 1e6 / (_EVENTS * _CLIENTS)

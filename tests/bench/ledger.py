@@ -1,155 +1,125 @@
-"""Prepared ledgers, served as Horizon and as Stellar RPC: `python -m tests.bench.ledger`.
+"""A chain of any length for benchmarks, made of a few thousand transactions.
 
-The transactions come from the simulated network. They are renumbered to fill a chain of any length.
-All answers are prepared, so the server needs little CPU while an indexer is measured.
+The transactions come from the simulated network. Each is prepared once as JSON, with marks in place
+of its number. When an answer needs it, the marks are replaced. So a million events need little
+memory, and the server needs little CPU while an indexer is measured.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 import orjson
-from aiohttp import web
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.ledger import Transaction
 from deploy.simulator.horizon import documents as horizon
-from deploy.simulator.horizon.transaction_stream import BYEBYE, HELLO
 from deploy.simulator.network import start
 from deploy.simulator.rpc.event_query import padded
 from deploy.simulator.settings import SimulatorSettings
 from shared.domain.instant import utc_text
-from shared.domain.position import toid
+from shared.domain.position import LAST_TRANSACTION, toid
 
 FIRST = 4_000_000
 PASSPHRASE = SimulatorSettings().network_passphrase
-_CLOSED = 1_770_000_000
-_PER_LEDGER = 40
-_PAGE = 200
+CLOSED = 1_770_000_000
+PER_LEDGER = 40
+
+_MARK = toid(2_000_000_011, 654_321)
+"""The place of a prepared transaction. No other number in its JSON is equal to its parts."""
+_MARKED_LEDGER, _MARKED_ORDER = _MARK >> 32, _MARK >> 12 & LAST_TRANSACTION
+_MARKED_HASH = "ab" * 32
 
 
 class PreparedLedger:
-    """Prepared answers of both servers. `frames` has one SSE event for each transaction."""
+    """A chain of `count` transactions, as both servers answer them."""
 
     def __init__(self, count: int) -> None:
-        self.transactions = transactions(count)
-        self.latest = self.transactions[-1].ledger
-        self.frames = [
-            b"id: %d\ndata: %s\n\n" % (t.toid, _dump(horizon.record(t, "")))
-            for t in self.transactions
+        made = transactions()
+        self.count = count
+        self.latest = FIRST + (count - 1) // PER_LEDGER
+        self._frames = [
+            b"id: %d\ndata: %s\n\n" % (_MARK, _dump(horizon.record(each, ""))) for each in made
         ]
-        self.index_by_toid = {t.toid: n for n, t in enumerate(self.transactions)}
-        self.details = {t.hash: _details(t) for t in self.transactions}
-        self.events = [
-            _event(t, p, e) for t in self.transactions for p, e in t.events() if _is_ours(e)
+        self._details = [_dump(_shown(each)) for each in made]
+        self._events = [
+            [_dump(_event(each, p, e)) for p, e in each.events() if _is_ours(e)] for each in made
         ]
 
-    async def stream(self, request: web.Request) -> web.StreamResponse:
-        """A page of Horizon's transaction stream. After the last one the stream stays open."""
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        cursor = int(request.query["cursor"])
-        start = next(
-            (n for n, t in enumerate(self.transactions) if t.toid > cursor), len(self.transactions)
-        )
-        if cursor in self.index_by_toid:
-            start = self.index_by_toid[cursor] + 1
-        await response.write(HELLO + b"".join(self.frames[start : start + _PAGE]))
-        if start + _PAGE >= len(self.transactions):
-            await asyncio.sleep(3600)
-        await response.write(BYEBYE)
-        return response
+    def frame(self, n: int) -> bytes:
+        """The SSE event of Horizon's stream with transaction `n`."""
+        text = self._frames[n % len(self._frames)]
+        return _placed(text, n).replace(b"%d" % _MARK, b"%d" % toid_of(n))
 
-    async def root(self, _: web.Request) -> web.Response:
-        """The root document of Horizon."""
-        known = {"history_elder_ledger": FIRST, "history_latest_ledger": self.latest}
-        return web.json_response(known | {"network_passphrase": PASSPHRASE})
+    def details(self, n: int) -> bytes:
+        """Transaction `n` as getTransaction and getTransactions return it."""
+        return _placed(self._details[n % len(self._details)], n)
 
-    async def ledger(self, request: web.Request) -> web.Response:
-        """A ledger with any valid hash. The indexer reads it to know that the ledger exists."""
-        digest = sha256(request.match_info["n"].encode()).hexdigest()
-        return web.json_response({"hash": digest})
+    def events(self, n: int) -> list[bytes]:
+        """The contract's events in transaction `n`, as getEvents returns them."""
+        place, order = b"%019d" % toid_of(n), b"%d" % (n % PER_LEDGER + 1)
+        texts = self._events[n % len(self._events)]
+        moved = (text.replace(b"%d" % _MARK, place) for text in texts)
+        return [_placed(each.replace(b"%d" % _MARKED_ORDER, order), n) for each in moved]
 
-    async def ledgers(self, request: web.Request) -> web.Response:
-        """A page of ledgers with their number of transactions."""
-        first = max(FIRST, (int(request.query["cursor"]) + 1) >> 32)
-        numbers = range(first, min(first + _PAGE, self.latest + 1))
-        last = len(self.transactions) - (self.latest - FIRST) * _PER_LEDGER
-        counts = {n: _PER_LEDGER if n < self.latest else last for n in numbers}
-        records = [{"sequence": n, "successful_transaction_count": counts[n]} for n in numbers]
-        return web.json_response({"_embedded": {"records": records}})
+    def events_from(self, n: int) -> Iterator[bytes]:
+        """All events from transaction `n` on."""
+        for each in range(n, self.count):
+            yield from self.events(each)
 
-    async def rpc(self, request: web.Request) -> web.Response:
-        """The answer to one JSON-RPC call."""
-        call = orjson.loads(await request.read())
-        params = call.get("params", {})
-        if call["method"] == "getTransaction":
-            result = self.details[params["hash"]]
-        else:
-            result = _dump(self._small(call["method"], params))
-        body = b'{"jsonrpc":"2.0","id":1,"result":%s}' % result
-        return web.Response(body=body, content_type="application/json")
-
-    def _small(self, method: str, params: Any) -> dict[str, object]:
-        if method == "getNetwork":
-            return {"passphrase": PASSPHRASE}
-        if method == "getHealth":
-            return {"status": "healthy", "oldestLedger": FIRST, "latestLedger": self.latest}
-        if method == "getLatestLedger":
-            return {"sequence": self.latest, "id": sha256(b"tip").hexdigest()}
-        after = params["pagination"].get("cursor") or padded_toid(params["startLedger"])
-        limit = params["pagination"]["limit"]
-        start = next(
-            (n for n, e in enumerate(self.events) if str(e["id"]) > after), len(self.events)
-        )
-        page = self.events[start : start + limit]
-        end = f"{toid(self.latest + 1) - 1:019}-{0:010}"
-        cursor = page[-1]["id"] if len(page) == limit else end
-        known = {"oldestLedger": FIRST, "latestLedger": self.latest}
-        return {"events": page, "cursor": cursor, "latestLedgerCloseTime": str(_CLOSED)} | known
+    def number_of_events(self) -> int:
+        """The number of events in the whole chain."""
+        sizes = [len(each) for each in self._events]
+        rounds, rest = divmod(self.count, len(sizes))
+        return rounds * sum(sizes) + sum(sizes[:rest])
 
 
-def transactions_end(count: int) -> int:
-    """The TOID of the last of this many transactions."""
-    return toid(FIRST + (count - 1) // _PER_LEDGER, (count - 1) % _PER_LEDGER + 1)
+def toid_of(n: int) -> int:
+    """The TOID of transaction `n`, counted from 0."""
+    return toid(FIRST + n // PER_LEDGER, n % PER_LEDGER + 1)
 
 
-def padded_toid(ledger: int) -> str:
-    """The first part of event ids in this ledger. It sorts before all of them."""
-    return f"{toid(ledger):019}-"
+def number_after(cursor: int) -> int:
+    """The first transaction above the TOID `cursor`."""
+    ledger, order = cursor >> 32, cursor >> 12 & LAST_TRANSACTION
+    return max(0, (ledger - FIRST) * PER_LEDGER + min(order, PER_LEDGER))
 
 
-def transactions(count: int) -> list[Transaction]:
-    """Transactions of the contract, forty in each ledger."""
-    network = start(SimulatorSettings(close_seconds=0, streams=60), _CLOSED)
+def hash_of(n: int) -> str:
+    """The hash of transaction `n`: the number itself, so that it can be found again."""
+    return f"{n:064x}"
+
+
+def transactions() -> list[Transaction]:
+    """Different transactions of the contract, all at the marked place."""
+    network = start(SimulatorSettings(close_seconds=0, streams=60), CLOSED)
     while len(network.events) < 2_500:
         network.close(network.chain.latest.closed_at + 5)
     made = [t for t in network.chain.after(0) if any(_is_ours(e) for _, e in t.events())]
-    return [_numbered(made[n % len(made)], n) for n in range(count)]
+    return [_marked(each) for each in made]
 
 
-def _numbered(template: Transaction, n: int) -> Transaction:
-    digest = sha256(b"%d" % n).hexdigest()
-    return replace(
-        template,
-        ledger=FIRST + n // _PER_LEDGER,
-        order=n % _PER_LEDGER + 1,
-        signed=replace(template.signed, hash=digest),
-    )
+def _marked(made: Transaction) -> Transaction:
+    signed = replace(made.signed, hash=_MARKED_HASH)
+    return replace(made, ledger=_MARKED_LEDGER, order=_MARKED_ORDER, signed=signed)
+
+
+def _placed(text: bytes, n: int) -> bytes:
+    """Replace the marks of the hash and the ledger."""
+    ledger = b"%d" % (FIRST + n // PER_LEDGER)
+    moved = text.replace(_MARKED_HASH.encode(), hash_of(n).encode())
+    return moved.replace(b'"ledger":%d' % _MARKED_LEDGER, b'"ledger":%s' % ledger)
 
 
 def _is_ours(event: Any) -> bool:
     return bool(event.contract_id == accounts.STREAMS)
 
 
-def _details(t: Transaction) -> bytes:
+def _shown(t: Transaction) -> dict[str, object]:
     texts = {"envelopeXdr": t.signed.envelope, "resultXdr": t.result, "resultMetaXdr": t.meta}
-    return _dump({"status": "SUCCESS", "ledger": t.ledger, "latestLedger": t.ledger, **texts})
+    return {"status": "SUCCESS", "txHash": t.hash, **texts, "ledger": t.ledger}
 
 
 def _event(t: Transaction, position: Any, event: Any) -> dict[str, object]:
@@ -169,23 +139,3 @@ def _event(t: Transaction, position: Any, event: Any) -> dict[str, object]:
 
 def _dump(value: object) -> bytes:
     return orjson.dumps(value)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until the process is killed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--transactions", type=int, required=True)
-    arguments = parser.parse_args(argv)
-    ledger = PreparedLedger(arguments.transactions)
-    app = web.Application()
-    app.router.add_get("/", ledger.root)
-    app.router.add_get("/transactions", ledger.stream)
-    app.router.add_get("/ledgers", ledger.ledgers)
-    app.router.add_get("/ledgers/{n}", ledger.ledger)
-    app.router.add_post("/rpc", ledger.rpc)
-    web.run_app(app, host="127.0.0.1", port=arguments.port, print=None)
-
-
-if __name__ == "__main__":
-    main()

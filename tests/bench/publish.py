@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from stellar_sdk import StrKey
@@ -42,6 +43,16 @@ def recipient(stream: int) -> str:
     return account(1_000_000 + stream)
 
 
+async def at_rate(rate: float, seconds: float, act: Callable[[], Awaitable[None]]) -> float:
+    """Act `rate` times a second, one after the other. Return the rate that was reached."""
+    began, count = time.monotonic(), round(rate * seconds)
+    for n in range(count):
+        if (wait := began + n / rate - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        await act()
+    return count / (time.monotonic() - began)
+
+
 class Publisher:
     """Creates streams, then publishes a withdrawal from each stream in turn."""
 
@@ -61,14 +72,9 @@ class Publisher:
 
     async def run(self, rate: float, seconds: float) -> float:
         """Publish `rate` events a second. Return the rate that was reached."""
-        began, count = time.monotonic(), round(rate * seconds)
-        for n in range(count):
-            if (wait := began + n / rate - time.monotonic()) > 0:
-                await asyncio.sleep(wait)
-            await self.publish(1)
-        return count / (time.monotonic() - began)
+        return await at_rate(rate, seconds, self.publish)
 
-    async def publish(self, count: int) -> None:
+    async def publish(self, count: int = 1) -> None:
         """Commit this many events in one call."""
         commit = await self._committer.record(
             [self._withdrawn() for _ in range(count)], progress=_progress()

@@ -1,8 +1,8 @@
 """A small simulation of how many subscribers and events the design supports.
 
 `python -m tests.bench.scaling` prints the table of docs/scaling.md. With `--measure` it first
-measures what one listener costs a real Redis. Each stage is a queue with one server: an event
-leaves the stage when all earlier events are done. Pure, except for `--measure`.
+measures what one listener costs a real Redis (tests.bench.listeners). Each stage is a queue with
+one server: an event leaves the stage when all earlier events are done. Pure, except for `main`.
 """
 
 from __future__ import annotations
@@ -10,19 +10,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from redis.asyncio import Redis
-
-from tests.support.redis_server import redis_server
-from tests.support.waiting import until
+from tests.bench.listeners import MESSAGE_BYTES, ListenerCost, measure
 
 _BURST_SECONDS = 5.0
 """The time between two ledgers. All events of a ledger arrive at once."""
-_MESSAGE_BYTES = 1300
 _NETWORK_BYTES = 1.25e9 / 2
 """Half the capacity of a network card with 10 Gbit/s, in bytes a second."""
 
@@ -32,7 +27,8 @@ class Costs:
     """CPU seconds of one core. Sources: docs/benchmarks.md and `--measure`."""
 
     commit: float = 26e-6  # one event in the commit script, without its listeners
-    publish: float = 7e-6  # one message to one listener of Redis
+    publish: float = 5e-6  # one message from the primary to one listener
+    forward: float = 2e-6  # one message from a replica to one listener
     read: float = 60e-6  # one message that a fanout reads and routes
     write: float = 5e-6  # one delivery to a client
 
@@ -93,7 +89,8 @@ def simulate(plan: Plan, costs: Costs) -> Outcome:
     listeners = plan.replicas or plan.fanouts * plan.shard_share
     at_redis = costs.commit + costs.publish * listeners
     below = plan.fanouts * plan.shard_share / plan.replicas if plan.replicas else 0.0
-    at_replica = costs.publish * (1 + below) if plan.replicas else 0.0
+    # A replica repeats the writes of a commit, which costs it at most as much as the commit.
+    at_replica = costs.commit + costs.forward * below if plan.replicas else 0.0
     share = plan.shard_share
     deliveries = (plan.everything * plan.subscribers + plan.matches) / plan.fanouts / share
     at_fanout = costs.read + costs.write * deliveries
@@ -106,7 +103,7 @@ def simulate(plan: Plan, costs: Costs) -> Outcome:
         rate * at_redis,
         rate * at_replica,
         rate * share * at_fanout,
-        rate * _MESSAGE_BYTES * senders,
+        rate * MESSAGE_BYTES * senders,
         last,
     )
 
@@ -149,48 +146,10 @@ def table(costs: Costs) -> Iterator[str]:
         )
 
 
-# ── measuring ──
-
-
-async def measure(folder: Path) -> Costs:
-    """Measure Redis' CPU per message: the difference between few and many listeners."""
-    with redis_server(folder) as url:
-        few, many = [await _cpu_a_message(url, count) for count in (10, 110)]
-    return replace(Costs(), publish=(many - few) / 100)
-
-
-async def _cpu_a_message(url: str, listeners: int, messages: int = 3000) -> float:
-    redis = Redis.from_url(url)
-    port = int(url.rpartition(":")[2].partition("/")[0])
-    streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(listeners)]
-    for _, writer in streams:
-        writer.write(b"SUBSCRIBE channel\r\n")
-    swallowers = [asyncio.create_task(_discard(reader)) for reader, _ in streams]
-
-    async def all_subscribed() -> bool:
-        return bool((await redis.pubsub_numsub("channel"))[0][1] == listeners)
-
-    await until(all_subscribed)
-    before = await _cpu(redis)
-    # one by one as commits are, so each message is a separate write to every listener
-    for _ in range(messages):
-        await redis.publish("channel", b"x" * _MESSAGE_BYTES)
-    spent = await _cpu(redis) - before
-    for _, writer in streams:
-        writer.close()
-    await asyncio.gather(*swallowers)
-    await redis.aclose()
-    return spent / messages
-
-
-async def _discard(reader: asyncio.StreamReader) -> None:
-    while await reader.read(1 << 20):
-        pass
-
-
-async def _cpu(redis: Redis) -> float:
-    info = await redis.info("cpu")
-    return float(info["used_cpu_user"] + info["used_cpu_sys"])
+def measured(costs: dict[str, ListenerCost]) -> Iterator[str]:
+    """The measured costs as lines of text, in microseconds."""
+    for name, cost in costs.items():
+        yield f"{name}: {cost.listener * 1e6:.1f} µs for each listener"
 
 
 def main() -> None:
@@ -201,12 +160,11 @@ def main() -> None:
     )
     costs = Costs()
     if parser.parse_args().measure:
-        began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            costs = asyncio.run(measure(Path(folder)))
-        print(
-            f"measured in {time.monotonic() - began:.0f} s: {costs.publish * 1e6:.1f} µs a message"
-        )
+            found = asyncio.run(measure(Path(folder)))
+        print("\n".join(measured(found)), end="\n\n")
+        single = [found[f"{name}, one by one"].listener for name in ("primary", "replica")]
+        costs = replace(costs, publish=single[0], forward=single[1])
     print("\n".join(table(costs)))
 
 

@@ -1,206 +1,101 @@
-"""Many SSE clients in one process that need little CPU, so that the server is what is measured.
-
-It uses raw sockets and one epoll. Every connection counts its events and checks that their ids
-increase. `tests.bench.processes` runs it: it reads paths and `stop` from stdin, and prints one
-line of JSON when all connections are open and one at the end.
-"""
+"""Runs the clients of the benchmarks (swarm.c), and checks what they got."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import select
-import socket
-import sys
-import time
-import zlib
-from dataclasses import dataclass, field
+import asyncio
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
 
-_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)  # Python has the name since 3.12
-_GZIPPED = b"\r\nContent-Encoding: gzip\r\n"
-_GZIP_HEADER = 10  # bytes
-_BLOCK_END, _LAST = b"\0\0\xff\xff", b"\3\0"  # the end of a full flush; an empty last block
-_SAMPLE_EVERY = 64
-"""Latencies are kept for one of this many connections."""
+from tests.bench.compiled import program
+from tests.bench.processes import read_line
+
+CONNECTED = '"type":"connected"'
+"""What a client of a fanout reads first."""
+
+_MAX_CONNECTIONS = 9_500
+"""Connections of one swarm process, well below its limit of descriptors."""
 
 
-@dataclass(slots=True)
-class Client:
-    """One connection: the unparsed rest of its last read, and its counters."""
-
-    sock: socket.socket
-    request: bytes
-    rest: bytes = b""
-    blocks: bytes | None = None  # unread compressed blocks; None if the response is plain
-    last: tuple[int, int] = (0, 0)
-    events: int = 0
-    connected: bool = False
-    disorder: int = 0
-    latencies: list[float] | None = None
-
-
-@dataclass(slots=True)
 class Swarm:
-    """All connections of this process."""
+    """Processes (swarm.c) that together hold one connection for each path."""
 
-    address: tuple[str, int]
-    paths: list[str]
-    headers: str
-    source: int
-    expected: int
-    greeting: bytes
-    clients: dict[int, Client] = field(default_factory=dict)
-    epoll: select.epoll = field(default_factory=select.epoll)
-    texts: dict[bytes, bytes] = field(default_factory=dict)
-    bytes_read: int = 0
-    waiting: int = 0
-    ended: int = 0
-    last_event_at: float = 0.0
+    def __init__(
+        self,
+        port: int,
+        paths: Sequence[str],
+        *,
+        headers: str = "",
+        expected: int = 0,
+        at_once: int = 200,
+        greeting: str = CONNECTED,
+    ) -> None:
+        self._processes = []
+        for source, first in enumerate(range(0, len(paths), _MAX_CONNECTIONS)):
+            numbers = (port, source * 4, expected, at_once)
+            words = [str(program("swarm")), *map(str, numbers), greeting, headers]
+            process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            assert process.stdin
+            own = paths[first : first + _MAX_CONNECTIONS]
+            process.stdin.write("\n".join([*own, "", ""]).encode())
+            process.stdin.flush()
+            self._processes.append(process)
 
-    def connect(self, at_once: int) -> float:
-        """Open all connections, at most `at_once` at the same time. Return the seconds."""
-        began = time.monotonic()
-        started = 0
-        while started < len(self.paths) or self.waiting:
-            while started < len(self.paths) and self.waiting < at_once:
-                self._open(started)
-                started += 1
-            self.poll(1.0)
-        return time.monotonic() - began
+    async def connected(self) -> tuple[int, float]:
+        """The number of connections, and the seconds that the slowest process needed."""
+        lines = [await read_line(process) for process in self._processes]
+        return sum(x["connected"] for x in lines), max(x["seconds"] for x in lines)
 
-    def _open(self, number: int) -> None:
-        sock = socket.socket()
-        sock.setblocking(False)
-        # Bind without a port: with one, bind would search all used ports.
-        sock.setsockopt(socket.IPPROTO_IP, _NO_PORT, 1)
-        host = self.source + number // 5000
-        sock.bind((f"127.0.{host // 250}.{host % 250 + 2}", 0))
-        sock.connect_ex(self.address)
-        request = (
-            f"GET {self.paths[number]} HTTP/1.1\r\nHost: bench\r\n"
-            f"Accept: text/event-stream\r\n{self.headers}\r\n"
-        )
-        client = Client(sock, request.encode())
-        client.latencies = [] if number % _SAMPLE_EVERY == 0 else None
-        self.clients[sock.fileno()] = client
-        self.epoll.register(sock, select.EPOLLOUT)
-        self.waiting += 1
+    async def stop(self) -> dict[str, list[float]]:
+        """Stop the processes. Return the results."""
+        self._tell_to_stop()
+        return await self._result()
 
-    def poll(self, seconds: float) -> None:
-        """Handle all sockets that are ready."""
-        for fd, mask in self.epoll.poll(seconds):
-            client = self.clients[fd]
-            if mask & select.EPOLLOUT:
-                client.sock.send(client.request)
-                self.epoll.modify(fd, select.EPOLLIN)
-            else:
-                self._read(fd, client)
+    async def finished(self, seconds: float = 60) -> dict[str, list[float]]:
+        """Wait until each connection has the expected events. Stop the processes after `seconds`.
 
-    def _read(self, fd: int, client: Client) -> None:
+        So a server that is slow gets the time that it needs. Return the results.
+        """
+        deadline = asyncio.get_running_loop().call_later(seconds, self._tell_to_stop)
         try:
-            data = client.sock.recv(1 << 18)
-        except (BlockingIOError, ConnectionError):
-            data = b""
-        if not data:
-            self.ended += 1
-            self.waiting -= not client.connected
-            self.epoll.unregister(fd)
-            client.sock.close()
-            return
-        self.bytes_read += len(data)
-        if client.blocks is None and _GZIPPED in data:
-            head, _, client.blocks = data.partition(b"\r\n\r\n")
-            self._parse(client, head + b"\r\n\r\n")
-            client.blocks, data = client.blocks[_GZIP_HEADER:], b""
-        if client.blocks is not None:
-            data = self._decompress(client, client.blocks + data)
-        self._parse(client, client.rest + data)
+            return await self._result()
+        finally:
+            deadline.cancel()
 
-    def _decompress(self, client: Client, data: bytes) -> bytes:
-        """The text of the whole blocks. The same block comes to all clients, so cache its text."""
-        *blocks, client.blocks = data.split(_BLOCK_END)
-        texts = []
-        for block in blocks:
-            if (text := self.texts.get(block)) is None:
-                text = self.texts[block] = zlib.decompress(block + _BLOCK_END + _LAST, -15)
-            texts.append(text)
-        return b"".join(texts)
+    def _tell_to_stop(self) -> None:
+        for process in self._processes:
+            assert process.stdin
+            with suppress(BrokenPipeError):  # it has ended by itself
+                process.stdin.write(b"stop\n")
+                process.stdin.flush()
 
-    def _parse(self, client: Client, data: bytes) -> None:
-        if not client.connected and self.greeting in data:
-            client.connected = True
-            self.waiting -= 1
-        start = 0
-        while (end := data.find(b"\n\n", start)) >= 0:
-            # within 64 bytes, because the size of a chunk may come first
-            if data.find(b"event: stream.", start, start + 64) >= 0:
-                self._count(client, data, start, end)
-            start = end + 2
-        client.rest = data[start:]
+    async def _result(self) -> dict[str, list[float]]:
+        joined: dict[str, list[float]] = {}
+        for process in self._processes:
+            for name, value in (await read_line(process)).items():
+                joined.setdefault(name, []).extend(value if isinstance(value, list) else [value])
+            process.wait(10)
+        return joined
 
-    def _count(self, client: Client, data: bytes, start: int, end: int) -> None:
-        client.events += 1
-        at = data.rfind(b"\nid: ", start, end)
-        toid, _, n = data[at + 5 : end].partition(b"-")
-        # the ids of Nchan have another format
-        position = (int(toid), int(n)) if n.isdigit() else (0, client.events)
-        client.disorder += position <= client.last
-        client.last = position
-        if client.latencies is not None:
-            at = data.index(b'"publishedAt":', start) + 14
-            client.latencies.append(time.time() - int(data[at : at + 16]) / 1e6)
-        self.last_event_at = time.monotonic()
-
-    def result(self) -> dict[str, object]:
-        """The counters of all connections, as JSON."""
-        clients = self.clients.values()
-        latencies = sorted(x for c in clients for x in c.latencies or ())
-        return {
-            "events": sorted(c.events for c in clients),
-            "disorder": sum(c.disorder for c in clients),
-            "ended": self.ended,
-            "bytes": self.bytes_read,
-            "latencies": latencies,
-        }
-
-    def is_done(self) -> bool:
-        """True if every connection has the expected number of events, or if one was closed."""
-        if not self.expected:
-            return False
-        return self.ended > 0 or all(c.events >= self.expected for c in self.clients.values())
+    def close(self) -> None:
+        """Kill the processes that still run."""
+        for process in self._processes:
+            process.kill()
+            process.communicate(timeout=10)
 
 
-def main() -> None:
-    """Connect, print a line, read until stopped or done, and print the result."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--headers", default="")
-    parser.add_argument("--source", type=int, default=0)
-    parser.add_argument("--expected", type=int, default=0)
-    parser.add_argument("--greeting", default='"type":"connected"')
-    parser.add_argument("--at-once", type=int, default=200)
-    arguments = parser.parse_args()
-    paths = json.loads(sys.stdin.readline())
-    swarm = Swarm(
-        ("127.0.0.1", arguments.port),
-        paths,
-        arguments.headers,
-        arguments.source,
-        arguments.expected,
-        arguments.greeting.encode(),
-    )
-    began = time.monotonic()
-    seconds = swarm.connect(arguments.at_once)
-    print(json.dumps({"connected": len(paths) - swarm.ended, "seconds": seconds}), flush=True)
-    stdin_poll = select.poll()
-    stdin_poll.register(sys.stdin, select.POLLIN)
-    while not stdin_poll.poll(0) and not swarm.is_done():
-        swarm.poll(0.1)
-    while time.monotonic() < swarm.last_event_at + 1.0:  # wait for events that are still on the way
-        swarm.poll(0.1)
-    times = {"until_last": swarm.last_event_at - began, "last_event_at": swarm.last_event_at}
-    print(json.dumps({**swarm.result(), **times}), flush=True)
+def check(result: dict[str, list[float]], expected: int) -> None:
+    """Raise RuntimeError unless every connection got all events in order and is still open."""
+    wrong = sum(count != expected for count in result["events"])
+    if wrong or any(result["disorder"]) or any(result["ended"]):
+        raise RuntimeError(
+            f"{wrong} of {len(result['events'])} connections did not get {expected} events "
+            f"(from {min(result['events'])} to {max(result['events'])}), "
+            f"{sum(result['disorder'])} out of order, {sum(result['ended'])} ended"
+        )
 
 
-if __name__ == "__main__":
-    main()
+def joined(results: Sequence[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """The results of several swarms as one."""
+    names = results[0].keys()
+    return {name: [x for result in results for x in result[name]] for name in names}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.chaos.redis_failover import of_kind
+from tests.chaos.kinds import of_kind
 from tests.chaos.report import show
 from tests.chaos.run import run
 

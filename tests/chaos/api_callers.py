@@ -22,6 +22,7 @@ from tests.support.pace import last
 
 _ACTIONS = ("top-up", "withdraw", "pause", "resume", "cancel")
 _WEIGHTS = (5, 4, 2, 2, 0.3)
+_CHANGE_LOST = "/problems/change-lost"
 _TIMEOUT = aiohttp.ClientTimeout(total=4)
 
 
@@ -89,9 +90,10 @@ class ApiCallers:
     ) -> tuple[int, dict[str, Any]]:
         """Repeat a request until it is answered.
 
-        Returns 2xx, or a 4xx that refuses it, with the document.
+        Returns 2xx, or a 4xx that refuses it, with the document. After a loss of all data, a
+        repeated request can be refused although it was carried out before the loss.
         """
-        key = uuid.UUID(int=self._rng.getrandbits(128))
+        key, in_doubt = uuid.UUID(int=self._rng.getrandbits(128)), False
         while True:
             self.tries += 1
             headers = self._headers[caller] | {"Idempotency-Key": str(key)}
@@ -102,7 +104,10 @@ class ApiCallers:
             if status == 401:  # the token is older than the data in Redis
                 self._login()
             elif 200 <= status < 500 and status != 429:
+                if (status == 404 and in_doubt) or document.get("type") == _CHANGE_LOST:
+                    self._world.lost.commands.update(path.split("/")[1:2])
                 return status, document
+            in_doubt |= status not in (401, 429)  # these two say that nothing was done
             self._refused[caller] = f"{status} for {path}: {document}"
             await last(self._rng.uniform(0.1, 0.4))
 

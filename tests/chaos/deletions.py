@@ -33,6 +33,7 @@ _SEEN = 2.0
 """Seconds within which a cursor that moved back is noticed."""
 
 FLUSHED = "all of Redis deleted"
+FLUSHED_LATE = "all of Redis deleted, replicas late"
 EMPTY = "Redis restarts with an empty folder"
 
 Fault = Callable[[], Awaitable[str]]
@@ -56,8 +57,8 @@ class DeletionFaults:
             "entry of the journal deleted": self.entry,
         }
         faults: dict[str, Fault] = {name: partial(insist, act) for name, act in one.items()}
+        faults[FLUSHED] = self.everything
         if isinstance(server := self._world.server, RedisSingle):
-            faults[FLUSHED] = self.everything
             faults[EMPTY] = lambda: self.folder(server)
         return faults
 

@@ -144,7 +144,7 @@ def expected_events(
         *check_chain(held, entries, lost, began, gaps),
         *check_resets(journal, lost),
         *check_acknowledged(acks, entries),
-        *check_versions(acks, [*(lost_journal.entries for lost_journal in lost.journals), journal]),
+        *check_versions(acks, journal, lost),
     ]
     return sorted(facts, key=lambda fact: fact.position), wrong
 

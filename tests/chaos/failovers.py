@@ -18,7 +18,6 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from tests.chaos.faults import Faults
 from tests.chaos.insist import insist
 from tests.chaos.losses import Loss
 from tests.chaos.redis_failover import ClusterRedis, ReplicatedRedis, SentinelRedis
@@ -34,18 +33,7 @@ Fault = Callable[[], Awaitable[str]]
 _LAG = 1.0
 """Seconds that a replica may be behind normally."""
 
-_BY_PROXY = "pub/sub late"
-"""This fault needs a proxy before Redis."""
-
 _OF_REPLICAS = ("primary", "primaries", "replica", "Sentinel", "slot")
-
-
-def faults_of(faults: Faults, world: World, draws: Callable[[], random.Random]) -> dict[str, Fault]:
-    """All faults that are possible in this world, by name."""
-    if not isinstance(world.server, ReplicatedRedis):
-        return faults.all()
-    common = {name: act for name, act in faults.all().items() if name != _BY_PROXY}
-    return common | FailoverFaults(world.server, world.restarts, draws()).all()
 
 
 def shuffled(names: Collection[str], rng: random.Random) -> list[str]:
@@ -200,6 +188,7 @@ class FailoverFaults:
         await last(self._rng.uniform(0, 1.5))
         if node.running:
             node.signal(signal.SIGCONT)
+            await insist(lambda: self._server.demote(node))
         else:
             await insist(lambda: self._server.servers.start_again(node.port))
 

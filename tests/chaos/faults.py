@@ -11,7 +11,7 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 
 from tests.chaos.clocks import Clock, ClockFaults
-from tests.chaos.deletions import EMPTY, FLUSHED, DeletionFaults
+from tests.chaos.deletions import EMPTY, FLUSHED, FLUSHED_LATE, DeletionFaults
 from tests.chaos.external import ExternalFaults
 from tests.chaos.flood import FloodFault
 from tests.chaos.history import SourceFaults
@@ -21,7 +21,7 @@ from tests.chaos.world import APIS, FANOUTS, INDEXERS, KEYS, SERVICES, World
 from tests.support.pace import last
 from tests.support.tcp_proxy import TcpProxy, every_link, no_link, subscribers
 
-ALONE = frozenset({"clock of Redis jumps", FLUSHED, EMPTY})
+ALONE = frozenset({"clock of Redis jumps", FLUSHED, FLUSHED_LATE, EMPTY})
 """These faults are never combined with another.
 
 A lease lives longer by as much as the clock of Redis goes back. And after a loss of all data, the

@@ -127,11 +127,14 @@ def check_acknowledged(
 
 
 def check_versions(
-    acks: Sequence[AcknowledgedWrite], journals: Iterable[Sequence[JournalEntry]]
+    acks: Sequence[AcknowledgedWrite], journal: Sequence[JournalEntry], lost: LostData
 ) -> Iterable[Violation]:
-    """Check that each version of a stream exists once, and that no command was executed twice."""
+    """Check that each version of a stream exists once, and that no command was executed twice.
+
+    A command that was never acknowledged may have been executed once in a lost journal.
+    """
     done: Counter[str] = Counter()
-    for entries in journals:
+    for entries in [*(lost_journal.entries for lost_journal in lost.journals), journal]:
         counts: Counter[tuple[str, int]] = Counter()
         for entry, body in _of_api(entries):
             counts[body["streamId"], body["stream"]["version"]] += 1
@@ -140,8 +143,10 @@ def check_versions(
             if count > 1:
                 yield Violation(Kind.DUPLICATE, "journal", f"{stream_id} version {version}")
     asked = Counter(ack.stream_id for ack in acks)
+    kept = {body["streamId"] for _, body in _of_api(journal)}
     for stream_id in asked:
-        if done[stream_id] > asked[stream_id]:
+        unanswered = 0 if stream_id in kept else lost.commands[stream_id]
+        if done[stream_id] > asked[stream_id] + unanswered:
             yield Violation(Kind.DUPLICATE, "journal", f"{stream_id}: done twice")
 
 

@@ -9,6 +9,7 @@ See docs/decisions/0058-chaos-records-what-is-lost.md.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -41,12 +42,17 @@ class LostJournal:
 
 @dataclass(slots=True)
 class LostData:
-    """All losses of a run. `rewound` has the times when the cursor of the source may move back."""
+    """All losses of a run. `rewound` has the times when the cursor of the source may move back.
+
+    `commands` counts, by stream, the commands of the API that may have been carried out in a lost
+    journal: the first request had no answer, and a later one was refused because of the loss.
+    """
 
     ledgers: list[range] = field(default_factory=list)
     entries: list[JournalEntry] = field(default_factory=list)
     journals: list[LostJournal] = field(default_factory=list)
     rewound: list[Loss] = field(default_factory=list)
+    commands: Counter[str] = field(default_factory=Counter)
 
     def spans(self, began: Position) -> list[Span]:
         """The positions that a gap may cover. `began` is the start of the current journal."""

@@ -14,20 +14,21 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from services.fanout.connections import expiry, subscriber
-from services.fanout.feed import feed, recent
+from services.fanout.feed import feed, recent, server
 from services.indexer.sources.horizon import continuity, history
 from services.indexer.sources.rpc import presence
 from shared.domain.position import parse_position
 from shared.journal import commit
+from shared.journal.wire import JournalEntry
 from shared.redis import clock, lease
 
 
 def fill_in_off() -> None:
     """Lost messages of the channel are not read from the journal."""
 
-    def publish_if_next(self: Any, entry: Any, via: str) -> bool:
+    def publish_if_next(self: feed.Feed, entry: JournalEntry, via: str) -> bool:
         if parse_position(entry.position) > self.position:
-            self._publish(self.recent.append(entry), 0)
+            self._output.publish(self.recent.append(entry), 0)
         return True
 
     async def do_nothing(_: Any) -> None:
@@ -41,10 +42,10 @@ def dedup_off() -> None:
     """An event that was read from the journal is published again when its message arrives."""
     publish_if_next = feed.Feed._publish_if_next
 
-    def repeat(self: Any, entry: Any, via: str) -> bool:
+    def repeat(self: feed.Feed, entry: JournalEntry, via: str) -> bool:
         if entry.position in self.recent:
             (item,) = [i for i in self.recent._items if i and i.entry.position == entry.position]
-            self._publish(item, 0)
+            self._output.publish(item, 0)
             return True
         return publish_if_next(self, entry, via)
 
@@ -96,7 +97,7 @@ def entitlement_off() -> None:
 
 def endings_off() -> None:
     """A connection continues after its token has expired or was revoked."""
-    expiry.ConnectionExpiry._end = lambda *_: None  # type: ignore[method-assign]
+    expiry.ConnectionExpiry.end = lambda *_: None  # type: ignore[method-assign]
 
 
 def settling_off() -> None:
@@ -142,6 +143,17 @@ def own_clock() -> None:
     clock.RedisClock.skew_error = None  # type: ignore[assignment]
 
 
+def replica_believed() -> None:
+    """A fanout that takes its replica of Redis for the primary."""
+    init = server.FeedServer.__init__
+
+    def no_primary(self: Any, *arguments: Any) -> None:
+        init(self, *arguments)
+        self.primary, self.primary_journal = self.redis, self.journal
+
+    server.FeedServer.__init__ = no_primary  # type: ignore[method-assign,assignment]
+
+
 def leaking() -> None:
     """A fanout that keeps 100 KB for each event."""
     kept: list[bytes] = []
@@ -168,6 +180,7 @@ MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "ledgers_of_rpc_not_looked_for": ("services.indexer", ledgers_of_rpc_not_looked_for),
     "beginning_unnamed": ("services.indexer", beginning_unnamed),
     "own_clock": ("services.api", own_clock),
+    "replica_believed": ("services.fanout", replica_believed),
     "leaking": ("services.fanout", leaking),
 }
 

@@ -6,24 +6,25 @@ Services connect without a proxy, since Sentinels and nodes tell them the addres
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from shared.redis.client import connect
 from tests.chaos.insist import insist
 from tests.chaos.losses import Loss
-from tests.chaos.redis_single import RedisSingle
-from tests.chaos.world import KEYS, MakeRedis
+from tests.chaos.world import KEYS
 from tests.support.redis_cluster import RedisCluster
+from tests.support.redis_links import LinkedRedis
 from tests.support.redis_node import Node
 from tests.support.redis_sentinel import RedisSentinel
 from tests.support.tcp_proxy import TcpProxy
 
 _NO_SECOND_PRIMARY = {"min-replicas-to-write": 1, "min-replicas-max-lag": 5}
-"""A primary that lost its replicas refuses writes, as docs/operations.md tells operators."""
+"""A primary that lost its replicas refuses writes, as docs/operations/redis.md tells operators."""
 
 
 class ReplicatedRedis:
-    """The common part of both kinds. `losses` has the times in which writes may have been lost."""
+    """The common part of all kinds. `losses` has the times in which writes may have been lost."""
+
+    servers: RedisSentinel | RedisCluster | LinkedRedis
 
     def __init__(self, servers: RedisSentinel | RedisCluster) -> None:
         self.servers = servers
@@ -31,6 +32,11 @@ class ReplicatedRedis:
         self.proxies: dict[str, TcpProxy] = {}
         self.losses: list[Loss] = []
         self._last: Node | None = None
+
+    @property
+    def feed_url(self) -> str:
+        """The FEED_REDIS_URL of the fanouts: by default they read the primary."""
+        return ""
 
     async def start(self) -> None:
         """Start all stopped servers, and wait until a replica could become the primary."""
@@ -48,6 +54,9 @@ class ReplicatedRedis:
     async def elected(self, former: Node) -> None:
         """Wait until another server is the primary."""
         raise NotImplementedError
+
+    async def demote(self, node: Node) -> None:
+        """Let a server that hung follow the primary. Sentinels and a Cluster do it themselves."""
 
     async def replicas(self) -> list[Node]:
         """The replicas of the primary."""
@@ -89,6 +98,15 @@ class SentinelRedis(ReplicatedRedis):
         return await self.servers.replicas()
 
 
+class SentinelReplicas(SentinelRedis):
+    """The same, with fanouts that read the replicas."""
+
+    @property
+    def feed_url(self) -> str:
+        """The Sentinels, which know the replicas."""
+        return self.servers.url
+
+
 class ClusterRedis(ReplicatedRedis):
     """Three primaries with a replica each; the owner of the namespace's slot is the primary."""
 
@@ -109,16 +127,3 @@ class ClusterRedis(ReplicatedRedis):
     async def replicas(self) -> list[Node]:
         """The replicas of the owner."""
         return await self.servers.replicas(self.key)
-
-
-_KINDS: dict[str, MakeRedis] = {
-    "single": RedisSingle,
-    "sentinel": SentinelRedis,
-    "cluster": ClusterRedis,
-}
-
-
-def of_kind(name: str) -> dict[str, Any]:
-    """The arguments of `run` for a kind of Redis. With replicas, the API waits for one of them."""
-    waits = {} if name == "single" else {"WAIT_REPLICAS": "1"}
-    return {"redis": _KINDS[name], **waits}

@@ -36,6 +36,10 @@ class RedisParts(Protocol):
     client: Redis
     proxies: dict[str, TcpProxy]
 
+    @property
+    def feed_url(self) -> str:
+        """The FEED_REDIS_URL of the fanouts. Empty if they read the primary."""
+
     async def start(self) -> None:
         """Start all stopped servers, and wait until they answer. They have their data from disk."""
 
@@ -64,6 +68,8 @@ class RedisSingle:
 
     Each write is on disk before Redis answers, so acknowledged writes survive a crash.
     """
+
+    feed_url = ""
 
     def __init__(self, folder: Path, services: tuple[str, ...]) -> None:
         self.port = free_port()

@@ -47,6 +47,7 @@ class Report:
     delivered: int = 0
     gaps: int = 0
     resets: int = 0
+    transfers: int = 0
     connections: int = 0
     clients: int = 0
     returns: dict[str, float] = field(default_factory=dict)
@@ -91,6 +92,7 @@ def _sums(report: Report) -> Table:
     table.add_row("acknowledged commands, requests", f"{report.acks}, {report.tries}")
     table.add_row("clients, connections", f"{report.clients}, {report.connections}")
     table.add_row("events delivered", str(report.delivered))
+    table.add_row("transfers of a recipient", f"{report.transfers}")
     table.add_row("gaps, resets received", f"{report.gaps}, {report.resets}")
     kinds = Counter(each.kind for each in report.violations)
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())

@@ -21,10 +21,11 @@ from tests.chaos.checker import Kind, ReceivedFrame, SubscriberView, Violation
 from tests.chaos.clients import Client
 from tests.chaos.clocks import ClockFaults
 from tests.chaos.external import ExternalFaults
-from tests.chaos.failovers import faults_of, shuffled
+from tests.chaos.failovers import shuffled
 from tests.chaos.faults import ALONE, Faults
 from tests.chaos.flood import behind_proxies
 from tests.chaos.judge import FinalCheck, ReadJournal
+from tests.chaos.link_faults import faults_of
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.report import InjectedFault, Report
 from tests.chaos.world import KEYS, MakeRedis, World, world
@@ -90,7 +91,7 @@ class Run:
         watch = asyncio.create_task(self._watch_cursor())
         transfers = asyncio.create_task(self._transfer_streams(self.draws()))
         try:
-            await until(lambda: all(c.frames for c in self.clients), seconds=90, what="greetings")
+            await until(lambda: all(c.frames for c in self.clients), seconds=150, what="greetings")
             self._before = len(await self._world.held())
             yield
         finally:
@@ -201,7 +202,7 @@ class Run:
         """Give streams on the chain other recipients, the first stream three times first."""
         for n in count():
             await last(rng.uniform(1, 3))
-            streams = [each for each in await self._streams() if each["status"] == "active"]
+            streams = [each for each in await self._streams() if each["active"]]
             if streams:
                 stream = streams[0] if n < 3 else rng.choice(streams)
                 others = [
@@ -210,6 +211,7 @@ class Run:
                 call = {"op": "transfer_recipient", "streamId": stream["id"]}
                 call["recipient"] = rng.choice(others)
                 await self._world.network("POST", "operations", operations=[call])
+                self._report.transfers += 1
 
     async def judge(self, settle: float, journal: ReadJournal | None = None) -> None:
         """Check the run (tests.chaos.judge)."""

@@ -99,6 +99,7 @@ async def test_clients_are_told_of_real_losses_and_of_no_others(
     missing = set(only) - {each.name for each in report.injected}
     assert missing <= {name for name in only if "clock" in name and not library()}
     assert report.resets, "all data was lost"
+    assert report.transfers, "permissions change during the run"
 
 
 async def noticed(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.checker import Kind
-from tests.chaos.redis_failover import of_kind
+from tests.chaos.kinds import of_kind
 from tests.chaos.report import GOALS, Report
 from tests.chaos.run import run
 from tests.chaos.test_chaos import noticed, shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import orjson
 import pytest
 
@@ -93,6 +95,23 @@ def test_only_writes_from_before_a_loss_of_all_data_may_be_gone() -> None:
     after = [reset(2), *JOURNAL[2:]]
     later = AcknowledgedWrite("streams", "a", 2, f"{3 << 32}-7", frozenset({ALICE}))
     assert kinds(after, LOST, ACK, later, began=BEGAN) == [Kind.LOST]
+
+
+def test_a_command_without_an_answer_may_be_done_once_in_a_lost_journal() -> None:
+    """Redis lost everything between the first request and its repetition, which was refused."""
+    done = [*OLD, written(f"{2 << 32}-8", 2)]
+    twice = [*done, written(f"{2 << 32}-9", 3)]
+    after, unanswered = [reset(2), *JOURNAL[2:]], Counter({"a": 1})
+
+    def wrong(old: list[JournalEntry], commands: Counter[str]) -> list[Kind]:
+        lost = LostData(journals=[LostJournal(0.0, START, old)], commands=commands)
+        return kinds(after, lost, ACK, began=BEGAN)
+
+    assert wrong(done, unanswered) == []
+    assert wrong(done, Counter()) == [Kind.DUPLICATE], "every command was answered"
+    assert wrong(twice, unanswered) == [Kind.DUPLICATE], "done twice"
+    nothing_lost = LostData(commands=unanswered)
+    assert kinds([*JOURNAL, *done[2:]], nothing_lost, ACK) == [Kind.DUPLICATE], "it is still there"
 
 
 def test_the_parties_of_a_stream_from_before_the_journal_are_unknown() -> None:

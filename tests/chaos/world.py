@@ -139,8 +139,8 @@ class World:
         """Start one service, and point the proxies to it."""
         module = f"services.{name.partition('-')[0]}"
         environment: dict[str, Any] = {**_COMMON, "SERVICE": module, **self._environment}
-        environment |= self.clocks[name].environment
-        environment["REDIS_URL"] = self.server.url_for(name)
+        environment |= self.clocks[name].environment | {"REDIS_URL": self.server.url_for(name)}
+        environment |= {"FEED_REDIS_URL": self.server.feed_url}
         if name in INDEXERS:
             source = f"http://127.0.0.1:{self.proxies[name, 'network'].port}"
             environment = {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc"} | environment

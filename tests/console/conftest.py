@@ -13,9 +13,14 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from deploy.simulator.chain import accounts
+from deploy.simulator.settings import SimulatorSettings
+from shared.journal.commit import Committer
+from shared.journal.keys import Keys, namespace_of
+from shared.redis.client import connect
 from tests.console.browser import CHROMIUM, User, chromium, user
 from tests.console.samples import Counted, create
 from tests.support.installation import Installation, installation
+from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 
 expect.set_options(timeout=30_000)  # milliseconds; 5 s are too few on a busy machine
@@ -59,6 +64,16 @@ async def someone(whole: Installation, browser: Browser) -> AsyncIterator[User]:
     """A user without open tabs."""
     async with user(browser, whole.url(whole.ports.gateway)) as someone:
         yield someone
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def committer(whole: Installation) -> AsyncIterator[Committer]:
+    """Writes into the journal of the installation, as its indexer does."""
+    url = f"redis://127.0.0.1:{whole.ports.redis}/0"
+    keys = Keys(namespace_of(SimulatorSettings().network_passphrase, accounts.STREAMS))
+    redis = connect(url, slot_key=keys.slot_key, timeout=PATIENT)
+    yield Committer(redis, keys)
+    await redis.aclose()
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

@@ -10,6 +10,7 @@ from playwright.async_api import Locator, Page
 
 from deploy.simulator.chain import accounts
 from tests.support.installation import Installation
+from tests.support.waiting import until
 
 SENDER = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
 RECIPIENT = "GB6QM3Z43JKXJD4MPY7P3VWTHPCPA7ESCAJB5W3KUY6SGHRLXQCE32XD"
@@ -86,8 +87,8 @@ async def journal(whole: Installation, limit: int = 500) -> list[str]:
 
 
 async def shown(page: Page) -> list[str]:
-    """The positions of the events in a page, in their order."""
-    script = "all => all.map((each) => each.dataset.id)"
+    """The positions of the events in a page, in their order. A row can hold a fee too."""
+    script = "all => all.flatMap(({dataset}) => [dataset.id, dataset.fee].filter(Boolean))"
     return list(await page.eval_on_selector_all(".event", script))
 
 
@@ -99,3 +100,24 @@ async def connections(whole: Installation) -> dict[str, int]:
         for part in system["parts"]
         if part["kind"] == "fanout"
     }
+
+
+async def follows_the_journal(whole: Installation, page: Page, more: int = 5) -> None:
+    """Wait for `more` events. Then the page must show each event of the journal once."""
+    before = (await shown(page))[0]
+    for _ in range(more):
+        await create(whole)
+    await until(lambda: arrived(page, before, more), seconds=30, what="new events in the page")
+    here = (await shown(page))[:150]
+    wanted = [each for each in await journal(whole) if older(each, here[0])]
+    assert here == wanted[: len(here)]
+
+
+def older(position: str, than: str) -> bool:
+    """Whether a position is equal to or before another."""
+    return tuple(map(int, position.split("-"))) <= tuple(map(int, than.split("-")))
+
+
+async def arrived(page: Page, since: str, count: int) -> bool:
+    ids = await shown(page)
+    return since in ids and ids.index(since) >= count

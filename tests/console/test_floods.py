@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 from stellar_sdk import Keypair
 
 from deploy.simulator.chain import accounts
-from deploy.simulator.settings import SimulatorSettings
 from shared.domain.events import Event, EventType, Origin
 from shared.domain.snapshot import snapshot_event, state_fields
 from shared.domain.stream import Stream
 from shared.journal.commit import Committer
-from shared.journal.keys import Keys, namespace_of
-from shared.redis.client import connect
 from tests.console.browser import User
 from tests.console.samples import create
 from tests.support.installation import Installation
-from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -30,16 +25,6 @@ SNAPSHOTS = 400
 NEW = 200  # most rows that events add to a list: stream_list.js
 EVENTS = 200  # most rows of the view Live: live.js
 IDS = "all => all.map((each) => each.dataset.id)"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def committer(whole: Installation) -> AsyncIterator[Committer]:
-    """Writes into the journal of the installation, as its indexer does."""
-    url = f"redis://127.0.0.1:{whole.ports.redis}/0"
-    keys = Keys(namespace_of(SimulatorSettings().network_passphrase, accounts.STREAMS))
-    redis = connect(url, slot_key=keys.slot_key, timeout=PATIENT)
-    yield Committer(redis, keys)
-    await redis.aclose()
 
 
 def chain_stream(number: int, created: int, sender: str) -> Stream:

@@ -6,35 +6,20 @@ import re
 from collections.abc import Awaitable, Callable
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from tests.console.browser import User, user
-from tests.console.samples import connections, create, journal, shown
+from tests.console.samples import (
+    arrived,
+    connections,
+    create,
+    follows_the_journal,
+    shown,
+)
 from tests.support.installation import Installation
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
-
-
-async def follows_the_journal(whole: Installation, page: Page, more: int = 5) -> None:
-    """Wait for `more` events. Then the page must show each event of the journal once."""
-    before = (await shown(page))[0]
-    for _ in range(more):
-        await create(whole)
-    await until(lambda: arrived(page, before, more), seconds=30, what="new events in the page")
-    here = (await shown(page))[:150]
-    wanted = [each for each in await journal(whole) if older(each, here[0])]
-    assert here == wanted[: len(here)]
-
-
-def older(position: str, than: str) -> bool:
-    """Whether a position is equal to or before another."""
-    return tuple(map(int, position.split("-"))) <= tuple(map(int, than.split("-")))
-
-
-async def arrived(page: Page, since: str, count: int) -> bool:
-    ids = await shown(page)
-    return since in ids and ids.index(since) >= count
 
 
 async def test_events_appear_without_a_reload(whole: Installation, someone: User) -> None:

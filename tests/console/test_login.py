@@ -105,6 +105,28 @@ async def test_a_wallet_user_sees_and_changes_own_streams(
     assert visitor.noise == []
 
 
+async def test_a_user_sees_own_events_only(closed: Installation, visitor: User) -> None:
+    await with_wallet(visitor, ALICE)
+    page = await log_in(visitor)
+    foreign, own = await make(closed, BOB, CAROL), await make(closed, ALICE, BOB)
+    positions = [await _position(closed, stream_id) for stream_id in (own, foreign)]
+    await page.goto(f"{visitor.address}/#/events/{positions[0]}")
+    await page.get_by_role("heading", name="Event: Created").wait_for()
+    await page.get_by_role("link", name="Replay from here").click()
+    await page.wait_for_selector(f'.event[data-id="{positions[0]}"]')
+    await page.goto(f"{visitor.address}/#/events/{positions[1]}")
+    await page.get_by_text("There is no event at this position that you may see.").wait_for()
+    assert visitor.noise == []
+
+
+async def _position(closed: Installation, stream_id: str) -> str:
+    """The position of a stream's latest event, read by an admin."""
+    url = closed.url(closed.ports.gateway) + f"/v1/streams/{stream_id}"
+    headers = {"Authorization": f"Bearer {token_of(CAROL.public_key, 'admin')}"}
+    async with closed.session.get(url, headers=headers) as response:
+        return str((await response.json())["position"])
+
+
 async def test_a_logout_applies_to_all_tabs(visitor: User) -> None:
     await with_wallet(visitor, ALICE)
     page = await log_in(visitor)

@@ -25,12 +25,15 @@ AXE = Path(__file__).parents[1] / "clients/node_modules/axe-core/axe.min.js"
 VIEWS = {
     "live": ("#/live", ".event"),
     "streams": ("#/streams", ".stream"),
-    "stream": ("#/streams/{}", ".picture"),
+    "stream": ("#/streams/{id}", ".picture"),
     "chain": ("#/streams/1", ".timeline .where code"),
     "account": (f"#/account/{RECIPIENT}", ".stream"),
     "nobody": ("#/account", ".suggested"),
     "system": ("#/system", ".part[data-url*=':']"),
+    "connections": ("#/system/connections", ".connections tbody tr"),
     "login": ("#/login", "form"),
+    "event": ("#/events/{position}", "pre"),
+    "replay": ("#/replay/{position}", ".event"),
 }
 
 
@@ -38,7 +41,7 @@ async def opened(someone: User, whole: Installation, name: str) -> Page:
     """Wait until a view shows its content."""
     address, sign = VIEWS[name]
     stream = await create(whole, label=f"for {name}", ago=60)
-    page = await someone.open(address.format(stream["id"]))
+    page = await someone.open(address.format(**stream))
     await page.wait_for_selector(sign)
     return page
 
@@ -48,7 +51,7 @@ async def tour(someone: User, whole: Installation) -> AsyncIterator[tuple[str, P
     stream = await create(whole, label="a stream on tour", ago=60)
     page = await someone.open()
     for name, (address, sign) in VIEWS.items():
-        await page.goto(f"{someone.address}/{address.format(stream['id'])}")
+        await page.goto(f"{someone.address}/{address.format(**stream)}")
         await page.wait_for_selector(sign)
         yield name, page
 
@@ -68,12 +71,17 @@ async def faults(page: Page, axe: str) -> list[str]:
     return [f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found]
 
 
+@pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_no_fault_and_no_other_host_is_requested(
-    whole: Installation, browser: Browser, axe: str, scheme: str
+    whole: Installation, browser: Browser, axe: str, scheme: str, width: int
 ) -> None:
     gateway = whole.url(whole.ports.gateway)
-    look = {"color_scheme": scheme, "reduced_motion": "reduce"}
+    look: dict[str, Any] = {
+        "color_scheme": scheme,
+        "reduced_motion": "reduce",
+        "viewport": {"width": width, "height": 900},
+    }
     found = {}
     async with user(browser, gateway, **look) as someone:
         async for name, page in tour(someone, whole):
@@ -98,6 +106,14 @@ async def test_dialogs_are_accessible_and_close_with_escape(
     await expect(page.locator(".one")).to_have_attribute("data-status", "active")
     await page.get_by_role("button", name="Base units").click()
     assert await faults(page, axe) == []
+    await page.get_by_role("button", name="Download CSV").click()
+    assert await faults(page, axe) == []
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.route("**/v1/**", lambda route: route.abort())
+    await page.goto(f"{someone.address}/#/streams")
+    await page.locator(".failure").wait_for()
+    assert await faults(page, axe) == []
 
 
 async def test_everything_can_be_done_by_keyboard(whole: Installation, someone: User) -> None:
@@ -111,6 +127,12 @@ async def test_everything_can_be_done_by_keyboard(whole: Installation, someone: 
     assert await page.evaluate(focused) == "Pause"
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("button", name="Resume")).to_be_focused()
+    await page.locator(".event .when").first.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("link", name="Replay from here")).to_be_visible()
+    await page.get_by_role("link", name="Replay from here").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Replay", level=1)).to_be_focused()
     await page.locator("nav").get_by_text("Streams").focus()
     outline = "getComputedStyle(document.activeElement).outlineStyle"
     await page.keyboard.press("Shift+Tab")

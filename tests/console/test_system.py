@@ -10,7 +10,8 @@ from playwright.async_api import Browser, expect
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from services.api.console.routes import content_security_policy
-from services.api.system.routes import metrics_urls, parse_metrics, parse_versions
+from services.api.system.measures import parse_metrics, parse_versions
+from services.api.system.routes import metrics_urls
 from tests.console.browser import User, user
 from tests.console.samples import connections
 from tests.support.installation import Client, Installation, installation

@@ -163,6 +163,8 @@ async def test_the_largest_amount_fits_on_a_phone(
         f"#/streams/{made['id']}": ["#claimable", ".details", ".highest", ".timeline"],
         f"#/account/{account}": ['.totals [data-origin="api"]', ".stream .counter"],
         f"#/live?streams={made['id']}": [".event .facts >> nth=-1"],
+        f"#/events/{made['position']}": [".details", "[data-field=depositedAmount]"],
+        f"#/replay/{made['position']}": [".event .facts >> nth=-1"],
     }
     for view, places in views.items():
         page = await someone.open(view)

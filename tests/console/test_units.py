@@ -1,4 +1,4 @@
-"""headrace.js and the pure modules of the console in Node, compared with the Python code."""
+"""The pure modules of the console in Node, compared with the Python code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ from tests.support.tier import examples
 
 HERE = Path(__file__).parent
 CONSOLE = HERE.parents[1] / "services/api/console"
-SOURCES = sorted(path for path in CONSOLE.rglob("*.*") if path.suffix in {".js", ".css", ".ts"})
+CLIENT = HERE.parents[1] / "clients/js/src"
+SOURCES = sorted(
+    path
+    for folder in (CONSOLE, CLIENT)
+    for path in folder.rglob("*.*")
+    if path.suffix in {".js", ".css", ".ts"}
+)
+NODE = ["node", "--import", (HERE / "node/served.mjs").as_uri()]
+"""Node with the modules where the API serves them."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,7 +47,7 @@ def node() -> None:
 @pytest.mark.parametrize("file", sorted(HERE.glob("node/*.test.mjs")), ids=lambda p: p.name)
 def test_tests_in_node(file: Path) -> None:
     done = subprocess.run(
-        ["node", "--test", str(file)], capture_output=True, text=True, timeout=50, check=False
+        [*NODE, "--test", str(file)], capture_output=True, text=True, timeout=50, check=False
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
     assert re.search(r"^# pass [1-9]", done.stdout, re.M)
@@ -98,7 +106,7 @@ Ask = Callable[[dict[str, Any]], Any]
 @contextmanager
 def answering(script: str) -> Iterator[Ask]:
     """A Node process that answers each line of JSON with a line of JSON."""
-    command = ["node", str(HERE / "node" / script)]
+    command = [*NODE, str(HERE / "node" / script)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
@@ -198,27 +206,11 @@ def ascii_digits(text: str) -> str:
 
 
 def test_the_page_listens_for_every_event_type() -> None:
-    text = (CONSOLE / "headrace/events.js").read_text()
+    text = (CLIENT / "events.js").read_text()
     listed = re.search(r"EVENT_TYPES = Object\.freeze\(\[(.*?)\]\)", text, re.S)
     assert listed
     wanted = set(EventType) - LOSS_TYPES  # which come as `gap` and `reset`: shared.journal.wire
     assert set(re.findall(r'"([a-z_.]+)"', listed[1])) == wanted
-
-
-def test_the_package_contains_all_its_files() -> None:
-    folder = CONSOLE / "headrace"
-    package = json.loads((folder / "package.json").read_text())
-    files = {path.name for path in folder.iterdir()} - {"package.json"}
-    assert set(package["files"]) == files
-    assert {"headrace.js", "headrace.d.ts"} <= files
-    exported = re.findall(r"^export (?:class|const|function) (\w+)", _text("headrace.d.ts"), re.M)
-    here = re.findall(r"^export (?:class|const|function) (\w+)", _text("headrace.js"), re.M)
-    again = re.findall(r"^export \{ (.*) \};", _text("headrace.js"), re.M)[0].split(", ")
-    assert set(exported) == {*here, *again}
-
-
-def _text(name: str) -> str:
-    return (CONSOLE / "headrace" / name).read_text()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
@@ -226,18 +218,31 @@ def test_each_file_is_short_and_adds_data_as_text(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= 250
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", text)
-    assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
+    for example in ("http://www.w3.org/2000/svg", "https://headrace.example"):
+        text = text.replace(example, "")
+    assert "://" not in text
 
 
-def test_the_page_preloads_the_modules_of_the_usual_views() -> None:
-    """The others are few: they are loaded when their view is shown."""
-    wanted, found = ["app", "theme", "live", "streams", "stream"], set[Path]()
+def test_the_page_preloads_the_modules_of_its_first_view() -> None:
+    """Those of the other views are loaded when the view is shown."""
+    wanted, found = ["app", "theme", "live"], set[Path]()
     waiting = [CONSOLE / "js" / f"{name}.js" for name in wanted]
     while waiting:
         if (path := waiting.pop()) not in found:
             found.add(path)
             imports = re.findall(r'^import .* from "(.+)";', path.read_text(), re.M)
-            waiting += [(path.parent / each).resolve() for each in imports]
+            waiting += [_file_of(path, each) for each in imports]
     page = (CONSOLE / "index.html").read_text()
-    modules = {f"/console/{path.relative_to(CONSOLE).as_posix()}" for path in found}
+    modules = {_url_of(path) for path in found}
     assert set(re.findall(r'(?:href|src)="(/console/[^"]+\.js)">', page)) == modules
+
+
+def _file_of(importer: Path, address: str) -> Path:
+    """The file of an import. The API serves the client beside the folders of the console."""
+    folder, name = (importer.parent / address).resolve().parts[-2:]
+    return CLIENT / name if folder in ("headrace", "src") else CONSOLE / folder / name
+
+
+def _url_of(path: Path) -> str:
+    folder = "headrace" if path.parent == CLIENT else path.parent.name
+    return f"/console/{folder}/{path.name}"

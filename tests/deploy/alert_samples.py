@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-STEADY = "100+10x200"
-"""A counter that increases, one sample every 15 s for 50 minutes."""
+from tests.deploy.alert_samples_redis import MAX, REDIS, STEADY, USED
 
 SKEW = 'headrace_clock_skew_seconds{job="headrace-api",instance="a1"}'
+REPLICA_LAG = 'headrace_fanout_replica_lag_seconds{instance="f1"}'
 
 ASKED = 'headrace_ready{job="headrace-api",instance="a1",part="http://fanout:8080/readyz"}'
 
@@ -19,6 +19,8 @@ WELL = {
     'headrace_redis_up{instance="a1"}': "1x200",
     'headrace_redis_up{instance="f1"}': "1x200",
     'headrace_redis_memory_ratio{instance="a1"}': "0.3x200",
+    USED: "300+1x200",
+    MAX: "1000000x200",
     'headrace_redis_problem{instance="a1",problem="evicts"}': "0x200",
     'headrace_redis_problem{instance="a1",problem="no_aof"}': "0x200",
     'headrace_ready{job="headrace-fanout",instance="f1",part="feed"}': "1x200",
@@ -52,6 +54,7 @@ WELL = {
     'headrace_fanout_publish_to_write_seconds_bucket{le="+Inf"}': STEADY,
     'headrace_fanout_loop_lag_seconds{instance="f1"}': "0.01x200",
     'headrace_fanout_fill_ins_total{instance="f1"}': "5x200",
+    REPLICA_LAG: "2x200",
     'headrace_fanout_disconnects_total{reason="slow"}': "0+1x200",
     'headrace_fanout_disconnects_total{reason="gone"}': STEADY,
     'headrace_fanout_replays_total{outcome="ring"}': STEADY,
@@ -62,50 +65,8 @@ WELL = {
     'headrace_api_request_seconds_bucket{le="+Inf"}': STEADY,
 }
 # The changed series of each problem, and the alerts that must fire. None: the series is absent.
-REDIS_AWAY = {
-    'headrace_redis_up{instance="a1"}': "1x80 0x120",
-    'headrace_redis_up{instance="f1"}': "1x80 0x120",
-}
 TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
-    "Redis is away, and all that follows from it": (
-        {
-            **REDIS_AWAY,
-            'headrace_ready{job="headrace-api",instance="a1",part="redis"}': "1x80 0x120",
-            'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "0x80 0+1x120",
-            'headrace_indexer_active{instance="i1"}': "1x80 0x120",
-            'headrace_indexer_ledger_closed_seconds{instance="i1"}': "1195x200",
-            'headrace_api_requests_total{status="500"}': STEADY,
-            'headrace_api_request_seconds_bucket{le="0.1"}': "0x200",
-            'headrace_api_request_seconds_bucket{le="5"}': STEADY,
-        },
-        {"HeadraceRedisAway"},
-    ),
-    "Redis was away for five minutes and is back for four": (
-        {
-            'headrace_redis_up{instance="a1"}': "1x84 0x20 1x95",
-            'headrace_redis_up{instance="f1"}': "1x84 0x20 1x95",
-            'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "0x82 0+5x22 110x95",
-            'headrace_api_requests_total{status="500"}': "0x82 0+100x22 2200x95",
-        },
-        set(),
-    ),
-    "Redis was away for a moment": (
-        {'headrace_task_failures_total{job="headrace-fanout",task="feed"}': "0x116 9x84"},
-        set(),
-    ),
-    "one service does not reach Redis": ({'headrace_redis_up{instance="f1"}': "0x200"}, set()),
-    "Redis evicts": (
-        {'headrace_redis_problem{instance="a1",problem="evicts"}': "1x200"},
-        {"HeadraceRedisUnsafe"},
-    ),
-    "the memory of Redis fills": (
-        {'headrace_redis_memory_ratio{instance="a1"}': "0.65x200"},
-        {"HeadraceRedisMemory"},
-    ),
-    "the memory of Redis is so full that the API refuses": (
-        {'headrace_redis_memory_ratio{instance="a1"}': "0.8x200"},
-        {"HeadraceWritesRefused"},
-    ),
+    **REDIS,
     "a replica was stopped and its name has left DNS": (
         {'up{job="headrace-fanout",instance="f2"}': "1x100 stale"},
         {"HeadraceReplicaGone"},
@@ -219,6 +180,7 @@ TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
         {'headrace_fanout_loop_lag_seconds{instance="f1"}': "2x200"},
         {"HeadraceLoopLate"},
     ),
+    "a replica of Redis is late": ({REPLICA_LAG: "0x100 0+15x100"}, {"HeadraceReplicaLate"}),
     "the channel loses messages": (
         {'headrace_fanout_fill_ins_total{instance="f1"}': STEADY},
         {"HeadraceChannelLossy"},

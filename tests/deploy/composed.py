@@ -10,30 +10,34 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from deploy.local.redis import find_server
+from tests.deploy.addresses import Addresses
 from tests.deploy.dockerfile import ROOT, Image
+from tests.deploy.replica import Places, Running, listens, with_our_python
 from tests.support.name_server import NameServer
-from tests.support.programs import loopback, needed, nginx_with_stream
+from tests.support.programs import needed, nginx_with_stream
 from tests.support.redis_servers import redis_tools
 from tests.support.waiting import until
 
 COMPOSE = ROOT / "deploy/compose.yaml"
 
 
-def read_compose(env_file: str, **environment: str) -> dict[str, Any]:
-    """All of compose.yaml with variables filled in, like the output of `docker compose config`."""
+def read_compose(env_file: str, *more: str, **environment: str) -> dict[str, Any]:
+    """All of compose.yaml with variables filled in, like the output of `docker compose config`.
+
+    `more` are files of deploy/ that change it.
+    """
     command = [needed("docker-compose"), "-f", str(COMPOSE)]
+    command += [part for name in more for part in ("-f", str(ROOT / "deploy" / name))]
     command += ["--env-file", str(ROOT / "deploy" / env_file), "--profile", "*"]
     done = subprocess.run(
         [*command, "config", "--format", "json"],
@@ -45,55 +49,46 @@ def read_compose(env_file: str, **environment: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-@dataclass
-class Running:
-    """One replica of a service."""
-
-    address: str
-    environment: dict[str, str]
-    workdir: Path
-    process: subprocess.Popen[bytes]
-    image: Image | None
-    place: _Places
-
-    @property
-    def log(self) -> str:
-        """The end of its output."""
-        return (self.workdir / "log").read_text(errors="replace")[-3000:]
-
-
 class Composed:
-    """The replicas of each service. `names` maps each host name to addresses."""
+    """The replicas of each service. `names` maps each host name to addresses.
+
+    `first` is the number of the first address, if two of these run side by side.
+    """
 
     def __init__(
-        self, folder: Path, services: dict[str, Any], names: NameServer, server: str | None = None
+        self,
+        folder: Path,
+        services: dict[str, Any],
+        names: NameServer,
+        server: str | None = None,
+        first: int = 1,
     ) -> None:
         self.server = server or find_server()  # which Redis or Valkey is the one in the file
         self.session = aiohttp.ClientSession(read_bufsize=1 << 20)
         self.running: dict[str, list[Running]] = {}
-        self._services = services
+        self.services = services
+        self.addresses = Addresses(names, self.running, first)
         self._folder = folder
-        self._names = names
-        self._count = 0
 
     async def up(self) -> None:
         """Start all services with the replicas of the file, and wait for their health checks."""
-        later = [name for name in self._services if self._services[name].get("depends_on")]
-        for name in sorted(self._services, key=later.__contains__):
-            for _ in range(self._services[name]["deploy"].get("replicas", 1)):
+        later = [name for name in self.services if self.services[name].get("depends_on")]
+        for name in sorted(self.services, key=later.__contains__):
+            for _ in range(self.services[name]["deploy"].get("replicas", 1)):
                 self._start(name)
             if name not in later:
-                await self._until_healthy(name)
-        for name in self._services:
-            await self._until_healthy(name)
+                await self.until_healthy(name)
+        for name in self.services:
+            await self.until_healthy(name)
 
     async def scale(self, name: str, count: int) -> None:
         """Scale a service up, like `--scale name=count`."""
         while len(self.running[name]) < count:
             self._start(name)
-        await self._until_healthy(name)
+        await self.until_healthy(name)
 
-    async def _until_healthy(self, name: str) -> None:
+    async def until_healthy(self, name: str) -> None:
+        """Wait until every replica passes its health check."""
         try:
             await until(lambda: self.healthy(name), seconds=120, what=f"a healthy {name}")
         except AssertionError as error:
@@ -119,6 +114,7 @@ class Composed:
                 os.killpg(each.process.pid, signal.SIGKILL)
         for each in everyone:
             await asyncio.to_thread(each.process.wait, 30)
+        await self.addresses.close()
 
     async def healthy(self, name: str) -> bool:
         """Whether every replica passes its health check. Fails when one has ended."""
@@ -128,8 +124,10 @@ class Composed:
     async def _is_well(self, name: str, replica: Running) -> bool:
         code = replica.process.poll()
         assert code is None, f"{name} ended with {code}:\n{replica.log}"
+        if not await listens(replica.address, int(replica.environment["PORT"])):
+            return False  # the check below starts a process, which costs more
         if replica.image is None:
-            _, *parts = self._services[name]["healthcheck"]["test"]
+            _, *parts = self.services[name]["healthcheck"]["test"]
             check = [replica.place.of(part) for part in parts]
         else:
             check = self._translated(replica.image.health_check, replica)
@@ -148,17 +146,19 @@ class Composed:
     async def start(self, name: str) -> None:
         """Like `docker compose start`: start the ended replicas with the files that they had."""
         for each in self.running[name]:
-            self._launch(name, each)
-        await self._until_healthy(name)
+            if each.process.poll() is not None:
+                self._launch(name, each)
+        await self.until_healthy(name)
 
     async def run(
-        self, name: str, command: list[str], stdin: bytes = b""
+        self, name: str, command: list[str], stdin: bytes = b"", **more: str
     ) -> tuple[int | None, bytes, str]:
-        """Like `docker compose exec` or `run`: exit code, output and errors of a command."""
+        """Like `docker compose exec` or `run` with `more` variables: code, output and errors."""
         replica = self.running[name][0]
         done = await asyncio.create_subprocess_exec(
-            *(replica.place.of(part) for part in command),
-            env=self._environment(replica),
+            *(replica.place.of(part) for part in with_our_python(command)),
+            cwd=replica.workdir,
+            env=self._environment(replica) | more,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -172,33 +172,54 @@ class Composed:
             return [program, *check[1:]]
         return [program, "-sf", check[-1].replace("127.0.0.1", replica.address)]
 
+    async def recreate(self, name: str, service: dict[str, Any]) -> None:
+        """Like `docker compose up` after a change: start the replicas anew from this definition."""
+        self.services[name] = service
+        await self.stop(name)
+        for each in self.running[name]:
+            each.environment = self._given(service, each.image, each.place, each.address)
+            self._launch(name, each)
+
+    def add(self, name: str, service: dict[str, Any]) -> Running:
+        """Start one more replica from this definition."""
+        self.services[name] = service
+        self._start(name)
+        return self.running[name][-1]
+
+    async def remove(self, name: str, replica: Running) -> None:
+        """Forget a replica that has ended."""
+        self.running[name].remove(replica)
+        await self.addresses.forget(name, replica)
+
     def _start(self, name: str) -> None:
-        service = self._services[name]
-        self._count += 1
-        address = f"{loopback()}.{self._count}"
-        root = self._folder / f"{name}-{self._count}"
+        service = self.services[name]
+        address = self.addresses.next(name)
+        root = self._folder / f"{name}-{address.rpartition('.')[2]}"
         root.mkdir()
         image = Image(service["build"]["target"]) if "build" in service else None
         workdir = image.lay_out(root / "image") if image else root
         workdir.mkdir(parents=True, exist_ok=True)
-        place = _Places(root, service, image)
-        given = (image.environment if image else {}) | service["environment"]
-        environment = {k: place.of(self._named(v, given)) for k, v in given.items()}
-        environment["HOST"] = address
+        place = Places(root, service, image)
+        environment = self._given(service, image, place, address)
         replica = Running(address, environment, workdir, None, image, place)  # type: ignore
         self._launch(name, replica)
         self.running.setdefault(name, []).append(replica)
-        self._names.addresses = {
-            each: [replica.address for replica in replicas]
-            for each, replicas in self.running.items()
-        }
+        self.addresses.tell()
+
+    def _given(
+        self, service: dict[str, Any], image: Image | None, place: Places, address: str
+    ) -> dict[str, str]:
+        """The variables of a replica, with paths and names of this machine."""
+        given = (image.environment if image else {}) | service["environment"]
+        named = {k: self.addresses.put(v, self.services, given) for k, v in given.items()}
+        return {k: place.of(v) for k, v in named.items()} | {"HOST": address}
 
     def _launch(self, name: str, replica: Running) -> None:
-        parts = self._services[name]["command"] or replica.image.command  # type: ignore
+        parts = self.services[name]["command"] or replica.image.command  # type: ignore
         command = [replica.place.of(part) for part in parts]
         with (replica.workdir / "log").open("ab") as log:
             replica.process = subprocess.Popen(
-                [sys.executable if command[0] == "python" else command[0], *command[1:]],
+                with_our_python(command),
                 cwd=replica.workdir, env=self._environment(replica), stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
@@ -208,37 +229,3 @@ class Composed:
         path = f"{Path(nginx_with_stream()).parent}:{os.environ['PATH']}"
         tools = redis_tools(self.server, replica.workdir) if replica.image is None else {}
         return {"PATH": path, **tools, **replica.environment}
-
-    def _named(self, text: str, environment: dict[str, str]) -> str:
-        """Replace host names by addresses, for programs that cannot ask a name server of ours."""
-        if "RESOLVER" in environment:
-            return text.replace("127.0.0.11", f"127.0.0.1:{self._names.port}")
-        for name, replicas in self.running.items():
-            text = re.sub(rf"(?<=[/@]){name}(?=:\d)", replicas[0].address, text)
-        return text
-
-
-class _Places:
-    """Map paths of the container to paths on this machine."""
-
-    def __init__(self, root: Path, service: dict[str, Any], image: Image | None) -> None:
-        self._known: dict[str, str] = {}
-        for _, target in image.copies if image else ():
-            if target.startswith("/"):
-                self._known[target.rstrip("/")] = str(root / "image" / target.strip("/"))
-        for folder in service.get("tmpfs", ()):
-            self._known[folder] = str(root / "tmpfs")
-            (root / "tmpfs").mkdir()
-        for volume in service.get("volumes", ()):
-            source = volume["source"]
-            if volume["type"] == "volume":
-                source = str(root / source)
-                Path(source).mkdir()
-            self._known[volume["target"]] = source
-
-    def of(self, text: str) -> str:
-        """The text with each path of the container replaced, alone or followed by a slash."""
-        for inside in sorted(self._known, key=len, reverse=True):
-            if text == inside or text.startswith(f"{inside}/"):
-                return self._known[inside] + text.removeprefix(inside)
-        return text

@@ -40,8 +40,10 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(folder: Path, names: NameServer, **settings: object) -> AsyncIterator[Gateway]:
-    """Start nginx as the image does."""
+async def gateway(
+    folder: Path, names: NameServer, prefix: Sequence[str] = (), /, **settings: object
+) -> AsyncIterator[Gateway]:
+    """Start nginx as the image does. `prefix` is a command that starts the start script."""
     port, tls_port = free_port(), free_port()
     given = {
         "RUN_FOLDER": folder,
@@ -54,7 +56,8 @@ async def gateway(folder: Path, names: NameServer, **settings: object) -> AsyncI
         "PATH": f"{Path(nginx_with_stream()).parent}:{os.environ['PATH']}",
     } | settings
     needed("envsubst")
-    part = Part("nginx", ["sh", str(NGINX / "start.sh")], {k: str(v) for k, v in given.items()})
+    command = [*prefix, "sh", str(NGINX / "start.sh")]
+    part = Part("nginx", command, {k: str(v) for k, v in given.items()})
     async with _running(part, folder, port, tls_port) as front:
         yield front
 

@@ -16,11 +16,13 @@ from tests.deploy.alert_samples import TROUBLE, WELL
 from tests.deploy.dockerfile import ROOT
 from tests.support.programs import needed
 
-RULES = ROOT / "deploy/prometheus/alerts.yaml"
-OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+RULES = sorted((ROOT / "deploy/prometheus").glob("alerts*.yaml"))
+OPERATORS = ROOT / "deploy/kubernetes/components/monitoring"
+OPERATIONS = (ROOT / "docs/operations/alerts.md").read_text(encoding="utf-8")
 ALERTS = {
     rule["alert"]: rule
-    for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
+    for file in RULES
+    for rule in yaml.safe_load(file.read_text())["groups"][0]["rules"]
     if "alert" in rule
 }
 
@@ -35,17 +37,15 @@ class Promtool:
         """The output of promtool, or nothing if exactly these alerts fire after half an hour."""
         query = 'count by (alertname) (ALERTS{alertstate="firing"})'
         samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(alerts)]
+        case = {"expr": query, "eval_time": "30m", "exp_samples": samples}
+        return self.run(series, {"promql_expr_test": [case]}, folder)
+
+    def run(self, series: dict[str, str], case: dict[str, object], folder: Path) -> str:
+        """The output of promtool, or nothing if it finds what `case` expects of these series."""
+        given = [{"series": s, "values": v} for s, v in series.items()]
         tried = {
-            "rule_files": [str(RULES)],
-            "tests": [
-                {
-                    "interval": "15s",
-                    "input_series": [{"series": s, "values": v} for s, v in series.items()],
-                    "promql_expr_test": [
-                        {"expr": query, "eval_time": "30m", "exp_samples": samples}
-                    ],
-                }
-            ],
+            "rule_files": [str(file) for file in RULES],
+            "tests": [{"interval": "15s", "input_series": given, **case}],
         }
         file = folder / "test.yaml"
         file.write_text(json.dumps(tried))
@@ -96,16 +96,37 @@ def test_every_alert_is_tried() -> None:
 def test_every_alert_has_its_entry_in_the_runbook(name: str) -> None:
     rule = ALERTS[name]
     assert rule["labels"]["severity"] in ("warning", "critical")
-    assert rule["annotations"]["runbook"] == f"docs/operations.md#{name.lower()}"
+    link = f"{{{{ $externalLabels.docs }}}}operations/alerts.md#{name.lower()}"
+    assert rule["annotations"]["runbook_url"] == link
     entry = re.search(rf"^### {name}\n\n(.+?)(?=\n#|\Z)", OPERATIONS, re.M | re.S)
-    assert entry, f"docs/operations.md lacks ### {name}"
+    assert entry, f"docs/operations/alerts.md lacks ### {name}"
     assert len(entry[1]) > 80, "what it means and what to do"
 
 
-def test_the_prometheus_operator_gets_the_same_rules() -> None:
-    rule = ROOT / "deploy/kubernetes/components/monitoring/prometheus-rule.yaml"
-    ours = yaml.safe_load(RULES.read_text())
-    assert yaml.safe_load(rule.read_text())["spec"] == ours
+@pytest.mark.io
+def test_the_link_to_the_runbook_begins_with_the_label_docs(
+    promtool: Promtool, tmp_path: Path
+) -> None:
+    base = "https://docs.example/headrace/"
+    told = {
+        "exp_labels": {"severity": "critical", "kind": "gap"},
+        "exp_annotations": {
+            "summary": "The indexer needs an operator: gap.",
+            "runbook_url": f"{base}operations/alerts.md#headraceindexeralarm",
+        },
+    }
+    case = {"eval_time": "5m", "alertname": "HeadraceIndexerAlarm", "exp_alerts": [told]}
+    series = {'headrace_indexer_alarm{kind="gap"}': "1x200"}
+    asked: dict[str, object] = {"external_labels": {"docs": base}, "alert_rule_test": [case]}
+    assert promtool.run(series, asked, tmp_path) == ""
+
+
+@pytest.mark.parametrize("file", RULES, ids=lambda file: file.stem)
+def test_the_prometheus_operator_gets_the_same_rules(file: Path) -> None:
+    rule = OPERATORS / file.name.replace("alerts", "prometheus-rule")
+    assert yaml.safe_load(rule.read_text())["spec"] == yaml.safe_load(file.read_text())
+    listed = yaml.safe_load((OPERATORS / "kustomization.yaml").read_text())["resources"]
+    assert rule.name in listed
 
 
 @pytest.mark.io
@@ -115,3 +136,6 @@ def test_prometheus_understands_its_configuration(promtool: Promtool) -> None:
         [promtool.path, "check", "config", str(config)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    assert yaml.safe_load(config.read_text())["rule_files"] == sorted(
+        (file.name for file in RULES), key=len
+    )

@@ -14,7 +14,7 @@ from deploy.grafana.dashboard import FILE, text
 from tests.deploy.dockerfile import ROOT
 from tests.support.programs import needed
 
-ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
+ALERTS = sorted((ROOT / "deploy/prometheus").glob("alerts*.yaml"))
 NAME = re.compile(r"\b(?:headrace|process)_[a-z_]+\b")
 
 
@@ -34,8 +34,8 @@ def queries() -> list[str]:
 
 
 def rules() -> list[str]:
-    (group,) = yaml.safe_load(ALERTS.read_text())["groups"]
-    return [rule["expr"] for rule in group["rules"]]
+    groups = [yaml.safe_load(file.read_text())["groups"][0] for file in ALERTS]
+    return [rule["expr"] for group in groups for rule in group["rules"]]
 
 
 async def test_every_metric_in_dashboard_and_alerts_exists(exposed: set[str]) -> None:

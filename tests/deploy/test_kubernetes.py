@@ -1,4 +1,4 @@
-"""deploy/kubernetes: each overlay is strictly valid and does what docs/operations.md promises."""
+"""deploy/kubernetes: overlays are strictly valid and do what docs/operations/ promises."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_each_service_can_read_its_settings(
     overlay: str, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = environment(overlay, service)
-    seen["REDIS_URL"] = "redis://headrace@redis:6379/0"
+    seen["REDIS_URL"] = seen["FEED_REDIS_URL"] = "redis://headrace@redis:6379/0"
     if service == "api":
         seen["JWT_PRIVATE_KEY"] = KEY
     for name, value in seen.items():
@@ -134,6 +134,15 @@ def test_each_service_can_read_its_settings(
     SERVICES[service]()
     known = {field.upper() for each in SERVICES.values() for field in each.model_fields}
     assert {name for name in seen if not name.startswith("OTEL_")} <= known
+
+
+@each_overlay
+def test_an_overlay_makes_its_namespace(overlay: str) -> None:
+    (namespace,) = of_kind(overlay, "Namespace").values()
+    metadata = namespace["metadata"]
+    assert metadata["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    others = [d["metadata"]["namespace"] for d in built(overlay) if d["kind"] != "Namespace"]
+    assert set(others) == {metadata["name"]}
 
 
 @pytest.mark.parametrize("overlay", PRODUCTION)
@@ -195,3 +204,5 @@ def test_network_policies_admit_only_named_peers(overlay: str) -> None:
     for service in SERVICES:
         labels = deployments(overlay)[service]["template"]["metadata"]["labels"]
         assert nothing["podSelector"]["matchLabels"].items() <= labels.items()
+    redis = policies["headrace-names-and-redis"]["spec"]["egress"][1]
+    assert [each["port"] for each in redis["ports"]] == [6379, 6380, 26379], "and Sentinel"

@@ -139,5 +139,9 @@ def test_prometheus_finds_every_service(overlay: str) -> None:
     chosen = {n for n, s in services.items() if wanted.items() <= s["metadata"]["labels"].items()}
     assert chosen == {f"headrace-{service}" for service in SERVICES}
     (endpoint,) = monitor["spec"]["endpoints"]
+    (job,) = endpoint["relabelings"]
+    for name in chosen:
+        component = services[name]["metadata"]["labels"]["app.kubernetes.io/component"]
+        assert job["replacement"].replace("$1", component) == name, "the alerts name the jobs so"
     for name in chosen:
         assert endpoint["port"] in [port["name"] for port in services[name]["spec"]["ports"]]

@@ -201,6 +201,27 @@ async def test_an_invalid_request_gets_the_answer_of_the_fanout(
 
 
 @pytest.mark.io
+async def test_probes_are_not_logged(tmp_path: Path, names: NameServer) -> None:
+    async with gateway(tmp_path, names) as front:
+        for path in ("/gateway/livez", "/metrics"):  # the second one is no probe
+            await (await SseClient.connect(front.port, path)).answered()
+        log = tmp_path / "nginx.log"
+        await until(lambda: '"path":"/metrics"' in log.read_text())
+    assert "livez" not in log.read_text()
+
+
+@pytest.mark.io
+async def test_a_low_limit_of_open_files_is_told(tmp_path: Path, names: NameServer) -> None:
+    limit = ["prlimit", "--nofile=4000"]
+    async with gateway(tmp_path, names, limit) as front:
+        assert (await (await SseClient.connect(front.port, "/metrics")).answered()).status == 404
+    log = (tmp_path / "nginx.log").read_text()
+    assert "(nofile) is 4000: a process of nginx holds about 1000 clients" in log
+    assert "[alert]" not in log
+    assert "[warn]" not in log
+
+
+@pytest.mark.io
 async def test_metrics_are_not_public(tmp_path: Path, names: NameServer) -> None:
     async with gateway(tmp_path, names) as front:
         for path in ("/metrics", "/by_status/v1/events/subscribe"):

@@ -23,6 +23,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
+AS_OTHERS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if not os.getuid() else []
+"""The start of a command in which root may read only what the modes of files allow."""
 CLOSE = b"Connection: close"
 HTTPS, HTTP = b"X-Forwarded-Proto: https", b"X-Forwarded-Proto: http"
 HSTS = b"Strict-Transport-Security: max-age=31536000\r\n"
@@ -137,15 +139,36 @@ async def test_a_trusted_proxy_says_whether_its_client_used_tls(
         assert b"Location: https://test/v1/by-proxy\r\n" in answer, "port 443"
 
 
+@pytest.mark.parametrize(("file", "mode"), [("tls.key", 0), ("tls.key", 0o200), ("tls.crt", 0o200)])
 async def test_without_a_readable_key_plain_http_is_served(
+    tmp_path: Path, api: StandIn, api_names: NameServer, file: str, mode: int
+) -> None:
+    certificate(tmp_path)
+    user = f"{os.getuid()}:{os.getgid()}"
+    if mode:
+        (tmp_path / file).chmod(mode)
+        reason = f"its mode is {mode:o}, its owner {user}"
+    else:
+        (tmp_path / file).unlink()
+        reason = "it does not exist"
+    async with gateway(tmp_path, api_names, AS_OTHERS, API=f"api:{api.port}") as front:
+        assert (await plain(front, get("/v1/plain", CLOSE))).startswith(b"HTTP/1.1 200")
+    log = (tmp_path / "nginx.log").read_text()
+    assert f"user {user} cannot read {tmp_path}/{file}: {reason}. TLS is off" in log
+
+
+async def test_with_a_key_of_another_certificate_plain_http_is_served(
     tmp_path: Path, api: StandIn, api_names: NameServer
 ) -> None:
     certificate(tmp_path)
-    (tmp_path / "tls.key").unlink()
+    first = (tmp_path / "tls.key").read_bytes()
+    certificate(tmp_path)
+    (tmp_path / "tls.key").write_bytes(first)
     async with gateway(tmp_path, api_names, API=f"api:{api.port}") as front:
         assert (await plain(front, get("/v1/plain", CLOSE))).startswith(b"HTTP/1.1 200")
     log = (tmp_path / "nginx.log").read_text()
-    assert f"cannot read {tmp_path}/tls.key as user {os.getuid()}" in log
+    assert f"nginx refuses {tmp_path}/tls.crt with {tmp_path}/tls.key. TLS is off" in log
+    assert "key values mismatch" in log
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from deploy.local.plan import Ports, parts, read_chain
+from deploy.local.gateway import KINDS, proxy
+from deploy.local.plan import Ports, has_sandbox, parts, read_chain
 from deploy.simulator.chain import accounts
 
 LUMENS = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
@@ -39,3 +40,32 @@ def test_only_the_api_gets_the_key_that_signs_tokens(
     assert "JWT_PRIVATE_KEY" not in started["api"].environment, "taken from the environment"
     url = f"http://127.0.0.1:{Ports().api}/.well-known/jwks.json"
     assert started["fanout-1"].environment["JWKS_URL"] == url
+
+
+@pytest.mark.parametrize(
+    ("environment", "offered"),
+    [
+        ({}, True),
+        ({"AUTH_MODE": "open"}, True),
+        ({"AUTH_MODE": "required"}, False),
+        ({"NETWORK": "testnet"}, False),
+        ({"REDIS_URL": "redis://redis.example/0"}, False),
+        ({"GATEWAY": "api"}, False),
+    ],
+)
+def test_the_sandbox_is_offered_only_if_all_it_harms_belongs_to_the_run(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], offered: bool
+) -> None:
+    monkeypatch.setattr("deploy.local.plan.find_gateway", lambda wanted: (wanted or "caddy", ""))
+    assert has_sandbox(read_chain(environment, Ports()), environment) is offered
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "api"])
+def test_a_gateway_leads_to_the_sandbox_only_on_request(kind: str, tmp_path: Path) -> None:
+    def configuration(**more: str) -> str:
+        proxy(kind, "", port=1, api="a:1", fanouts=["f:1"], folder=tmp_path, **more)
+        return next(tmp_path.iterdir()).read_text(encoding="utf-8")
+
+    ways = ("Headrace-Sandbox", "location /sandbox", "handle /sandbox")
+    assert not any(way in configuration() for way in ways)
+    assert "127.0.0.1:3002" in configuration(sandbox="127.0.0.1:3002")

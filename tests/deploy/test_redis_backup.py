@@ -1,11 +1,9 @@
-"""Backup and restore: the blocks of docs/operations.md, run exactly as they are written."""
+"""Backup and restore: the blocks of docs/operations/backup.md, run exactly as they are written."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
-import shlex
 import shutil
 import time
 from pathlib import Path
@@ -29,6 +27,8 @@ from tests.deploy.redis_work import (
     ready,
     services,
 )
+from tests.operations.pages import block
+from tests.operations.site import redis_terminal
 from tests.support.processes import running
 from tests.support.redis_content import Content, content, lasting
 from tests.support.redis_servers import find_servers, one_of_each_kind, redis_tools
@@ -39,50 +39,30 @@ from tests.support.waiting import until
 SERVERS = one_of_each_kind(find_servers())
 WHOLE = at_length([*SERVERS][-1:], [*SERVERS])
 """The servers to test with. The last is a Valkey, as in compose.yaml, if one is installed."""
-COMPOSE = "export COMPOSE_FILE=deploy/compose.yaml COMPOSE_ENV_FILES=deploy/testnet.env"
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(180)]
 each_server = pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 
 
-def block(name: str) -> list[str]:
-    """The lines of the block with this name."""
-    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    (found,) = re.findall(rf"^```sh {name}\n(.*?)^```$", text, re.M | re.S)
-    return found.splitlines()
+async def run(redis: Guarded, name: str, folder: Path) -> None:
+    """Run a block of the page, with compose."""
+    operator = folder / name
+    operator.mkdir()
+    async with redis_terminal(operator, redis.composed) as terminal:
+        if (folder / "headrace.rdb").exists():
+            shutil.copy(folder / "headrace.rdb", operator)
+        result = await terminal.run(block("backup.md", name))
+    assert result.code == 0, result.errors
+    shutil.copy(operator / "headrace.rdb", folder)
 
 
-async def compose(redis: Guarded, lines: list[str], folder: Path) -> None:
-    """Do what an engine would do. The commands inside the container run as they are."""
-    assert lines[0] == COMPOSE
-    for line in lines[1:]:
-        words = shlex.split(re.sub(r" [<>]\S+$", "", line))
-        assert words[:2] == ["docker", "compose"], line
-        match words[2:]:
-            case ["stop"]:
-                await redis.composed.stop("redis")
-            case ["up", "-d"]:
-                await redis.composed.start("redis")
-            case ["exec", "-T", "redis", *command]:
-                _, _, target = line.rpartition(" >")
-                code, output, said = await redis.composed.run("redis", command)
-                assert code == 0, said
-                (folder / target).write_bytes(output)
-            case ["run", "--rm", "-T", "--no-deps", "redis", *command]:
-                _, _, source = line.rpartition(" <")
-                given = (folder / source).read_bytes()
-                code, _, said = await redis.composed.run("redis", command, given)
-                assert code == 0, said
-            case _:
-                raise AssertionError(f"nobody knows how to do this: {line}")
-
-
-async def plainly(redis: Guarded, lines: list[str], folder: Path) -> tuple[int | None, str]:
-    """Run the lines in a shell in the project's folder. The backup is written to `folder`."""
+async def plainly(redis: Guarded, name: str, folder: Path) -> tuple[int | None, str]:
+    """Run a block in a shell in the project's folder. The backup is written to `folder`."""
     replica = redis.composed.running["redis"][0]
     tools: dict[str, Any] = redis_tools(redis.composed.server, replica.workdir)
+    text = block("backup.md", name).text.replace("headrace.rdb", str(folder / "headrace.rdb"))
     done = await asyncio.create_subprocess_shell(
-        "\n".join(["set -e", *lines]).replace("headrace.rdb", str(folder / "headrace.rdb")),
+        f"set -e\n{text}",
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", **tools, **replica.environment, "DATA_FOLDER": redis.data},
         stderr=asyncio.subprocess.PIPE,
@@ -112,7 +92,7 @@ async def test_what_was_backed_up_is_back_and_what_the_chain_had_since_follows(
             pass
         before = await content(redis.all)
         top = (await journal(redis.all))[-1]
-        await compose(redis, block("backup with compose"), tmp_path)
+        await run(redis, "backup with compose", tmp_path)
         after = await content(redis.all)
         kept = lasting(before)  # a key may have expired since `after` was read
         assert after.keys() <= before.keys()
@@ -123,7 +103,7 @@ async def test_what_was_backed_up_is_back_and_what_the_chain_had_since_follows(
         assert parse_position(seen) > parse_position(top)
 
         shutil.rmtree(redis.data / "appendonlydir")  # all data is lost
-        await compose(redis, block("restore with compose"), tmp_path)
+        await run(redis, "restore with compose", tmp_path)
         await restored(redis, before)
 
         environment = COMMON | {"REDIS_URL": redis.url("fanout")}
@@ -177,22 +157,22 @@ async def test_the_scripts_do_it_without_containers(tmp_path: Path, server: str)
         await redis.all.eval("redis.call('XADD', KEYS[1], '5-1', 'b', 'x')", 1, KEYS.journal)
         await redis.all.set(KEYS.stream("7"), "x", px=3_600_000)
         before = await content(redis.all)
-        code, said = await plainly(redis, block("backup"), tmp_path)
+        code, said = await plainly(redis, "backup", tmp_path)
         assert code == 0, said
         await redis.all.flushall()
 
-        code, said = await plainly(redis, block("restore"), tmp_path)
+        code, said = await plainly(redis, "restore", tmp_path)
         assert code == 1
         assert "a Redis uses" in said, "not beneath a server"
         await redis.composed.stop("redis")
         whole = (tmp_path / "headrace.rdb").read_bytes()
         for broken in (b"", whole[: len(whole) // 2], whole[:-20] + b"?" * 20):
             (tmp_path / "headrace.rdb").write_bytes(broken)
-            code, said = await plainly(redis, block("restore"), tmp_path)
+            code, said = await plainly(redis, "restore", tmp_path)
             assert code == 1
             assert "the backup is not whole" in said
         (tmp_path / "headrace.rdb").write_bytes(whole)
-        code, said = await plainly(redis, block("restore"), tmp_path)
+        code, said = await plainly(redis, "restore", tmp_path)
         assert code == 0, said
         await redis.composed.start("redis")
         await restored(redis, before)
@@ -202,8 +182,9 @@ async def test_the_scripts_do_it_without_containers(tmp_path: Path, server: str)
 
 async def test_a_backup_that_fails_says_so_and_writes_nothing(tmp_path: Path) -> None:
     async with guarded_redis(tmp_path) as redis:
-        redis.composed.running["redis"][0].environment["OPERATOR_REDIS_PASSWORD"] = "wrong"
-        code, said = await plainly(redis, block("backup"), tmp_path)
+        run_folder = Path(redis.composed.running["redis"][0].environment["RUN_FOLDER"])
+        (run_folder / "operator-password").write_text("wrong")
+        code, said = await plainly(redis, "backup", tmp_path)
         assert code
         assert "WRONGPASS" in said
         assert (tmp_path / "headrace.rdb").read_bytes() == b""

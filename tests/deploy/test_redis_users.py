@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 
 from shared.journal.keys import CHANNEL
 from shared.redis.durability import commands_in_aof
+from tests.deploy.dockerfile import ROOT
 from tests.deploy.redis_work import KEYS, Guarded, at_work, guarded_redis, network
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import until
@@ -78,6 +80,69 @@ async def test_nobody_logs_in_as_the_default_user(guarded: Guarded) -> None:
         async with Redis.from_url(f"redis://{who}{guarded.place}/0") as client:
             with pytest.raises(AuthenticationError):
                 await client.ping()
+
+
+def file_of(redis: Guarded) -> Path:
+    """The file users.acl of the running version."""
+    return Path(redis.composed.running["redis"][0].place.of("/etc/headrace/users.acl"))
+
+
+def rights_file(redis: Guarded, time: str) -> None:
+    """Write users.acl with another right in place of TIME."""
+    file_of(redis).write_text(
+        (ROOT / "deploy/redis/users.acl").read_text().replace(" +time", f" +{time}")
+    )
+
+
+async def load_rights(redis: Guarded, *options: str) -> str:
+    """What rights.sh complains about."""
+    command = ["sh", "/etc/headrace/rights.sh", *options]
+    code, _, errors = await redis.composed.run("redis", command)
+    assert bool(code) == bool(errors)
+    return errors
+
+
+async def test_a_running_redis_gets_the_rights_of_another_version(guarded: Guarded) -> None:
+    """deploy/upgrade.sh adds the new rights first, and takes the old ones away at its end."""
+
+    async def allowed() -> set[str]:
+        async with Redis.from_url(guarded.url("api")) as client:
+            assert await client.ping(), "with the password that it had"
+            found = set()
+            for command in ("TIME", "ECHO"):
+                with suppress(NoPermissionError):
+                    await client.execute_command(command, *["x"][: command == "ECHO"])
+                    found.add(command)
+            return found
+
+    assert await allowed() == {"TIME"}
+    rights_file(guarded, "echo")
+    assert not await load_rights(guarded, "--add")
+    assert await allowed() == {"TIME", "ECHO"}
+    assert not await load_rights(guarded)
+    assert await allowed() == {"ECHO"}
+    rights_file(guarded, "nothing")
+    assert "nothing" in await load_rights(guarded)
+    assert await allowed() == {"ECHO"}, "a wrong file changes nothing"
+    file_of(guarded).write_text("")
+    assert "lack the user operator" in await load_rights(guarded)
+    assert await allowed() == {"ECHO"}, "an empty file changes nothing"
+    rights_file(guarded, "time")
+    assert not await load_rights(guarded)
+    assert await allowed() == {"TIME"}
+
+
+async def test_a_wrong_input_changes_no_password(guarded: Guarded) -> None:
+    code, _, errors = await guarded.composed.run(
+        "redis", ["sh", "/etc/headrace/passwords.sh"], b"API_REDIS_PASSWORD=x\n"
+    )
+    assert code
+    assert "the password of the user indexer" in errors
+    async with Redis.from_url(guarded.url("api")) as client:
+        assert await client.ping(), "with the password that it had"
+    async with Redis.from_url(f"redis://api:x@{guarded.place}/0") as client:
+        with pytest.raises(AuthenticationError):
+            await client.ping()
 
 
 @pytest.mark.timeout(120)

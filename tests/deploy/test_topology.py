@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.io, pytest.mark.timeout(180)]
 async def composed(folder: Path, *only: str) -> AsyncIterator[Composed]:
     """All or some of the file's services, running and healthy."""
     services = read_compose("simulated.env", CLOSE_SECONDS="0.2")["services"]
-    chosen = only or set(services) - {"prometheus", "grafana"}
+    chosen = only or set(services) - {"prometheus", "alertmanager", "grafana", "redis-replica"}
     async with name_server({}) as names:
         whole = Composed(folder, {name: services[name] for name in chosen}, names)
         try:

@@ -1,4 +1,4 @@
-"""Reads the whole journal, and restores an older state of Redis."""
+"""Starts a journal, reads all of it, and restores an older state of Redis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from shared.domain.position import parse_position
+from shared.domain.position import Position, journal_start, parse_position
+from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.wire import JournalEntry, entry_of
 
@@ -47,3 +48,10 @@ async def restore(redis: Redis, keys: Keys, saved: dict[bytes, bytes]) -> None:
     for name, dump in saved.items():
         pipe.restore(name, 0, dump)
     await pipe.execute()
+
+
+async def begin(committer: Committer, cursor: int, clock: int) -> Position:
+    """Start a journal as the indexer does, and return its start. `clock` is in microseconds."""
+    began = journal_start(cursor, clock << 40)
+    await committer.record([], progress={"cursor": str(cursor), "began": str(began)})
+    return began

@@ -40,7 +40,7 @@ class Peer:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         for sock in (ours, self.sock):
             sock.setblocking(False)
-        self.subscriber = Subscriber(ours.detach(), frozenset(types), principal)
+        self.subscriber = Subscriber(ours, frozenset(types), principal)
         self.parser = Parser()
         self.ended = False
         registry.register(self.subscriber)
@@ -102,13 +102,19 @@ NO_POLLER = SimpleNamespace(
 """Replaces the poller of a registry whose subscribers have no descriptors."""
 
 
+NO_SOCKET = socket.SocketType()
+"""The socket of a subscriber that has no connection. It is closed."""
+NO_SOCKET.close()
+
+
 class FakeSubscriber(Subscriber):
     """A subscriber without a socket. It records the events of each write."""
 
     __slots__ = ("_gzip", "parser", "writes")
 
     def __init__(self, fd: int, encoding: Encoding = Encoding.PLAIN) -> None:
-        super().__init__(fd, encoding=encoding)
+        super().__init__(NO_SOCKET, encoding=encoding)
+        self.fd = fd
         self.parser = Parser()
         self.writes: list[list[Event]] = []
         self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)

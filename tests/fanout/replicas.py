@@ -12,7 +12,8 @@ import aiohttp
 from aiohttp import web
 from redis.asyncio import Redis
 
-from services.fanout.app import COMPONENTS, build_app
+from services.fanout.admin import COMPONENTS
+from services.fanout.app import build_app
 from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.handler import Components
 from shared.domain.events import Event, EventType, Provenance

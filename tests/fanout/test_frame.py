@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from services.fanout.frame import GZIP_HEADER, Encoding, EventFrame, Frame, JoinedFrames
 from services.fanout.sse import event_frame
 from services.fanout.subscribe.request import accepts_gzip
+from shared.domain.events import EventType
 from shared.journal.wire import JournalEntry, compact
 
 COMPACT, GZIP = Encoding.COMPACT, Encoding.GZIP
@@ -49,6 +50,14 @@ def test_compact_leaves_out_the_state_of_the_stream_and_nothing_else(
 def test_compact_keeps_a_stream_that_is_inside_another_field() -> None:
     facts = {"metadata": {"stream": {"version": 1, "id": "7"}}}
     assert orjson.loads(compact(orjson.dumps(facts))) == facts
+
+
+@given(body=BODIES, kind=st.sampled_from(EventType))
+def test_the_size_of_an_event_is_known_before_its_text_is_made(
+    body: dict[str, object], kind: EventType
+) -> None:
+    frame = EventFrame(JournalEntry("17-1", "9-0", kind, ("7",), orjson.dumps(body)))
+    assert frame.size == len(frame.plain)
 
 
 @given(bodies=st.lists(BODIES, min_size=1, max_size=5))

@@ -30,6 +30,6 @@ def test_every_kind_of_failure_is_listed() -> None:
 def test_every_kind_of_alarm_is_listed_and_explained() -> None:
     assert kinds("FatalSourceError", "metrics.ALARM.labels") <= set(metrics.ALARMS)
     assert "reset" in kinds("FatalSourceError")
-    text = (SERVICE.parents[1] / "docs/operations.md").read_text(encoding="utf-8")
+    text = (SERVICE.parents[1] / "docs/operations/indexer.md").read_text(encoding="utf-8")
     table = text.partition("| kind |")[2].partition("\n\n")[0]
     assert [kind for kind in metrics.ALARMS if f"`{kind}`" not in table] == []

@@ -22,6 +22,7 @@ QUIET = SimulatorSettings(streams=0, close_seconds=0)
 SSE = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
 CREATE = {"op": "create", "sender": "alice", "recipient": "bob", "amount": "1000000"}
 Sim = Callable[..., Awaitable[Any]]
+Call = Callable[..., Awaitable[Any]]
 
 
 @cache

@@ -11,11 +11,13 @@ import sys
 import aiohttp
 import pytest
 
+from deploy.simulator.app import running
 from deploy.simulator.chain import accounts
 from deploy.simulator.horizon.transaction_stream import BYEBYE
 from deploy.simulator.network import Network
 from deploy.simulator.settings import SimulatorSettings, from_environment
 from tests.simulator.samples import CREATE, NOW, Sim, aged, broken, stream
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -55,6 +57,18 @@ async def test_invalid_control_requests_are_refused(
     async with http.post(f"/sim/{path}", json=body) as response:
         assert response.status == 400
         assert (await response.json())["error"]
+
+
+@pytest.mark.io
+async def test_a_paused_clock_closes_no_ledger() -> None:
+    network = Network(SimulatorSettings(streams=0, close_seconds=0.01), NOW)
+    loop = asyncio.get_running_loop()
+    async with running(network) as url, aiohttp.ClientSession(url) as session:
+        async with session.post("/sim/pause", json={"seconds": 1}) as response:
+            end = loop.time() + 0.9  # the answer took some time
+            tip = (await response.json())["ledger"]
+        await until(lambda: network.chain.latest.sequence > tip)
+        assert loop.time() >= end
 
 
 async def test_horizon_can_be_upgraded(http: aiohttp.ClientSession, sim: Sim) -> None:

@@ -52,6 +52,10 @@ class Installation:
         process.send_signal(signal.SIGKILL)
         process.wait(10)
 
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a part, such as SIGSTOP, with which it stays but does nothing."""
+        self._processes.running[name].send_signal(number)
+
     def start(self, name: str) -> None:
         self._processes.start(self._parts[name])
 

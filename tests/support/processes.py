@@ -128,17 +128,23 @@ class ServiceProcess:
         return len(os.listdir(f"/proc/{self.pid}/fd"))  # noqa: PTH208 - names only, it is /proc
 
     def connections(self, port: int) -> int:
-        """The number of its open connections to this port (Linux, IPv4)."""
-        lines = Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]
-        rows = [line.split() for line in lines]  # …, local address, remote address, …, inode
-        there = {f"socket:[{row[9]}]" for row in rows if row[2].endswith(f":{port:04X}")}
-        return sum(link in there for link in self._links())
+        """The number of its open connections to this port."""
+        return len(connections(self.pid, port))
 
-    def _links(self) -> Iterator[str]:
-        """The target of each file descriptor, such as `socket:[4711]`."""
-        for each in Path(f"/proc/{self.pid}/fd").iterdir():
-            with suppress(FileNotFoundError):  # it was closed in the meantime
-                yield str(each.readlink())
+
+def connections(pid: int, port: int) -> set[str]:
+    """The sockets of a process that are connected to this port (Linux, IPv4)."""
+    lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+    rows = [line.split() for line in lines]  # …, local address, remote address, …, inode
+    there = {f"socket:[{row[9]}]" for row in rows if row[2].endswith(f":{port:04X}")}
+    return there & set(_links(pid))
+
+
+def _links(pid: int) -> Iterator[str]:
+    """The target of each file descriptor of a process, such as `socket:[4711]`."""
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed in the meantime
+            yield str(each.readlink())
 
 
 async def start(module: str, **environment: object) -> ServiceProcess:

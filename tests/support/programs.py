@@ -35,8 +35,18 @@ def nginx_with_stream() -> str:
     return nginx
 
 
+@cache
+def c_compiler() -> str:
+    """The path of a C compiler that has the headers of zlib."""
+    compiler = needed("cc")
+    probe = [compiler, "-E", "-include", "zlib.h", "-x", "c", os.devnull]
+    if subprocess.run(probe, capture_output=True, check=False).returncode:
+        _missing("the headers of zlib")
+    return compiler
+
+
 def _missing(what: str) -> NoReturn:
-    message = f"{what} is missing: .ci/run tells which package has it"
+    message = f"{what} is missing: .ci/run and the Makefile tell how to install it"
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)

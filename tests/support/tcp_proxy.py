@@ -1,8 +1,8 @@
 """A TCP proxy that causes faults: discards or holds data, delays, throttles, cuts, refuses.
 
-`async with TcpProxy(target_port) as proxy:` listens on `proxy.port`. Each accepted connection is a
-`Link`. `link.first_bytes` are the first bytes of its client, by which a test recognizes
-subscriptions. `link.held` is True while `hold` delays a reply.
+`async with TcpProxy(target_port) as proxy:` listens on `proxy.port`, by default any free port.
+Each accepted connection is a `Link`. `link.first_bytes` are the first bytes of its client, by which
+a test recognizes subscriptions. `link.held` is True while `hold` delays a reply.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from types import TracebackType
 from tests.support.waiting import until
 
 Which = Callable[["Link"], bool]
+
+
+_ITERATIONS_TO_CLOSE = 3
+"""Iterations of the event loop after which each accepted connection has a task."""
 
 
 def no_link(_: Link) -> bool:
@@ -55,9 +59,11 @@ class TcpProxy:
     `delay` is in seconds; `rate` is in bytes a second, 0 is unlimited.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, port: int = 0, host: str = "127.0.0.1") -> None:
         self.target = target
-        self.port = 0
+        self.target_host = "127.0.0.1"
+        self.port = port
+        self.host = host
         self.links: list[Link] = []
         self.swallow: Which = no_link
         self.hold: Which = no_link
@@ -70,16 +76,23 @@ class TcpProxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> TcpProxy:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.refusing = False
+        self._server = await asyncio.start_server(self._accept, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
-        assert self._server
-        self._server.close()
+        if self._server:
+            self._server.close()
+        self.refusing = True  # also for connections that were accepted but have no link yet
         self.hold = self.frozen = no_link
+        for _ in range(_ITERATIONS_TO_CLOSE):
+            await asyncio.sleep(0)
         self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -88,18 +101,28 @@ class TcpProxy:
         for link in [link for link in self.links if which(link)]:
             link.cut()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Not a coroutine, so that no connection is without a task that closes it."""
+        task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if self.refusing:
-            writer.transport.abort()
-            return
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:
+            if not self.refusing:
+                await self._link(reader, writer)
+        finally:
             writer.transport.abort()
+
+    async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            server_reader, server_writer = await asyncio.open_connection(
+                self.target_host, self.target
+            )
+        except OSError:
+            return
+        if self.refusing:
+            server_writer.transport.abort()
             return
         link = Link(writer, server_writer)
         self.links.append(link)

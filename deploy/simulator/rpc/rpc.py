@@ -1,4 +1,4 @@
-"""Stellar RPC: getEvents, getTransaction and smaller methods, as functions of the chain.
+"""Stellar RPC: its methods, as functions of the chain.
 
 Limits, texts and codes are those of stellar-rpc v28 and v30 (docs/architecture.md, "RPC").
 """
@@ -7,24 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from string import hexdigits
 
 from deploy.simulator.chain.close_meta import close_meta, history_entry
-from deploy.simulator.chain.ledger import Ledger, Transaction
+from deploy.simulator.chain.ledger import Ledger
 from deploy.simulator.chain.server_view import ServerView
 from deploy.simulator.chain.storage_history import StorageHistory
 from deploy.simulator.chain.values import to_base64
 from deploy.simulator.faults.faults import FaultKind, Faults
 from deploy.simulator.problems import (
     INTERNAL_ERROR,
-    INVALID_PARAMS,
     INVALID_REQUEST,
     NO_SUCH_METHOD,
     RpcProblem,
 )
 from deploy.simulator.rpc.event_query import read_query, scan
 from deploy.simulator.rpc.ledger_entries import read_entries
-from deploy.simulator.rpc.parameters import check_format, item, mistyped, number, text
+from deploy.simulator.rpc.parameters import item, mistyped, number
+from deploy.simulator.rpc.transactions import read_transaction, read_transactions
 from deploy.simulator.settings import SimulatorSettings
 from deploy.simulator.versions import ReportedVersion, version_info
 
@@ -176,46 +175,12 @@ def _ledger(ledger: Ledger) -> Json:
 
 def get_transaction(server: RpcServer, params: Json) -> Json:
     """The transaction with this hash, or NOT_FOUND."""
-    check_format(params, "GetTransactionRequest")
-    digest = text(params, "GetTransactionRequest.hash")
-    if len(digest) != 64:
-        raise RpcProblem(INVALID_PARAMS, f"unexpected hash length ({len(digest)})")
-    if odd := next((each for each in digest if each not in hexdigits), ""):
-        reason = f"encoding/hex: invalid byte: U+{ord(odd):04X} '{odd}'"
-        raise RpcProblem(INVALID_PARAMS, f"incorrect hash: {reason}")
-    found = server.chain.transaction(digest)
-    if found is None:
-        nothing = {"applicationOrder": 0, "feeBump": False, "events": {}, "ledger": 0}
-        shown = {"status": "NOT_FOUND", "txHash": digest} | nothing | {"createdAt": "0"}
-    else:
-        shown = _details(server.faults.distort("getTransaction", found), digest)
-    chain = server.chain
-    return {
-        "latestLedger": chain.latest.sequence,
-        "latestLedgerCloseTime": str(chain.latest.closed_at),
-        "oldestLedger": chain.oldest.sequence,
-        "oldestLedgerCloseTime": str(chain.oldest.closed_at),
-        **shown,
-    }
+    return read_transaction(params, server.chain, server.faults)
 
 
-def _details(found: Transaction, digest: str) -> Json:
-    events = [[event.xdr for event in events] for events in found.operations]
-    return {
-        "status": "SUCCESS" if found.successful else "FAILED",
-        "txHash": digest,
-        "applicationOrder": found.order,
-        "feeBump": found.signed.inner_hash is not None,
-        "envelopeXdr": found.signed.envelope,
-        "resultXdr": found.result,
-        **({} if found.meta is None else {"resultMetaXdr": found.meta}),
-        "events": {
-            **({"transactionEventsXdr": list(found.fee_events)} if found.fee_events else {}),
-            **({"contractEventsXdr": events} if events else {}),
-        },
-        "ledger": found.ledger,
-        "createdAt": str(found.closed_at),
-    }
+def get_transactions(server: RpcServer, params: Json) -> Json:
+    """Transactions of any contract, in the order of the chain."""
+    return read_transactions(params, server.chain, server.faults)
 
 
 def get_events(server: RpcServer, params: Json) -> Json:
@@ -245,5 +210,6 @@ _METHODS: dict[str, Callable[[RpcServer, Json], Json]] = {
     "getLedgers": get_ledgers,
     "getNetwork": get_network,
     "getTransaction": get_transaction,
+    "getTransactions": get_transactions,
     "getVersionInfo": get_version_info,
 }

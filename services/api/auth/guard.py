@@ -40,6 +40,7 @@ _OPEN = _UNLIMITED | _LOGIN
 _OPEN |= {"/", "/openapi.json", "/asyncapi.json", "/.well-known/stellar.toml", "/events/subscribe"}
 _OPEN_BELOW = ("/docs", "/console", "/problems")
 _ADMIN_ROUTES = frozenset({"/keys", "/keys/{id}", "/auth/revoke"})
+_ADMIN_ROUTES |= {"/system/connections/{replica}/{id}"}
 
 
 def route_of(request: web.Request) -> str:

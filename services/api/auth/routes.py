@@ -83,7 +83,7 @@ def for_wallets(handler: Handler) -> Handler:
 async def challenge(request: web.Request) -> web.Response:
     """GET /v1/auth."""
     query, login = read_query(request, ChallengeQuery), request.app[LOGIN]
-    home_domain = login.server.home_domain
+    home_domain = login.servers[0].home_domain
     if query.home_domain not in (None, home_domain):
         message = f"home_domain: this server serves {home_domain} only."
         raise Problem(400, Slug.MALFORMED, message)
@@ -138,13 +138,22 @@ def _bearer(request: web.Request) -> str:
 async def ticket(request: web.Request) -> web.Response:
     """POST /v1/events/ticket: a ticket for one subscription, valid for 30 s."""
     await read_no_body(request)
+    # In open mode the ticket has no token. So a client works in both modes.
+    name = await request.app[TICKETS].issue(await bearer_token(request))
+    return json_response({"ticket": name, "expiresIn": TICKET_SECONDS}, 201, _NOT_STORED)
+
+
+async def bearer_token(request: web.Request) -> str:
+    """The caller's token, for a fanout; "" in AUTH_MODE=open. Fanouts know no API keys.
+
+    Raises FeatureDisabledError for an API key if this API signs no tokens.
+    """
     principal = caller(request)
     if principal is ANYONE:
-        token = ""  # open mode: the ticket has no token; so a client works in both modes
-    elif (token := credential_of(request)).startswith(PREFIX):
-        token = (await request.app[LOGIN].exchange(principal)).token
-    name = await request.app[TICKETS].issue(token)
-    return json_response({"ticket": name, "expiresIn": TICKET_SECONDS}, 201, _NOT_STORED)
+        return ""
+    if not (credential := credential_of(request)).startswith(PREFIX):
+        return credential
+    return (await request.app[LOGIN].exchange(principal)).token
 
 
 async def create_key(request: web.Request) -> web.Response:

@@ -10,6 +10,8 @@ has a signing key (SIGNING_SEED).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from stellar_sdk import (
@@ -103,8 +105,19 @@ def build(
     return parsed.to_xdr()
 
 
-def read(server: LoginServer, envelope: str) -> ReceivedChallenge:
-    """Parse a signed challenge. Raises ChallengeRejectedError if it is not ours or has expired."""
+def read(servers: Sequence[LoginServer], envelope: str) -> tuple[LoginServer, ReceivedChallenge]:
+    """Parse a signed challenge. Returns the server that signed it too.
+
+    Raises ChallengeRejectedError if no server accepts it, with the reason of the last one.
+    """
+    *others, last = servers
+    for server in others:
+        with suppress(ChallengeRejectedError):
+            return server, _read(server, envelope)
+    return last, _read(last, envelope)
+
+
+def _read(server: LoginServer, envelope: str) -> ReceivedChallenge:
     try:
         challenge = sep10.read_challenge_transaction(envelope, *_server_arguments(server))
     except InvalidSep10ChallengeError as error:

@@ -72,26 +72,31 @@ class LoginService:
         self._fetch = fetch
         self._clock = clock
         self._issuer = TokenIssuer(settings, clock)
-        if settings.signing_seed.get_secret_value():
+        if settings.signing_seeds:
             # Import sep10 now. A later import would block the event loop for 0.4 s.
             import services.api.auth.sep10  # noqa: F401, PLC0415
 
     @property
-    def server(self) -> LoginServer:
-        """Our side of the login. Raises FeatureDisabledError if SIGNING_SEED is not set."""
-        seed = self._settings.signing_seed.get_secret_value()
-        if not seed:
+    def servers(self) -> list[LoginServer]:
+        """Our side of the login, with each seed of SIGNING_SEED. The first one signs.
+
+        Raises FeatureDisabledError if SIGNING_SEED is not set.
+        """
+        if not self._settings.signing_seeds:
             raise FeatureDisabledError(
                 "Wallets cannot log in to this API, because it has no signing key (SIGNING_SEED)."
             )
         from services.api.auth import sep10  # noqa: PLC0415 - see sep10.py
 
-        return sep10.LoginServer.from_seed(
-            seed,
-            home_domain=self._settings.home_domain,
-            web_auth_domain=self._settings.login_host,
-            passphrase=self._passphrase,
-        )
+        return [
+            sep10.LoginServer.from_seed(
+                seed,
+                home_domain=self._settings.home_domain,
+                web_auth_domain=self._settings.login_host,
+                passphrase=self._passphrase,
+            )
+            for seed in self._settings.signing_seeds
+        ]
 
     async def challenge(
         self, account: str, *, memo: int | None, client_domain: str | None
@@ -100,7 +105,7 @@ class LoginService:
 
         Raises FeatureDisabledError, ClientDomainRejectedError.
         """
-        server, key = self.server, None
+        server, key = self.servers[0], None
         from services.api.auth import sep10  # noqa: PLC0415 - see sep10.py
 
         # If CLIENT_DOMAINS is empty, ignore the parameter client_domain. SEP-10 allows this.
@@ -134,10 +139,10 @@ class LoginService:
 
         Raises FeatureDisabledError, ChallengeRejectedError, HorizonUnavailableError.
         """
-        server = self.server
+        servers = self.servers
         from services.api.auth import sep10  # noqa: PLC0415 - see sep10.py
 
-        challenge = sep10.read(server, envelope)
+        server, challenge = sep10.read(servers, envelope)
         signers = await self._signers.of(challenge.address)
         sep10.verify(server, challenge, signers)
         await self._sessions.spend_challenge(
@@ -221,7 +226,7 @@ class LoginService:
 
     def toml(self) -> str:
         """The stellar.toml (SEP-1): where wallets log in, and which key signs the challenges."""
-        server = self.server
+        server = self.servers[0]
         host = server.web_auth_domain
         local = host.partition(":")[0] in ("localhost", "127.0.0.1")
         values = {

@@ -32,6 +32,11 @@ def _domain(value: str) -> str:
     return value
 
 
+def _split(value: SecretStr) -> tuple[str, ...]:
+    parts = (part.strip() for part in value.get_secret_value().split(","))
+    return tuple(part for part in parts if part)
+
+
 Domain = Annotated[str, AfterValidator(_domain)]
 Domains = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 
@@ -47,7 +52,8 @@ class LoginSettings(AuthSettings):
     )
     signing_seed: SecretStr = Field(
         SecretStr(""),
-        description="secret seed (S…) of the key that signs logins (SEP-10); empty = no login",
+        description="secret seeds (S…) of the keys for logins (SEP-10), comma-separated; the "
+        "first one signs, answers to all are accepted; empty = no login",
     )
     home_domain: Domain = Field(
         "localhost", min_length=1, description="domain that wallets log in to (SEP-10)"
@@ -103,11 +109,17 @@ class LoginSettings(AuthSettings):
     def _seed(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         if not value:
             return value
-        if not is_secret_seed(value.get_secret_value()):  # do not put the seed into the error
+        seeds = _split(value)
+        if not seeds or not all(map(is_secret_seed, seeds)):  # do not put the seed into the error
             raise ValueError("expected a valid secret seed: S… with a correct checksum")
         if not any(info.data.get(name, "wrong") for name in ("jwt_private_key", "jwt_secret")):
             raise ValueError("needs JWT_PRIVATE_KEY or JWT_SECRET, which signs the login tokens")
         return value
+
+    @property
+    def signing_seeds(self) -> tuple[str, ...]:
+        """The seeds of SIGNING_SEED. The first one signs."""
+        return _split(self.signing_seed)
 
     @property
     def signing_keys(self) -> tuple[SigningKey, ...]:

@@ -70,8 +70,8 @@ class TokenIssuer:
         if self._keys:
             key = self._keys[0]
             return jwt.encode(payload, key.private, ALGORITHM, headers={"kid": key.key_id})
-        if secret := self._settings.jwt_secret.get_secret_value():
-            return jwt.encode(payload, secret, "HS256")
+        if secrets := self._settings.jwt_secrets:
+            return jwt.encode(payload, secrets[0], "HS256")
         raise FeatureDisabledError(
             "This API issues no tokens. Get a token from the issuer whose keys are at JWKS_URL."
         )

@@ -1,10 +1,12 @@
 """Routes of the console: the page at `/`, its scripts and styles, and headrace.js for other pages.
 
-There is no build step: the files are served unchanged. The page loads nothing from other hosts. Its
-Content-Security-Policy allows connections only to this API and to the fanouts that the API
-redirects to.
+There is no build step: the files are served unchanged. headrace.js is a package of its own in
+clients/js/. A clone, the wheel and the image have it at the same place beside `services/`. The page
+loads nothing from other hosts. Its Content-Security-Policy allows connections only to this API and
+to the fanouts that the API redirects to.
 
-See docs/decisions/0029-one-connection-for-all-tabs.md.
+See docs/decisions/0029-one-connection-for-all-tabs.md,
+docs/decisions/0108-headrace-js-is-a-package.md.
 """
 
 from __future__ import annotations
@@ -17,19 +19,23 @@ from pathlib import Path
 
 from aiohttp import web
 
+from services.api.console.explorer import explorer_url
 from services.api.http.requests import json_response
 from services.api.settings import SETTINGS, ApiSettings
 from services.api.streams.service import Document
 from shared.runtime.urls import origin
 from shared.web.problems import Problem, Slug
 
-_FOLDER = Path(__file__).parent
+_PAGE = Path(__file__).parent
+_CLIENT = Path(__file__).parents[3] / "clients/js/src"
+_FOLDERS = {"": _PAGE, "css/": _PAGE / "css", "js/": _PAGE / "js", "headrace/": _CLIENT}
+"""Where the files of each folder of the URL are."""
+
 _CONTENT_TYPES = {
     ".html": "text/html",
     ".css": "text/css",
     ".js": "text/javascript",
     ".ts": "text/plain",
-    ".json": "application/json",
     ".svg": "image/svg+xml",
 }
 _HTML = "text/html"
@@ -60,12 +66,16 @@ def add_console_routes(app: web.Application) -> None:
 
 
 def _read_files() -> Iterable[tuple[str, ConsoleFile]]:
-    for path in sorted(_FOLDER.rglob("*.*")):
-        if kind := _CONTENT_TYPES.get(path.suffix):
-            body = path.read_bytes()
-            tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-            compressed = gzip.compress(body, mtime=0)
-            yield path.relative_to(_FOLDER).as_posix(), ConsoleFile(kind, body, compressed, tag)
+    for prefix, folder in _FOLDERS.items():
+        for path in sorted(folder.iterdir()):
+            if kind := _CONTENT_TYPES.get(path.suffix):
+                yield prefix + path.name, _read_file(path, kind)
+
+
+def _read_file(path: Path, kind: str) -> ConsoleFile:
+    body = path.read_bytes()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+    return ConsoleFile(kind, body, gzip.compress(body, mtime=0), tag)
 
 
 async def front(request: web.Request) -> web.Response:
@@ -116,6 +126,7 @@ def service_index(settings: ApiSettings) -> Document:
         "authMode": settings.auth_mode,
         "walletLogin": bool(settings.signing_seed),
         "apiStreams": settings.api_streams == "on",
+        "explorer": explorer_url(settings.explorer_url, settings.network_passphrase),
         "streams": "/v1/streams",
         "events": "/v1/events/subscribe",
         "history": "/v1/events",

@@ -17,7 +17,7 @@ from services.api.streams.service import StreamService
 from services.api.streams.summary import AccountSummaries
 from shared.auth.principal import ANYONE, Principal
 from shared.domain.strkeys import is_account
-from shared.domain.topics import Subscription, is_stream_id, user_topic
+from shared.domain.topics import NO_TOPICS, Subscription, is_stream_id, own_topics, user_topic
 from shared.journal.wire import JournalEntry
 from shared.web.problems import Problem, Slug
 
@@ -39,9 +39,10 @@ def add_event_routes(app: web.Application) -> None:
 async def events(request: web.Request) -> web.Response:
     """A page of past events by the filters of a subscription, as JSON or CSV."""
     query = read_query(request, HistoryQuery)
-    if not (topics := query.topics()):
-        detail = "give at least one of streams=<id>, users=<G…>, all=true"
-        raise invalid([{"parameter": "streams", "detail": detail}])
+    topics = query.topics() or own_topics(request.get(CALLER, ANYONE).account)
+    if not topics:
+        parameter, detail = NO_TOPICS
+        raise invalid([{"parameter": parameter, "detail": detail}])
     return await _page(request, query.subscription(*topics), query)
 
 

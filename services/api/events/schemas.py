@@ -40,7 +40,10 @@ class EventsQuery(QueryParameters):
 
 
 class HistoryQuery(EventsQuery):
-    """GET /v1/events: the filters of a subscription. One of streams, users, all is required."""
+    """GET /v1/events: the filters of a subscription. One of streams, users, all is required.
+
+    With a token, a request without them is for the events of the token's own account.
+    """
 
     many: ClassVar[frozenset[str]] = frozenset({"types", "streams", "users"})
 

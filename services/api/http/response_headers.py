@@ -6,6 +6,7 @@ proxy, so the proxy sets Strict-Transport-Security.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
@@ -46,13 +47,14 @@ async def response_headers(request: web.Request, handler: Handler) -> web.Stream
     # connection binds a new id.
     structlog.contextvars.bind_contextvars(request_id=name)
     response = await handler(request)
-    log.debug(
-        "request",
-        method=request.method,
-        path=request.path,  # without the query, which may contain a token
-        status=response.status,
-        milliseconds=round((time.perf_counter() - started) * 1e3, 2),
-    )
+    if log.is_enabled_for(logging.DEBUG):
+        log.debug(
+            "request",
+            method=request.method,
+            path=request.path,  # without the query, which may contain a token
+            status=response.status,
+            milliseconds=round((time.perf_counter() - started) * 1e3, 2),
+        )
     if not response.prepared:
         _add_headers(request, response, name)
     return response

@@ -152,6 +152,9 @@ class ServiceIndex(BaseModel):
     auth_mode: Literal["open", "required"]
     wallet_login: bool
     api_streams: Annotated[bool, Field(description="POST /v1/streams makes streams of the API")]
+    explorer: Annotated[
+        str | None, Field(description="URL of a block explorer for this network, without a path")
+    ]
 
 
 class FieldError(BaseModel):

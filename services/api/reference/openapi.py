@@ -32,6 +32,7 @@ _PATH = {
     "account": {"type": "string", "format": "stellar-account"},
     "address": {"type": "string", "format": "stellar-contract"},
     "file": {"type": "string", "examples": ["style.css"]},
+    "replica": {"type": "string", "examples": ["0f5a9c7d31e2"]},
     "slug": {"type": "string", "examples": ["invalid"]},
     "folder": {"type": "string", "examples": ["headrace"]},
 }
@@ -112,7 +113,7 @@ def _operation(method: str, path: str, operation: ApiOperation) -> Json:
 
 def _versioned() -> frozenset[str]:
     """The paths that also exist with /v1."""
-    roots = ("/streams", "/events", "/users", "/tokens", "/auth", "/keys")
+    roots = ("/streams", "/events", "/users", "/tokens", "/auth", "/keys", "/system")
     return frozenset(f"/v1{path}" for _, path in OPERATIONS if path.startswith(roots))
 
 

@@ -16,8 +16,10 @@ from services.api.http.models import EmptyBody
 from services.api.models import login as login_answers
 from services.api.models import pages
 from services.api.models import responses as answers
+from services.api.models.connections import ConnectionPage
 from services.api.models.summaries import AccountSummary
 from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, SummaryQuery, TopUp
+from services.api.system.connections import ConnectionsQuery
 from services.api.system.routes import SystemDocument
 
 TAGS = STREAMS, EVENTS, LOGIN, ADMIN, SERVICE = "Streams", "Events", "Login", "Admin", "Service"
@@ -188,6 +190,16 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
     ("GET", "/.well-known/stellar.toml"): _service("The stellar.toml for wallets (SEP-1)", _TEXT),
     ("GET", "/system"): ApiOperation(
         "Read the metrics of all services", ADMIN, answer=SystemDocument
+    ),
+    ("GET", "/system/connections"): ApiOperation(
+        "List the connections of all fanouts",
+        ADMIN,
+        query=ConnectionsQuery,
+        answer=ConnectionPage,
+        problems=(422,),
+    ),
+    ("DELETE", "/system/connections/{replica}/{id}"): ApiOperation(
+        "End a connection; its client is told to reconnect", ADMIN, status=204, problems=(404, 503)
     ),
     ("GET", "/"): ApiOperation(
         "The console (HTML), or an index of the endpoints (JSON)",

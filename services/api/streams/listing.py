@@ -10,6 +10,8 @@ empty and still have a `next`.
 In order of creation, a member never moves. So a new stream does not disturb the pages, and a cursor
 stays valid if the filters change. In order of change, a stream that changes between two pages moves
 to the newest end of the list.
+
+See docs/decisions/0097-lists-look-before-they-decode.md.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
 from redis.asyncio import Redis
 
-from shared.domain.stream import Acceptance, Stream
+from shared.domain.stream import Acceptance
 from shared.journal.indexes import EVERYTHING, by_change, indexes_of, stream_id_of
 from shared.journal.keys import Keys
 from shared.journal.read_size import READ_BYTES, ReadSize
@@ -30,6 +33,9 @@ LoadStreams = Callable[[Collection[str]], Awaitable[Mapping[str, StoredStream | 
 
 CHUNK_SIZE = 250
 """Index members per read, if some may not match."""
+
+_FIRST_READ = 64
+"""Documents in the first read of a page, mostly the whole page. A document has at most 16 KB."""
 
 MAX_READ = 1000
 """The largest number of index members that are read for one page, if some may not match."""
@@ -81,7 +87,10 @@ class StreamListing:
         count, rounds = (
             (limit + 1, 1) if is_whole_list else (CHUNK_SIZE, max(1, MAX_READ // CHUNK_SIZE))
         )
+        if not sizes[names[0]]:
+            return StreamListPage([], None, total)
         documents = _Documents(self._load, size)
+        texts = _texts_of(wanted, acceptance)
         found: list[StoredStream] = []
         read = after
         for _ in range(rounds):
@@ -90,14 +99,16 @@ class StreamListing:
             # Almost every stream that is in all indexes matches the filters. So load only as many
             # streams as the page still needs.
             needed = matching[: limit + 1 - len(found)] if others else matching
-            loaded = await documents.load(needed)
-            for member, stored in loaded:
-                if len(found) == limit:
-                    return StreamListPage(found, after, total)
-                after = member
-                if stored is not None and _matches(stored.stream, wanted, acceptance):
-                    found.append(stored)
-            if len(loaded) < len(matching):
+            loaded = 0
+            while part := await documents.load(needed[loaded:]):
+                loaded += len(part)
+                for member, stored in part:
+                    if len(found) == limit:
+                        return StreamListPage(found, after, total)
+                    after = member
+                    if stored is not None and _matches(stored, texts, wanted, acceptance):
+                        found.append(stored)
+            if loaded < len(matching):
                 return StreamListPage(found, after, total)
             if len(members) < count:
                 return StreamListPage(found, None, total)
@@ -108,27 +119,59 @@ class StreamListing:
 
 
 class _Documents:
-    """Loads the streams of index members until about `size` bytes of documents were read."""
+    """Loads streams in parts, until about `size` bytes of documents were read."""
 
     def __init__(self, load: LoadStreams, size: int) -> None:
         self._load = load
         self._left = size
-        self._size = ReadSize()
+        self._size = ReadSize(_FIRST_READ, largest=READ_BYTES // _FIRST_READ)
 
     async def load(self, members: Sequence[str]) -> list[tuple[str, StoredStream | None]]:
-        """The streams of these members, or of only the first ones if all are too large."""
-        found: list[tuple[str, StoredStream | None]] = []
-        while len(found) < len(members) and self._left > 0:
-            part = members[len(found) :][: self._size.within(self._left)]
-            streams = await self._load([stream_id_of(member) for member in part])
-            sizes = [len(stored.document) for stored in streams.values() if stored]
-            self._size.saw(sizes)
-            self._left -= sum(sizes)
-            found += zip(part, streams.values(), strict=True)
-        return found
+        """The streams of the first of these members; none if enough bytes were read."""
+        if self._left <= 0 or not members:
+            return []
+        part = members[: self._size.within(self._left)]
+        streams = await self._load([stream_id_of(member) for member in part])
+        sizes = [len(stored.document) for stored in streams.values() if stored]
+        self._size.saw(sizes)
+        self._left -= sum(sizes)
+        return list(zip(part, streams.values(), strict=True))
 
 
-def _matches(stream: Stream, wanted: frozenset[str], acceptance: Acceptance | None) -> bool:
+_FIELDS = {
+    "sender": "sender",
+    "recipient": "recipient",
+    "status": "status",
+    "token": "tokenAddress",
+    "origin": "origin",
+    Acceptance.PENDING: "recipient",
+    Acceptance.HIDDEN: "recipient",
+}
+"""For each kind of index, the field of a document that has the value in the index' name."""
+
+
+def _texts_of(wanted: frozenset[str], acceptance: Acceptance | None) -> list[bytes]:
+    """Texts in the document of every matching stream.
+
+    To decode a document takes ten times as long as to look for these texts. The index of a user
+    and accepted streams have none: documents of earlier versions have no field `acceptance`.
+    """
+    named = (name.partition(":")[::2] for name in wanted)
+    fields = {_FIELDS[kind]: value for kind, value in named if kind in _FIELDS}
+    if acceptance not in (None, Acceptance.ACCEPTED):
+        fields["acceptance"] = acceptance
+    return [orjson.dumps({name: value})[1:-1] for name, value in fields.items()]
+
+
+def _matches(
+    stored: StoredStream,
+    texts: Sequence[bytes],
+    wanted: frozenset[str],
+    acceptance: Acceptance | None,
+) -> bool:
+    if not all(text in stored.document for text in texts):
+        return False
+    stream = stored.stream
     return wanted <= indexes_of(stream) and acceptance in (None, stream.acceptance)
 
 

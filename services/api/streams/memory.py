@@ -12,15 +12,9 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
+from shared.redis.pressure import memory_reason
+
 log = structlog.get_logger()
-
-REFUSE_FROM = 0.8
-"""From this fraction of maxmemory on, the API changes no streams.
-
-The rest is for writes that cannot wait: events of the chain, logins and revocations. A fifth of
-1 GB has room for about 100,000 events, which is more than an hour at 25 events a second. It also
-has room for what all replicas of the API can write between two checks.
-"""
 
 _INTERVAL = 1.0
 
@@ -44,20 +38,9 @@ class RedisMemory:
 
     async def check(self) -> None:
         """Check once. Without maxmemory, or without the right +info, Redis never counts as full."""
-        info = {}
+        reason = None
         with suppress(NoPermissionError):
-            info = await self._redis.info("memory")
-        reason = full_reason(info.get("used_memory", 0), info.get("maxmemory", 0))
+            reason = memory_reason(await self._redis.info("memory"))
         if (reason is None) != (self._reason is None):
             log.warning("writes_accepted" if reason is None else "writes_refused", reason=reason)
         self._reason = reason
-
-
-def full_reason(used: int, limit: int) -> str | None:
-    """Why no stream may be changed when Redis uses so many bytes of its `limit`. Pure."""
-    if not limit or used < REFUSE_FROM * limit:
-        return None
-    return (
-        f"The memory of Redis is {used / limit:.0%} full, and from {REFUSE_FROM:.0%} on the API "
-        "changes no streams, so that events of the chain still fit"
-    )

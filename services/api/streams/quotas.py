@@ -78,9 +78,11 @@ def _is_exempt(request: web.Request) -> bool:
 def _quotas(request: web.Request) -> list[tuple[RateLimitPolicy, str]]:
     """The quotas of bytes, each with the client that it limits."""
     settings = request.app[SETTINGS]
-    address = limited_address(request, settings)
-    of_address = RateLimitPolicy("bytes-ip", settings.write_limit("bytes_per_ip"), _DAY)
-    if _is_open(request):
-        return [(of_address, address)]
-    of_account = RateLimitPolicy("bytes", settings.bytes_per_account, _DAY)
-    return [(of_account, limited_subject(caller(request))), (of_address, address)]
+    quotas = []
+    if not _is_open(request):
+        of_account = RateLimitPolicy("bytes", settings.bytes_per_account, _DAY)
+        quotas.append((of_account, limited_subject(caller(request))))
+    if most := settings.write_limit("bytes_per_ip"):
+        of_address = RateLimitPolicy("bytes-ip", most, _DAY)
+        quotas.append((of_address, limited_address(request, settings)))
+    return quotas

@@ -93,8 +93,8 @@ async def get(request: web.Request) -> web.Response:
     latest event, which the journal may have trimmed.
     """
     found, top = await request.app[STREAMS].get(request.match_info["id"], caller(request))
-    headers = {"ETag": etag(found.stream.version), "Headrace-Position": top}
-    return json_response(orjson.Fragment(found.document), headers=headers)
+    headers = {"ETag": etag(found.version), "Headrace-Position": top}
+    return json_response(orjson.Fragment(found.json), headers=headers)
 
 
 async def patch(request: web.Request) -> web.Response:

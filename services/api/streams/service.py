@@ -7,8 +7,7 @@ for the close time of the last ledger that was read (chain streams).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
@@ -49,6 +48,13 @@ from shared.runtime.metrics import COMMITS, CommitOutcome
 Document: TypeAlias = dict[str, object]
 Versions: TypeAlias = frozenset[int] | None
 """The versions that If-Match allows; None allows every version."""
+
+
+class CurrentDocument(NamedTuple):
+    """The JSON document of a stream, with the amount that is claimable now."""
+
+    version: int
+    json: bytes
 
 
 class StreamService:
@@ -105,7 +111,7 @@ class StreamService:
         except QuotaExceededError as full:
             raise StreamQuotaError(request.sender, full.most) from full
 
-    async def get(self, stream_id: str, by: Principal = ANYONE) -> tuple[StoredStream, str]:
+    async def get(self, stream_id: str, by: Principal = ANYONE) -> tuple[CurrentDocument, str]:
         """One stream, and the top of the journal just before the stream was read.
 
         Raises StreamNotFoundError, PermissionDeniedError.
@@ -115,7 +121,7 @@ class StreamService:
         found, tip = await self._committer.streams.document_and_tip(stream_id)
         require_read(by, stream_id, found.stream if found else None)
         assert found
-        return found._replace(document=self._current(found, tip)), str(tip.top)
+        return CurrentDocument(found.stream.version, self._current(found, tip)), str(tip.top)
 
     async def parties(self, stream_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Sender and recipient of each stream; () for an unknown stream."""
@@ -216,5 +222,6 @@ def _after(committed: CommitResult) -> Document:
     """The document of the stream after its last event. The event contains the same document."""
     last = committed.writes[-1]
     assert last.after is not None  # `decide` has found the stream or created it
-    stream = replace(last.after, position=str(committed.positions[-1]))
-    return stream_document(stream, last.event.timestamp)
+    document = stream_document(last.after, last.event.timestamp)
+    document["position"] = str(committed.positions[-1])  # the last field, as in the event
+    return document

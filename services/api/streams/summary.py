@@ -137,9 +137,10 @@ class AccountSummaries:
             page = await self._listing.page(
                 wanted, after=after, limit=min(CHUNK_SIZE, left), newest_first=True, size=size
             )
-            for stream, document in page.streams:
+            for stored in page.streams:
+                stream = stored.stream
                 totals[stream.origin].add(stream, self._clock.of(stream.origin, tip))
-                size -= len(document)
+                size -= len(stored.document)
             after = page.last
             if after is None:
                 break

@@ -1,22 +1,21 @@
 """The state of the whole system: selected metrics of all other services, in one response.
 
 Through the gateway, a browser can reach no indexer and cannot choose the fanout. So the API reads
-the metrics of the services in READY_URLS and FANOUT_URLS. A counter is the total since the start of
-its process. A client computes a rate from two responses.
+the metrics of the services in READY_URLS, FANOUT_URLS and SYSTEM_URLS, of each replica. A counter
+is the total since the start of its process. A client computes a rate from two responses.
 
-See docs/decisions/0030-system-view-reads-metrics.md.
+See docs/decisions/0030-system-view-reads-metrics.md,
+docs/decisions/0101-every-replica-is-asked.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import aiohttp
 from aiohttp import web
-from prometheus_client.parser import text_string_to_metric_families
 from pydantic import Field
 
 from services.api.auth.authentication import require_admin
@@ -24,39 +23,11 @@ from services.api.auth.routes import CLOCK
 from services.api.http.requests import json_response
 from services.api.models.responses import ResponseModel
 from services.api.settings import SETTINGS
+from services.api.system.asking import ASKING, Asking, asking_session, known_urls, look_up
+from services.api.system.connections import end_connection, list_connections
+from services.api.system.measures import parse_metrics, parse_versions, totals
+from services.api.system.replicas import Replica
 from shared.runtime.urls import host_of, metrics_of
-from shared.web import client as http
-
-_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
-_SESSION = web.AppKey("system_session", aiohttp.ClientSession)
-
-_FANOUT = {
-    "connections": "headrace_fanout_connections",
-    "subscriptions": "headrace_fanout_subscriptions",
-    "backlogBytes": "headrace_fanout_backlog_bytes",
-    "events": "headrace_fanout_events_total",
-    "deliveries": "headrace_fanout_deliveries_total",
-    "disconnects": "headrace_fanout_disconnects_total",
-    "lagSeconds": "headrace_fanout_lag_seconds",
-    "loopLagSeconds": "headrace_fanout_loop_lag_seconds",
-    "writes": "headrace_fanout_publish_to_write_seconds_count",
-    "writeSeconds": "headrace_fanout_publish_to_write_seconds_sum",
-}
-_INDEXER = {
-    "active": "headrace_indexer_active",
-    "ledger": "headrace_indexer_cursor_ledger",
-    "networkLedger": "headrace_indexer_network_ledger",
-    "ledgerClosedAt": "headrace_indexer_ledger_closed_seconds",
-    "events": "headrace_indexer_events_total",
-    "deadLetters": "headrace_indexer_dead_letters_total",
-    "contractStreams": "headrace_indexer_contract_streams",
-    "equalStreams": "headrace_indexer_equal_streams",
-    "archivedStreams": "headrace_indexer_archived_streams",
-    "auditLedger": "headrace_indexer_audit_ledger",
-    "alarms": "headrace_indexer_alarm",
-}
-_VERSION, _PROTOCOL = "headrace_indexer_upstream_info", "headrace_indexer_protocol"
-_KINDS = {"fanout": _FANOUT, "indexer": _INDEXER}
 
 
 class VersionDocument(ResponseModel):
@@ -70,8 +41,11 @@ class VersionDocument(ResponseModel):
 class PartDocument(ResponseModel):
     """One process. `measures` are its gauges now, and its counters since its start."""
 
-    url: str
-    kind: Annotated[str, Field(examples=["fanout", "indexer", "other"])]
+    url: Annotated[str, Field(description="host and port, as in the API's settings")]
+    address: Annotated[
+        str | None, Field(description="IP address of this replica; null if it is not known")
+    ]
+    kind: Annotated[str, Field(examples=["fanout", "indexer", "api", "other"])]
     trouble: Annotated[str | None, Field(description="why the metrics cannot be read, else null")]
     measures: dict[str, float]
     versions: Annotated[
@@ -80,33 +54,42 @@ class PartDocument(ResponseModel):
     ]
 
 
+class TotalDocument(ResponseModel):
+    """All replicas of one kind. `measures` are the sums of those that answer."""
+
+    kind: str
+    replicas: int
+    answering: int
+    measures: dict[str, float]
+
+
 class SystemDocument(ResponseModel):
     """All services that this API knows."""
 
     as_of: Annotated[float, Field(description="Unix seconds")]
+    totals: list[TotalDocument]
     parts: list[PartDocument]
 
 
 def add_system_routes(app: web.Application) -> None:
-    """Add the route, with and without /v1."""
-    app.cleanup_ctx.append(_session)
+    """Add the routes, with and without /v1."""
+    app[ASKING] = Asking()
+    app.cleanup_ctx.append(asking_session)
     for prefix in ("/v1", ""):
         app.router.add_get(f"{prefix}/system", system)
-
-
-async def _session(app: web.Application) -> AsyncIterator[None]:
-    async with http.session(timeout=_TIMEOUT) as session:
-        app[_SESSION] = session
-        yield
+        app.router.add_get(f"{prefix}/system/connections", list_connections)
+        app.router.add_delete(f"{prefix}/system/connections/{{replica}}/{{id}}", end_connection)
 
 
 async def system(request: web.Request) -> web.Response:
-    """GET /v1/system, for admins. All services are asked in parallel."""
+    """GET /v1/system, for admins. All replicas are asked in parallel."""
     require_admin(request)
-    settings, session = request.app[SETTINGS], request.app[_SESSION]
-    urls = metrics_urls([*settings.fanout_urls, *settings.ready_urls])
-    parts = await asyncio.gather(*(_ask(session, url) for url in urls))
-    return json_response({"asOf": round(request.app[CLOCK](), 3), "parts": parts}, headers=_FRESH)
+    asking = request.app[ASKING]
+    urls = metrics_urls(known_urls(request.app[SETTINGS]))
+    found = await asyncio.gather(*(_ask_all(asking, url) for url in urls))
+    parts = [part for service in found for part in service]
+    document = {"asOf": round(request.app[CLOCK](), 3), "totals": totals(parts), "parts": parts}
+    return json_response(document, headers=_FRESH)
 
 
 _FRESH = {"Cache-Control": "no-store"}
@@ -117,40 +100,36 @@ def metrics_urls(urls: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(map(metrics_of, urls)))
 
 
-async def _ask(session: aiohttp.ClientSession, url: str) -> dict[str, object]:
-    name = host_of(url)
+async def _ask_all(asking: Asking, url: str) -> list[dict[str, Any]]:
+    """The parts of one URL. A replica that does not answer has the kind of the others."""
+    replicas, trouble = await look_up(asking, url)
+    parts = await asyncio.gather(*(_ask(asking, each) for each in replicas))
+    if trouble:
+        parts.append(_part(host_of(url), None, trouble))
+    kind = next((part["kind"] for part in parts if part["kind"] != "other"), "other")
+    return [part | {"kind": kind} if part["address"] else part for part in parts]
+
+
+async def _ask(asking: Asking, replica: Replica) -> dict[str, Any]:
+    assert asking.session
     try:
-        async with session.get(url, allow_redirects=False) as response:
+        async with asking.session.get(
+            replica.url,
+            headers=replica.headers,
+            server_hostname=replica.server_name,
+            allow_redirects=False,
+        ) as response:
             response.raise_for_status()
             text = await response.text()
             kind, measures = parse_metrics(text)
-            versions = parse_versions(text) if kind == "indexer" else {}
-            trouble = None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        kind, measures, versions = "other", {}, {}
         trouble = f"does not answer ({type(error).__name__})"
-    known = {"measures": measures, "versions": versions}
-    return {"url": name, "kind": kind, "trouble": trouble, **known}
+        return _part(replica.service, replica.address, trouble)
+    part = _part(replica.service, replica.address, None)
+    versions = parse_versions(text) if kind == "indexer" else {}
+    return part | {"kind": kind, "measures": measures, "versions": versions}
 
 
-def parse_metrics(text: str) -> tuple[str, Mapping[str, float]]:
-    """Kind and measures of a service. Adds up all series of a metric. Raises ValueError."""
-    sums: defaultdict[str, float] = defaultdict(float)
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            sums[sample.name] += sample.value
-    for kind, names in _KINDS.items():
-        if any(name in sums for name in names.values()):
-            return kind, {name: sums[metric] for name, metric in names.items()}
-    return "other", {}
-
-
-def parse_versions(text: str) -> Mapping[str, Mapping[str, object]]:
-    """The versions that an indexer has read, by server. Raises ValueError."""
-    samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
-    protocols = {s.labels["server"]: int(s.value) for s in samples if s.name == _PROTOCOL}
-    return {
-        server: {**{n: s.labels[n] for n in ("version", "core")}, "protocol": protocols[server]}
-        for s in samples
-        if s.name == _VERSION and (server := s.labels["server"]) in protocols
-    }
+def _part(service: str, address: str | None, trouble: str | None) -> dict[str, Any]:
+    part = {"url": service, "address": address, "kind": "other", "trouble": trouble}
+    return part | {"measures": {}, "versions": {}}

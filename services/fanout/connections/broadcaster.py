@@ -128,12 +128,13 @@ class Broadcaster:
 
         Nearly all batches are of this kind. It takes less work than a batch in portions.
         """
-        (queued,) = self._batch
+        queued = self._batch[0]
         if queued.entry is None or len(audience := self._audience(queued)) > _FEW:
             return False
-        self._batch = []
-        self._registry.deliver(audience, queued.frame, 1)
-        self._on_sent(queued.entry, len(audience), len(queued.frame.plain))
+        self._batch.clear()
+        if audience:
+            self._registry.deliver(audience, queued.frame, 1)
+        self._on_sent(queued.entry, len(audience), queued.frame.size)
         return True
 
     def _start_batch(self) -> None:
@@ -147,7 +148,7 @@ class Broadcaster:
         """How many queued frames are written together."""
         size = 0
         for count, queued in enumerate(self._batch):
-            size += len(queued.frame.plain)
+            size += queued.frame.size
             if size > self._max_batch_bytes:
                 return max(1, count)
         return len(self._batch)
@@ -178,7 +179,7 @@ class Broadcaster:
             groups = _merge_equal(gathered)
         budget = _PORTION
         for members, frame, events in groups:
-            cost = 1 + len(frame.plain) // _BYTES_PER_WRITE
+            cost = 1 + frame.size // _BYTES_PER_WRITE
             at = 0
             while at < len(members):
                 if budget <= 0:
@@ -205,7 +206,7 @@ class Broadcaster:
         reached, self._reached = self._reached, []
         for queued, count in reached:
             if queued.entry is not None:
-                self._on_sent(queued.entry, count, len(queued.frame.plain))
+                self._on_sent(queued.entry, count, queued.frame.size)
 
     def _reach(self, queued: QueuedFrame) -> list[Subscriber]:
         audience = self._audience(queued)
@@ -213,15 +214,16 @@ class Broadcaster:
         return audience
 
     def _audience(self, queued: QueuedFrame) -> list[Subscriber]:
-        entry, number, epoch = queued.entry, queued.number, queued.epoch
-        if queued.to is not None:
-            return list(queued.to)
+        number, _, entry, epoch, to = queued
+        registry = self._registry
+        if to is not None:
+            return list(to)
         if entry is None:
-            audience = list(self._registry.hub.audience(()))
+            audience = list(registry.hub.audience(()))
         else:
-            found = self._registry.hub.audience(entry.topics)
+            found = registry.hub.audience(entry.topics)
             audience = [s for s in found if s.takes_all or s.wants(entry)]
-        if self._registry.last_join_seq >= number or epoch:
+        if registry.last_join_seq >= number or epoch:
             # leave out subscribers that joined after this frame or before this epoch
             audience = [s for s in audience if s.joined_at_seq < number and s.epoch >= epoch]
         return audience

@@ -109,9 +109,9 @@ class ConnectionExpiry:
     def _check(self, subscriber: Subscriber) -> None:
         now, left = time.monotonic(), self._seconds_left(subscriber)
         if left is not None and left <= 0:
-            self._end(subscriber, Goodbye.TOKEN_EXPIRED)
+            self.end(subscriber, Goodbye.TOKEN_EXPIRED)
         elif subscriber.max_age_at and now >= subscriber.max_age_at:
-            self._end(subscriber, Goodbye.MAX_AGE)
+            self.end(subscriber, Goodbye.MAX_AGE)
         else:
             if left is not None and left <= NOTICE_SECONDS and not subscriber.expiry_notified:
                 subscriber.expiry_notified = True
@@ -119,7 +119,8 @@ class ConnectionExpiry:
             if subscriber.fd >= 0:
                 self._schedule(subscriber, now)
 
-    def _end(self, subscriber: Subscriber, reason: Goodbye) -> None:
+    def end(self, subscriber: Subscriber, reason: Goodbye) -> None:
+        """End a connection with a goodbye. The goodbye of a client with a backlog is lost."""
         if self._registry.send(subscriber, sse.goodbye(reason, jittered(self._retry_ms))):
             self._registry.disconnect(subscriber, reason)
 
@@ -139,12 +140,12 @@ class ConnectionExpiry:
             self._revoked.popleft()
         for subscriber in self._affected_by_revocation():
             if any(revocation.ends(subscriber.principal) for _, revocation in self._revoked):
-                self._end(subscriber, Goodbye.REVOKED)
+                self.end(subscriber, Goodbye.REVOKED)
 
     def _end_issued_before(self, epoch: float) -> None:
         for subscriber in self._registry.everyone():
             if issued_before(subscriber.principal, epoch):
-                self._end(subscriber, Goodbye.REVOKED)
+                self.end(subscriber, Goodbye.REVOKED)
 
     def _affected_by_revocation(self) -> list[Subscriber]:
         """The connections that a revocation may concern, found in one pass for all revocations."""

@@ -10,13 +10,18 @@ from shared.domain.topics import ALL
 S = TypeVar("S", bound=Hashable)
 
 _EVERYTHING = (ALL,)
+_FEW = 4
+"""A topic with more subscribers than this has a set, which needs 216 bytes even for one."""
+
+Subscribers = tuple[S, ...] | set[S]
+"""The subscribers of a topic, at least one."""
 
 
 class Hub(Generic[S]):
     """Maps topics to subscribers and subscribers to topics. Both maps always agree (`check`)."""
 
     def __init__(self) -> None:
-        self._subscribers: dict[str, set[S]] = {}
+        self._subscribers: dict[str, Subscribers[S]] = {}
         self._topics: dict[S, tuple[str, ...]] = {}
         self.subscriptions = 0
 
@@ -43,19 +48,42 @@ class Hub(Generic[S]):
         own = _EVERYTHING if own == _EVERYTHING else own
         self._topics[subscriber] = own
         for topic in own:
-            self._subscribers.setdefault(topic, set()).add(subscriber)
+            self._add(topic, subscriber)
         self.subscriptions += len(own)
 
     def remove(self, subscriber: S) -> int:
         """Remove a subscriber. Returns how many topics it had, or 0 if it was not in the hub."""
         own = self._topics.pop(subscriber, ())
         for topic in own:
-            peers = self._subscribers[topic]
-            peers.discard(subscriber)
-            if not peers:
-                del self._subscribers[topic]
+            self._remove(topic, subscriber)
         self.subscriptions -= len(own)
         return len(own)
+
+    def topics_of(self, subscriber: S) -> tuple[str, ...] | None:
+        """The topics of a subscriber; None if it is not in the hub."""
+        return self._topics.get(subscriber)
+
+    def subscribers_of(self, topic: str) -> Collection[S]:
+        """The subscribers with this topic. Like `audience`, this may be the hub's own set."""
+        return self._subscribers.get(topic, ())
+
+    def _add(self, topic: str, subscriber: S) -> None:
+        peers = self._subscribers.get(topic, ())
+        if isinstance(peers, set):
+            peers.add(subscriber)
+        elif len(peers) < _FEW:
+            self._subscribers[topic] = (*peers, subscriber)
+        else:
+            self._subscribers[topic] = {*peers, subscriber}
+
+    def _remove(self, topic: str, subscriber: S) -> None:
+        peers = self._subscribers[topic]
+        if isinstance(peers, set):
+            peers.discard(subscriber)
+        else:
+            self._subscribers[topic] = peers = tuple([s for s in peers if s != subscriber])
+        if not peers:
+            del self._subscribers[topic]
 
     def audience(self, topics: Iterable[str]) -> Collection[S]:
         """The subscribers of an event with these topics, each once.
@@ -66,10 +94,12 @@ class Hub(Generic[S]):
         topics = tuple(topics)
         if not topics:
             return self._topics.keys()
-        found = [peers for t in (*topics, ALL) if (peers := self._subscribers.get(t))]
-        if not found:
-            return ()
-        return found[0] if len(found) == 1 else set().union(*found)
+        get = self._subscribers.get
+        found: Subscribers[S] = get(ALL, ())
+        for topic in topics:
+            if peers := get(topic):
+                found = {*found, *peers} if found else peers
+        return found
 
     def check(self) -> None:
         """Raise AssertionError unless both dictionaries and the counter agree (for tests)."""

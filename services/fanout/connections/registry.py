@@ -1,11 +1,15 @@
-"""All subscribers of this process. The registry owns the hub and writes to the subscribers."""
+"""All subscribers of this process. The registry owns the hub and writes to the subscribers.
+
+See docs/decisions/0092-no-compiled-part.md.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from services.fanout import metrics
+from services.fanout.connections.connection_ids import ConnectionIds
 from services.fanout.connections.hub import Hub
 from services.fanout.connections.poller import make_poller
 from services.fanout.connections.slow_clients import SlowClients
@@ -15,6 +19,8 @@ from services.fanout.reasons import EndReason
 from shared.web.problems import Goodbye
 
 Reason = Goodbye | EndReason
+
+_DISCONNECTS = {reason: metrics.DISCONNECTS.labels(reason) for reason in (*Goodbye, *EndReason)}
 
 
 class SubscriberRegistry:
@@ -43,6 +49,7 @@ class SubscriberRegistry:
         self._turn = 0  # of the heartbeat
         # Index: descriptor. The kernel reports descriptors, and each heartbeat takes a slice.
         self._table: list[Subscriber | None] = []
+        self._ids = ConnectionIds()
         self._poller = make_poller(self._on_ready)
         self.slow = SlowClients(
             self.disconnect,
@@ -52,16 +59,19 @@ class SubscriberRegistry:
             write_seconds=write_seconds,
         )
         self.count = 0
+        # Read when /metrics is read, because two updates for each connection would cost more.
+        metrics.CONNECTIONS.set_function(lambda: self.count)
+        metrics.SUBSCRIPTIONS.set_function(lambda: self.hub.subscriptions)
 
     def register(self, subscriber: Subscriber) -> None:
         """Start to watch a new connection. It gets no live events until `go_live`."""
         missing = subscriber.fd + 1 - len(self._table)
         self._table.extend([None] * max(0, missing))
         self._table[subscriber.fd] = subscriber
+        self._ids.begin(subscriber.fd)
         subscriber.joined_at = self._now
         self._poller.add(subscriber.fd)
         self.count += 1
-        metrics.CONNECTIONS.set(self.count)
 
     def go_live(self, subscriber: Subscriber, topics: Iterable[str], epoch: int = 0) -> None:
         """From now on the subscriber gets the events that are published to these topics.
@@ -74,7 +84,6 @@ class SubscriberRegistry:
         subscriber.epoch = epoch
         subscriber.joined_at_seq = self.last_join_seq = self._seq
         self.hub.add(subscriber, topics)
-        metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
 
     def next_seq(self) -> int:
         """The next sequence number, for a frame that is published now.
@@ -99,9 +108,7 @@ class SubscriberRegistry:
         topics = self.hub.remove(subscriber)
         subscriber.close(reset=reason == Goodbye.SLOW)
         self.count -= 1
-        metrics.DISCONNECTS.labels(reason).inc()
-        metrics.CONNECTIONS.set(self.count)
-        metrics.SUBSCRIPTIONS.set(self.hub.subscriptions)
+        _DISCONNECTS[reason].inc()
         self._on_disconnect(subscriber, topics, reason)
 
     def send(self, subscriber: Subscriber, frame: bytes) -> bool:
@@ -141,6 +148,24 @@ class SubscriberRegistry:
     def everyone(self) -> list[Subscriber]:
         """All connections, including those that are still replaying."""
         return [s for s in self._table if s is not None]
+
+    def between(self, start: int, end: int) -> Iterator[Subscriber]:
+        """The connections with descriptors from `start` up to but not including `end`, in order."""
+        return (s for s in self._table[start:end] if s is not None)
+
+    @property
+    def descriptors(self) -> int:
+        """All connections have descriptors below this number."""
+        return len(self._table)
+
+    def id_of(self, subscriber: Subscriber) -> str:
+        """The id of a connection that has not ended. The client gets it as `clientId`."""
+        return self._ids.id_of(subscriber.fd)
+
+    def find(self, connection_id: str) -> Subscriber | None:
+        """The connection with this id; None if there is none, or if it has ended."""
+        fd = self._ids.descriptor_of(connection_id)
+        return None if fd is None else self._table[fd]
 
     def check_slow(self) -> None:
         """End connections that accepted no data for too long. Measure the backlog of the others."""

@@ -43,16 +43,19 @@ class LostEvents:
 class Failover:
     """The state of one feed during and after a loss.
 
+    `suspected` is True if the journal may lack published events. `journal` is that of the primary.
     `epoch` counts the losses. An event that comes back is only for subscribers that joined after it
     was lost. Subscribers that joined in an earlier epoch have already seen the event.
     """
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, journal: Journal) -> None:
+        self.suspected = False
         self.last_seen = DataLossDetector()
         self.epoch = 0
         self.highest = START  # highest published position that the journal may lack
         self._redis = redis
         self._keys = keys
+        self._journal = journal
         self._name = secrets.token_hex(8)
         self._emptied = False
         self._announced_reset = START  # position of the last journal.reset that was published
@@ -61,10 +64,14 @@ class Failover:
         # For each loss: the floor of the recent events at that time, and the epoch after the loss.
         self._floors: list[tuple[Position, int]] = []
 
-    def detect_loss(
+    def check(self, previous: JournalTip | None, tip: JournalTip, published: Position) -> None:
+        """Suspect a loss if Redis may have lost published events between `previous` and `tip`."""
+        if self._may_have_lost(previous, tip, published):
+            self.suspected = True
+
+    def _may_have_lost(
         self, previous: JournalTip | None, tip: JournalTip, published: Position
     ) -> bool:
-        """True if Redis may have lost published events between `previous` and `tip`."""
         if self.last_seen.lost and published < tip.top:
             # too early to check: the feed must first publish the journal's newer events
             return False
@@ -86,14 +93,23 @@ class Failover:
         if self.last_seen.lost:
             await write_report(self._redis, self._keys, self._name, self.last_seen)
 
-    async def rewind(self, journal: Journal, recent: RecentEvents) -> bool:
-        """Remove the recent events that the journal lacks. False if the journal has all of them.
+    async def rewind(self, recent: RecentEvents) -> bool:
+        """Remove the recent events that the journal lacks. False if the journal has all of them."""
+        self.suspected = False
+        try:
+            return await self._rewind(recent)
+        except BaseException:
+            self.suspected = True
+            raise
+
+    async def _rewind(self, recent: RecentEvents) -> bool:
+        """The comparison and the removal.
 
         There is no await between finding the last common event and removing the events after it.
         """
         if emptied := self._emptied:
-            common = (await journal.tip()).began or START
-        elif (common := await last_common_position(journal, recent)) >= recent.top:
+            common = (await self._journal.tip()).began or START
+        elif (common := await last_common_position(self._journal, recent)) >= recent.top:
             return False
         log.error("journal_went_backwards", published=str(recent.top), agreed=str(common))
         self.epoch += 1

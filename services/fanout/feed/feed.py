@@ -4,7 +4,11 @@ The channel only announces events; the journal is the truth. Each message names 
 entry before it. So the next message reveals a lost one, whose event is then read from the journal.
 Once a second the feed compares the journal's end with the messages, which reveals a dead channel.
 
-See docs/decisions/0002-journal-is-the-truth.md.
+The channel and the journal can be read from a replica of Redis (feed.server). What Redis has lost
+is decided by the journal of the primary.
+
+See docs/decisions/0002-journal-is-the-truth.md,
+docs/decisions/0102-fanouts-read-from-replicas.md.
 """
 
 from __future__ import annotations
@@ -14,18 +18,17 @@ import time
 from collections import Counter
 
 import structlog
-from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.fanout import metrics
+from services.fanout.feed.channel import Channel
 from services.fanout.feed.failover import Failover
 from services.fanout.feed.output import FeedOutput
-from services.fanout.feed.pubsub import ChannelReader, own_entry, subscribe
+from services.fanout.feed.pubsub import own_entry
 from services.fanout.feed.recent import RecentEvents
-from services.fanout.feed.single_flight import SingleFlightReader
+from services.fanout.feed.server import FeedServer, Tips
 from shared.domain.position import START, Position, parse_position
-from shared.journal.keys import CHANNEL, Keys
-from shared.journal.reader import Journal, JournalGap, JournalPage, JournalTip, NoNewEvents
-from shared.journal.topic_reader import TopicReader
+from shared.journal.reader import JournalGap, JournalPage, JournalTip, NoNewEvents
 from shared.journal.wire import JournalEntry
 from shared.runtime.tasks import cancel, supervise
 
@@ -41,28 +44,24 @@ class Feed:
 
     def __init__(
         self,
-        redis: Redis,
-        keys: Keys,
+        server: FeedServer,
         recent: RecentEvents,
         output: FeedOutput,
         *,
         probe_seconds: float,
     ) -> None:
-        self.journal = Journal(redis, keys)
-        self.reader = SingleFlightReader(self.journal, TopicReader(redis, keys, self.journal))
+        self.server = server
+        self.journal, self.reader = server.journal, server.reader
         self.recent = recent
-        self.tip: JournalTip | None = None
         self.started = asyncio.Event()
-        self.failover = Failover(redis, keys)
-        self._redis = redis
-        self._namespace = keys.namespace
+        self.failover = Failover(server.primary, server.keys, server.primary_journal)
+        self._namespace = server.keys.namespace
         self._output = output
         self._probe_seconds = probe_seconds
         self._probed_at = 0.0
-        self._last_message = START  # position of the newest message
         self._published: Counter[str] = Counter()  # since the last probe, by source
-        self._diverged = False  # True if the journal may lack published events
-        self._channel: ChannelReader | None = None
+        self._tips: Tips | None = None
+        self._channel = Channel()
         self._behind = asyncio.Event()
         self._read_lock = asyncio.Lock()
 
@@ -70,6 +69,11 @@ class Feed:
     def position(self) -> Position:
         """All events up to this position have been published."""
         return self.recent.top
+
+    @property
+    def tip(self) -> JournalTip | None:
+        """The end of the journal that the feed reads. None before the first read."""
+        return self._tips.own if self._tips else None
 
     @property
     def is_complete(self) -> bool:
@@ -83,9 +87,9 @@ class Feed:
             return "the journal has not been read yet: Redis does not answer"
         if time.monotonic() - self._probed_at > 3 * self._probe_seconds + 1:
             return "Redis does not answer"
-        if self._channel is None or self._channel.closed.done():
+        if not self._channel.is_open:
             return "not subscribed to the channel"
-        return None
+        return self.server.reason
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -102,11 +106,10 @@ class Feed:
 
     async def _listen(self) -> None:
         """Subscribe, read the events of the journal, then receive messages while connected."""
-        flush = self._output.flush
-        reader = await subscribe(self._redis, CHANNEL, self._on_message, flush, seconds=3.0)
-        self._channel = reader
+        channel = self._channel
+        reader = await channel.open(self.server, self._on_message, self._output.flush)
         try:
-            self._last_message = max(self._last_message, (await self._read_tip()).top)
+            channel.heard = max(channel.heard, (await self._read_tip()).own.top)
             if not self.started.is_set():
                 await self._start()
             self._behind.set()
@@ -116,11 +119,11 @@ class Feed:
 
     async def _start(self) -> None:
         """Start at the end of the journal, with its newest events as recent events."""
+        if not self.server.in_step:
+            raise RedisConnectionError(f"cannot start: {self.server.note}")
         tip = await self.journal.tip()
         entries = await self.journal.latest(_START_EVENTS)
-        self.recent.clear(parse_position(entries[0].previous) if entries else tip.top)
-        for entry in entries:
-            self.recent.append(entry)
+        self.recent.load(entries, tip.top)
         self._probed_at = time.monotonic()
         self.started.set()
         log.info("feed_started", position=str(self.position), events=len(entries))
@@ -128,24 +131,25 @@ class Feed:
     def _on_message(self, raw: bytes) -> None:
         if (entry := own_entry(raw, self._namespace)) is None:
             return
-        self._last_message = position = parse_position(entry.position)
-        if not self.started.is_set() or self._publish_if_next(entry, "channel"):
+        self._channel.heard = position = parse_position(entry.position)
+        if not self.started.is_set() or not self.server.in_step:
+            return
+        if self._publish_if_next(entry, "channel"):
             return
         if position > self.position:
             metrics.FILL_INS.inc()
             self._behind.set()
         elif position > self.recent.floor:  # new, but below the feed's position: Redis lost writes
-            self._diverged = True
+            self.failover.suspected = True
             self._behind.set()
 
     def _publish_if_next(self, entry: JournalEntry, via: str) -> bool:
         """Publish the entry unless it was published before. False if one in between is missing."""
-        if entry.position in self.recent:
-            return True
-        if parse_position(entry.previous) != self.position:
-            return False
+        recent = self.recent
+        if not recent.is_next(entry):
+            return entry.position in recent
         self._published[via] += 1
-        self._output.publish(self.recent.append(entry), self.failover.epoch_of(entry))
+        self._output.publish(recent.append(entry), self.failover.epoch_of(entry))
         return True
 
     async def _fill_in(self) -> None:
@@ -160,31 +164,35 @@ class Feed:
                 raise
 
     async def reach(self, position: Position) -> bool:
-        """Read the journal to its end now. False if the journal ends before `position`."""
-        async with self._read_lock:
-            if position > self.position:
-                await self._catch_up()
-        return position <= self.position
+        """Read the journal up to `position` now. False if Redis lost it. See FeedServer.has."""
+        while True:
+            async with self._read_lock:
+                if position > self.position:
+                    await self._catch_up()
+            if position <= self.position:
+                return True
+            if not await self.server.has(position):
+                return False
 
     async def _catch_up(self) -> None:
         """Publish the entries of the journal after the feed's position."""
-        while True:
-            if self._diverged:
-                await self._rewind()
+        while self.server.in_step:
+            if self.failover.suspected:
+                await self.failover.rewind(self.recent)
             position = self.position
             match await self.journal.after(position, _PAGE):
                 case NoNewEvents():
                     return
                 case JournalGap(resumes_after):
                     await self._read_tip()
-                    if self.position == position and not self._diverged:
+                    if self.position == position and not self.failover.suspected:
                         self._skip_to(resumes_after)
                 case JournalPage(entries, more):
                     if position == self.position == START:  # nothing of this journal was published
                         self.recent.clear(parse_position(entries[0].previous))
                     if position == self.position != parse_position(entries[0].previous):
                         await self._read_tip()
-                        if not await self._rewind():
+                        if self.server.in_step and not await self.failover.rewind(self.recent):
                             raise RuntimeError(f"the journal is inconsistent after {position}")
                         continue
                     for entry in entries:
@@ -195,6 +203,8 @@ class Feed:
 
     def _skip_to(self, position: Position) -> None:
         """Skip missing entries: send `gap` to the subscribers that have not seen these entries."""
+        if not self.server.in_step:
+            return
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest
         self._output.gap(self.position, position, self.failover.epoch if seen else 0)
@@ -203,45 +213,37 @@ class Feed:
     async def _probe(self) -> None:
         while True:
             metrics.count_events(self._published)
-            await self._check_tip()
+            try:
+                await self._check_tip()
+            finally:
+                self.server.move_on()
+                self._channel.close_if_moved(self.server.generation)
             await self.failover.report()
             await asyncio.sleep(self._probe_seconds)
 
     async def _check_tip(self) -> None:
         """Compare the journal's end with the published events and the channel's messages."""
         previous, published = self.tip, self.position
-        tip = await self._read_tip()
+        own, primary = await self._read_tip()
         self._probed_at = time.monotonic()
         if not self.started.is_set():
             return
-        if published == self.position == START < tip.top and tip.empty:
-            self.recent.clear(tip.top)  # the journal has begun, and nothing was published yet
-        elif tip.top < published:
-            self._diverged = True
-        if self._diverged:
-            self._last_message = min(self._last_message, tip.top)
-        if self._diverged or tip.top > self.position:
+        in_step = self.server.in_step
+        if in_step and published == self.position == START < primary.top and primary.empty:
+            self.recent.clear(primary.top)  # the journal has begun, and nothing was published yet
+        elif primary.top < published:
+            self.failover.suspected = True
+        if self.failover.suspected:
+            self._channel.heard = min(self._channel.heard, own.top)
+        if self.failover.suspected or own.top > self.position:
             self._behind.set()
-        elif self.failover.is_over(tip, self.position):
-            self._output.loss(self.failover.end(tip))
-        # If no message announced the last entry of the previous check, subscribe again.
-        expected = previous.top if previous and not previous.empty else START
-        if self._channel and tip.top >= expected > self._last_message:
-            log.warning("channel_deaf", top=str(expected), heard=str(self._last_message))
-            self._channel.close()
+        elif in_step and self.failover.is_over(primary, self.position):
+            self._output.loss(self.failover.end(primary))
+        self._channel.close_if_deaf(previous, own)
 
-    async def _read_tip(self) -> JournalTip:
-        """Read the journal's tip. Notice if Redis lost events since the previous tip."""
-        previous, self.tip = self.tip, await self.journal.tip()
-        if self.failover.detect_loss(previous, self.tip, self.position):
-            self._diverged = True
-        return self.tip
-
-    async def _rewind(self) -> bool:
-        """Remove the recent events that the journal lacks. False if the journal has all of them."""
-        self._diverged = False
-        try:
-            return await self.failover.rewind(self.journal, self.recent)
-        except BaseException:
-            self._diverged = True
-            raise
+    async def _read_tip(self) -> Tips:
+        """Read the journals' tips. Notice if Redis lost events since the previous read."""
+        previous, published = self._tips, self.position  # events published meanwhile may be newer
+        self._tips = tips = await self.server.read()
+        self.failover.check(previous and previous.primary, tips.primary, published)
+        return tips

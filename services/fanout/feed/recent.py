@@ -6,7 +6,7 @@ Pure. Limited by number and by bytes: the oldest events are dropped first.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -44,7 +44,8 @@ class RecentEvents:
 
     def clear(self, floor: Position) -> None:
         """Drop everything. The next event follows `floor`."""
-        self.floor = self.top = floor
+        self.floor = floor
+        self._set_top(floor)
         self._items: list[RecentItem | None] = []  # dropped items are None until `_shrink` cuts
         self._start = 0  # index of the oldest item
         self._base = 0  # sequence number of the item at index 0
@@ -52,27 +53,42 @@ class RecentEvents:
         self._known: set[str] = set()
         self._bytes = 0
 
+    def load(self, entries: Sequence[JournalEntry], top: Position) -> None:
+        """Replace everything with these entries, the newest of a journal that ends at `top`."""
+        self.clear(parse_position(entries[0].previous) if entries else top)
+        for entry in entries:
+            self.append(entry)
+
     def __len__(self) -> int:
         return len(self._items) - self._start
 
     def __contains__(self, position: str) -> bool:
         return position in self._known
 
+    def is_next(self, entry: JournalEntry) -> bool:
+        """True if the entry follows the newest event."""
+        previous = entry.previous  # to compare texts is faster, and nearly always enough
+        return previous == self._top_text or parse_position(previous) == self.top
+
     def append(self, entry: JournalEntry) -> RecentItem:
-        """Add the newest event. Its frame is made here, once."""
+        """Add the newest event. All subscribers share its frame."""
         newest, number = self._newest, self._base + len(self._items)
         before = []
         for topic in entry.topics or _NO_TOPICS:
             before.append(newest.get(topic, _NONE))
             newest[topic] = number
-        item = RecentItem(parse_position(entry.position), entry, EventFrame(entry), tuple(before))
+        frame = EventFrame(entry)
+        item = RecentItem(parse_position(entry.position), entry, frame, tuple(before))
         self._items.append(item)
         self._known.add(entry.position)
-        self._bytes += len(item.frame.plain)
-        self.top = item.position
+        self._bytes += frame.size
+        self.top, self._top_text = item.position, entry.position
         if len(self._items) - self._start > self._limits[0] or self._bytes > self._limits[1]:
             self._shrink()
         return item
+
+    def _set_top(self, position: Position) -> None:
+        self.top, self._top_text = position, str(position)
 
     def covers(self, position: Position) -> bool:
         """True if memory has all events after `position`."""
@@ -141,7 +157,7 @@ class RecentEvents:
                     self._newest.pop(topic, None)
             self._forget(item)
             removed.append(item.entry)
-        self.top = position
+        self._set_top(position)
         self.floor = min(self.floor, position)
         return removed
 
@@ -158,7 +174,7 @@ class RecentEvents:
 
     def _forget(self, item: RecentItem) -> None:
         self._known.discard(item.entry.position)
-        self._bytes -= len(item.frame.plain)
+        self._bytes -= item.frame.size
 
 
 def _topics(entry: JournalEntry) -> tuple[str, ...]:

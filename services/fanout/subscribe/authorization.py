@@ -8,22 +8,26 @@ reconnect after a refusal: the page has to log in again.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from shared.auth.credentials import COOKIE, forbidden, token_of, unauthorized
+from services.fanout.subscribe.request import invalid_subscription
+from shared.auth.credentials import COOKIE, TokenPlace, forbidden, token_of, unauthorized
 from shared.auth.principal import ANYONE, Principal
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
-from shared.domain.topics import ALL, Subscription, is_stream_id
+from shared.domain.topics import ALL, NO_TOPICS, Subscription, is_stream_id, own_topics
 from shared.journal.streams import StoredStreams
 from shared.web.client_ip import came_by_tls, client_address
 
 if TYPE_CHECKING:  # imported by services.fanout.app only if tokens are checked
     from shared.auth.verifier import Verifier
+
+_PARAMETERS = ("access_token", "token")
+"""Parameters with a token. The API reads only the first one: there, `token` is a filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,12 @@ class Authorizer:
         token = ticket and await self._tickets.redeem(ticket, self._client(request))
         if token:
             return Credentials(token, self._cookie(token, request))
-        if found := token_of(request):
+        if found := token_of(request, _PARAMETERS):
             return Credentials(found.text)
         if ticket:
             raise unauthorized("the ticket was already used, or is older than 30 s: get a new one")
         raise unauthorized(
-            "no token: send Authorization: Bearer, the cookie headrace_token, or ?ticket= "
+            "no token: send Authorization: Bearer, the cookie headrace_token, ?token=, or ?ticket= "
             "from POST /v1/events/ticket"
         )
 
@@ -85,24 +89,41 @@ class Authorizer:
         address = client_address(request.remote, forwarded, self._trusted_proxies)
         return f"{address} {request.headers.get('User-Agent', '')}"
 
-    async def admit(self, credentials: Credentials | None, subscription: Subscription) -> Principal:
-        """The principal of these credentials, if it may subscribe to all the topics.
+    async def admit(
+        self, credentials: Credentials | None, subscription: Subscription
+    ) -> tuple[Principal, Subscription]:
+        """The principal of these credentials, and its subscription, if it may have all the topics.
 
-        Raises Problem 401, 403 or 503 (keys unavailable), and the errors of Redis.
+        A subscription without topics is to the events of the principal's own account. Raises
+        Problem 400 if this account can be no party of a stream, Problem 401, 403 or 503 (keys
+        unavailable), and the errors of Redis.
         """
         if credentials is None:
-            return ANYONE
+            return ANYONE, subscription
         principal = await self._verified(credentials)
+        if not subscription.topics:
+            subscription = replace(subscription, topics=own_topics(principal.account))
+        if not subscription.topics:
+            raise invalid_subscription([NO_TOPICS])
         await self._check(principal, subscription.topics)
-        return principal
+        return principal, subscription
 
-    async def admit_admin(self, request: web.Request) -> None:
-        """Raises Problem 401 or 403 unless the caller is an admin or AUTH_MODE is open."""
+    async def admit_admin(self, request: web.Request) -> Principal:
+        """The principal of an admin's request; ANYONE in AUTH_MODE=open.
+
+        A change needs the token in the header, because browsers add the cookie also to requests
+        that other sites make (CSRF). Raises Problem 401 and 403, and the errors of Redis.
+        """
+        if self._verifier and request.method != "GET":
+            found = token_of(request)
+            if found is None or found.place is not TokenPlace.HEADER:
+                raise unauthorized("a change needs the token in the header: Authorization: Bearer")
         if (credentials := await self.credentials(request)) is None:
-            return
+            return ANYONE
         principal = await self._verified(credentials)
         if not principal.is_admin():
             raise forbidden("this request needs the scope admin, without the claim `topics`")
+        return principal
 
     async def _verified(self, credentials: Credentials) -> Principal:
         assert self._verifier is not None

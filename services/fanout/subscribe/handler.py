@@ -6,9 +6,8 @@ docs/decisions/0064-errors-are-translated-at-the-edge.md.
 
 from __future__ import annotations
 
-import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from aiohttp import web
@@ -24,7 +23,7 @@ from services.fanout.jitter import jittered
 from services.fanout.reasons import EndReason, RefusalReason
 from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.authorization import Authorizer, Credentials
-from services.fanout.subscribe.detach import DetachedResponse, duplicate_fd
+from services.fanout.subscribe.detach import DetachedResponse, duplicate_socket
 from services.fanout.subscribe.replay import Replay
 from services.fanout.subscribe.request import SubscribeRequest, parse_subscribe_request
 from services.fanout.subscribe.turn import Turn
@@ -87,7 +86,9 @@ class SubscribeHandler:
         credentials: Credentials | None = None
         try:
             credentials = await self._authorizer.credentials(request)
-            principal = await self._authorizer.admit(credentials, parsed.subscription)
+            principal, allowed = await self._authorizer.admit(credentials, parsed.subscription)
+            if allowed is not parsed.subscription:  # it named no topic, and gets the account's own
+                parsed = replace(parsed, subscription=allowed)
             account = account_of_login(principal.account)
             lease = await self._limits.take(account, self._address(request))
         except REDIS_UNAVAILABLE:
@@ -150,10 +151,9 @@ class SubscribeHandler:
         if self.draining:
             return RefusalReason.DRAINING, "this replica is shutting down"
         if not self._feed.started.is_set():
-            return (
-                RefusalReason.NOT_READY,
-                "this replica has just started and cannot read events yet",
-            )
+            return RefusalReason.NOT_READY, "this replica has just started and reads no events yet"
+        if self._feed.server.reason:
+            return RefusalReason.BEHIND, "this replica cannot read new events at the moment"
         if self._registry.count >= self._settings.max_connections:
             return RefusalReason.FULL, "this replica has reached its limit of connections"
         return None
@@ -205,11 +205,11 @@ class SubscribeHandler:
         lease: ConnectionLease,
     ) -> Subscriber:
         try:
-            fd = duplicate_fd(request)
+            sock = duplicate_socket(request)
         except BaseException:
             self._limits.release(lease)
             raise
-        subscriber = Subscriber(fd, parsed.subscription.types, principal, parsed.encoding)
+        subscriber = Subscriber(sock, parsed.subscription.types, principal, parsed.encoding)
         subscriber.lease = lease
         self._registry.register(subscriber)
         self._expiry.start(subscriber)
@@ -229,7 +229,7 @@ class SubscribeHandler:
         headers = [*self._cors.headers(request).items(), *parsed.encoding.headers]
         if cookie:
             headers.append(("Set-Cookie", cookie))
-        greeting = sse.connected(secrets.token_hex(8), topics, start, retry)
+        greeting = sse.connected(self._registry.id_of(subscriber), topics, start, retry)
         if parsed.invalid_id:
             greeting += sse.reset(here, parsed.invalid_id)
         first = sse.response_head(headers) + parsed.encoding.start

@@ -147,7 +147,8 @@ class Replay:
                 floor = self._feed.recent.floor
                 if position == START and self._begins_at(floor):
                     return floor
-                return position if position >= floor else self._send_gap(position)
+                kept = position >= floor or await self._feed.server.has(floor)
+                return position if kept else self._send_gap(position)
             case JournalGap() if self._gaps == _MOST_GAPS:
                 return self._send_gap(position)
             case JournalGap(resumes_after):
@@ -175,7 +176,7 @@ class Replay:
     async def _above_journal_tip(self, position: Position) -> Position:
         """Read the journal up to `position`, which is above the feed's. Returns where to continue.
 
-        If the journal ends before `position`, the subscriber gets `reset`.
+        If Redis has lost `position`, the subscriber gets `reset`.
         """
         if await self._feed.reach(position):
             return position

@@ -6,7 +6,7 @@ See docs/decisions/0090-frames-are-compressed-once.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -26,6 +26,7 @@ _NO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?")
 class SubscribeRequest:
     """The parsed parameters of the request.
 
+    With AUTH_MODE=required, the subscription may have no topics: then the token's account counts.
     `resume_from` is the position of the last event that the client has; None without a valid id.
     `invalid_id` says why the client's id is invalid; "" if the id is valid or was not sent.
     `overload_by_status` asks for an HTTP status instead of an in-band `overload`.
@@ -40,18 +41,23 @@ class SubscribeRequest:
 
 def parse_subscribe_request(request: web.Request, settings: FanoutSettings) -> SubscribeRequest:
     """Parse a request. Raises Problem 400 with the name of each malformed parameter."""
-    subscription, mistakes = _subscription(request, settings.max_topics)
+    subscription, mistakes = _subscription(request, settings)
     view = request.query.get("view", "full")
     if view not in _VIEWS:
         mistakes.append(("view", f"{view[:64]!r} is neither 'full' nor 'compact'"))
     if mistakes:
-        errors = [{"parameter": name, "detail": detail} for name, detail in mistakes]
-        detail = "; ".join(f"{name}: {detail}" for name, detail in mistakes[:5])
-        raise Problem(400, Slug.INVALID_SUBSCRIPTION, detail, errors=errors)
+        raise invalid_subscription(mistakes)
     resume_from, invalid_id = resume_position(request)
     by_status = request.query.get("on_overload") == "status"
     encoding = _encoding(request, _VIEWS[view], gzip=settings.gzip)
     return SubscribeRequest(subscription, resume_from, invalid_id, by_status, encoding)
+
+
+def invalid_subscription(mistakes: Sequence[tuple[str, str]]) -> Problem:
+    """Problem 400 about these mistakes, each with its parameter and an explanation."""
+    errors = [{"parameter": name, "detail": detail} for name, detail in mistakes]
+    detail = "; ".join(f"{name}: {detail}" for name, detail in mistakes[:5])
+    return Problem(400, Slug.INVALID_SUBSCRIPTION, detail, errors=errors)
 
 
 def _encoding(request: web.Request, view: Encoding, *, gzip: bool) -> Encoding:
@@ -73,7 +79,7 @@ def accepts_gzip(fields: Iterable[str]) -> bool:
 
 
 def _subscription(
-    request: web.Request, max_topics: int
+    request: web.Request, settings: FanoutSettings
 ) -> tuple[Subscription, list[tuple[str, str]]]:
     """The subscription, and mistakes as (parameter, explanation)."""
     query = request.query
@@ -82,8 +88,9 @@ def _subscription(
         users=query.getall("users", ()),
         everything=query.get("all"),
         types=query.getall("types", ()),
+        topics_required=settings.auth_mode == "open",
     )
-    count = len(subscription.topics)
-    if count > max_topics:
-        mistakes = [("streams", f"{count} topics in one subscription; at most {max_topics}")]
+    count, most = len(subscription.topics), settings.max_topics
+    if count > most:
+        mistakes = [("streams", f"{count} topics in one subscription; at most {most}")]
     return subscription, mistakes

@@ -33,7 +33,7 @@ from shared.runtime.command_line import invoked_as
 _LISTED_FIELDS = ("kind", "position", "ledger", "txHash", "contractId", "why")
 _TOO_LATE = (
     "{} can be decoded now, but the journal has later events and cannot insert earlier ones; to "
-    "correct the streams, read everything into a new NAMESPACE (docs/operations.md)"
+    "correct the streams, read everything into a new NAMESPACE (docs/operations/namespace.md)"
 )
 
 

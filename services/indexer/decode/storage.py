@@ -39,11 +39,15 @@ def schedules_in(changes: Sequence[bytes], contract: bytes) -> dict[str, Schedul
     found: dict[str, Schedule] = {}
     for raw in changes:
         try:
-            written = storage_changes(raw, contract)
+            written = storage_changes(raw, contract, _is_stream)
         except XdrError:
             continue
         found |= dict(filter(None, map(_schedule, written)))
     return found
+
+
+def _is_stream(key: ScVal) -> bool:
+    return isinstance(key, list) and key[:1] == ["Stream"]
 
 
 def _schedule(change: StorageChange) -> tuple[str, Schedule] | None:

@@ -22,6 +22,8 @@ from shared.domain.position import Position
 
 _SMALL = frozenset({"timestamp", "step_count", "milestone_id", "old_version", "new_version"})
 _CONTRACT_PREFIX = "contract."
+_FLAT = frozenset({str, int, bool, type(None)})
+"""Types of facts that are not nested."""
 
 
 class UnreadableEventError(HeadraceError, ValueError):
@@ -35,10 +37,8 @@ def read_event(event: ContractEvent, position: Position, source: Provenance, clo
     """
     name = _full_name(event)
     stream_id = _stream_id(event)
-    rule = EVENT_RULES.get(name)
-    raw = Event(EventType.CHAIN_UNKNOWN, stream_id, closed, raw_facts(event), position, source)
-    if rule is None:
-        return raw
+    if (rule := EVENT_RULES.get(name)) is None:
+        return _raw_event(event, stream_id, closed, position, source)
     try:
         if rule.type.startswith(_CONTRACT_PREFIX):
             stream_id = None
@@ -49,11 +49,18 @@ def read_event(event: ContractEvent, position: Position, source: Provenance, clo
         facts = _facts(name, rule.type, fields, closed)
     except UnreadableEventError:
         if rule.announced:
-            return raw
+            return _raw_event(event, _stream_id(event), closed, position, source)
         raise
     stamp = fields.get("timestamp")
     timestamp = stamp if isinstance(stamp, int) else closed
     return Event(rule.type, stream_id, timestamp, facts, position, source)
+
+
+def _raw_event(
+    event: ContractEvent, stream_id: str | None, closed: int, position: Position, source: Provenance
+) -> Event:
+    facts = raw_facts(event)
+    return Event(EventType.CHAIN_UNKNOWN, stream_id, closed, facts, position, source)
 
 
 def name_of(event: ContractEvent) -> str:
@@ -64,10 +71,10 @@ def name_of(event: ContractEvent) -> str:
 
 def _full_name(event: ContractEvent) -> str:
     """The name in EVENT_RULES: two topics, if the first is only the name of the protocol."""
-    match event.topics:
-        case ["FlowFi", str() as second, *_]:
-            return f"FlowFi.{second}"
-    return name_of(event)
+    name = name_of(event)
+    if name == "FlowFi" and len(event.topics) > 1 and isinstance(event.topics[1], str):
+        return f"FlowFi.{event.topics[1]}"
+    return name
 
 
 def _stream_id(event: ContractEvent) -> str | None:
@@ -92,8 +99,9 @@ def _check(name: str, rule: EventRule, camel: Mapping[str, ScVal]) -> None:
             raise UnreadableEventError(
                 f"{name}: {field!r} is missing or not of type {required.expected}"
             )
-    for field, optional in OPTIONAL_FIELDS.items():
-        if (value := camel.get(_camel(field))) is not None and not optional.accepts(value):
+    for known in camel.keys() & _OPTIONAL:
+        field, optional = _OPTIONAL[known]
+        if camel[known] is not None and not optional.accepts(camel[known]):
             raise UnreadableEventError(f"{name}: {field!r} is not of type {optional.expected}")
 
 
@@ -107,7 +115,7 @@ def _facts(
         facts["pausedAt"] = closed
     if kind is EventType.STREAM_CREATED:
         facts = facts_of_creation(name, facts, closed)
-    if any(isinstance(fact, list | dict) for fact in facts.values()):
+    if not _FLAT.issuperset(map(type, facts.values())):
         _refuse_too_deep(name, facts)
     return facts
 
@@ -132,13 +140,13 @@ def raw_facts(event: ContractEvent) -> dict[str, object]:
 
 def to_json(name: str, value: ScVal) -> object:
     """Convert a value for JSON: times and small numbers stay numbers, other integers are text."""
+    if type(value) is int:  # most values, so it comes first
+        return value if _is_number(name) and 0 <= value < 1 << 64 else str(value)
     match value:
         case str():
             return str(value)
         case bool() | None:
             return value
-        case int():
-            return value if _is_number(name) and 0 <= value < 1 << 64 else str(value)
         case bytes():
             return value.hex()
         case list():
@@ -172,3 +180,6 @@ def _is_number(name: str) -> bool:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
+
+
+_OPTIONAL = {_camel(field): (field, rule) for field, rule in OPTIONAL_FIELDS.items()}

@@ -197,7 +197,7 @@ class Ingest:
         closed = batch.closed_at and unix_seconds(batch.closed_at)
         ledger = max(batch.ledger, next_ledger(batch.cursor) - 1)
         metrics.record_commit(ledger, closed or None, batch.latest)
-        self._backfill.update(ledger, batch.latest)
+        self._backfill.update(ledger, batch.latest, len(result.writes))
         self._readiness.set("source", None)
         self._waits = self._new_waits()
 

@@ -7,20 +7,21 @@ entries.
 See docs/decisions/0082-schedule-from-the-meta.md.
 """
 
-from collections.abc import Iterator
-from struct import Struct
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from services.indexer.xdr import ledger
 from services.indexer.xdr.natives import ScVal
-from services.indexer.xdr.reader import U32, XdrError, count, finish, guarded
+from services.indexer.xdr.reader import XdrError, finish, guarded
 from services.indexer.xdr.scval import scval
+from services.indexer.xdr.shapes import WORD, read_count, words_of
 
 _CREATED, _UPDATED, _REMOVED, _STATE, _RESTORED = range(5)
 _WRITTEN = (_CREATED, _UPDATED, _RESTORED)
 _CONTRACT_DATA = 6
-_MODIFIED_AND_TYPE = Struct(">II").unpack_from  # lastModifiedLedgerSeq, LedgerEntryType
 _CONTRACT = (1).to_bytes(4, "big")  # the arm of an SCAddress for contracts
+_BEFORE_CONTRACT = 3
+"""Words of a ledger entry before the contract: its last change, its type, an empty extension."""
 
 
 class StorageChange(NamedTuple):
@@ -31,53 +32,49 @@ class StorageChange(NamedTuple):
 
 
 @guarded
-def storage_changes(changes: bytes, contract: bytes) -> list[StorageChange]:
+def storage_changes(
+    changes: bytes, contract: bytes, wanted: Callable[[ScVal], bool] = lambda _key: True
+) -> list[StorageChange]:
     """The changes of a contract's storage, in order. `contract`: the 32 bytes of its id.
 
-    `changes` is the XDR of LedgerEntryChanges. Raises XdrError.
+    `changes` is the XDR of LedgerEntryChanges. Changes with other keys than the `wanted` ones are
+    left out; their values are not decoded. Raises XdrError.
     """
-    return list(_storage_changes(changes, _CONTRACT + contract))
+    return list(_storage_changes(changes, _CONTRACT + contract, wanted))
 
 
-def _storage_changes(buf: bytes, owner: bytes) -> Iterator[StorageChange]:
-    n, at = count(buf, 0, 4)
+def _storage_changes(
+    raw: bytes, owner: bytes, wanted: Callable[[ScVal], bool]
+) -> Iterator[StorageChange]:
+    words = words_of(raw)
+    n, at = read_count(words, 0, 1)
     for _ in range(n):
-        (kind,) = U32(buf, at)
-        at += 4
-        if kind in _WRITTEN:
-            yield from _written(buf, at, owner)
-        elif kind == _REMOVED:
-            yield from _removed(buf, at, owner)
-        elif kind != _STATE:
-            raise XdrError(f"unknown type {kind} of a LedgerEntryChange; expected 0 to 4", at - 4)
-        at = (ledger.KEY if kind == _REMOVED else ledger.ENTRY)(buf, at)
-
-
-def _written(buf: bytes, at: int, owner: bytes) -> Iterator[StorageChange]:
-    _, kind = _MODIFIED_AND_TYPE(buf, at)
-    if kind != _CONTRACT_DATA:
-        return
-    at = ledger.NOTHING(buf, at + 8)
-    if buf[at : at + len(owner)] == owner:
-        key, at = scval(buf, at + len(owner), 0)
-        value, at = scval(buf, at + 4, 0)  # the durability is in between
-        yield StorageChange(key, value)
-
-
-def _removed(buf: bytes, at: int, owner: bytes) -> Iterator[StorageChange]:
-    (kind,) = U32(buf, at)
-    if kind == _CONTRACT_DATA and buf[at + 4 : at + 4 + len(owner)] == owner:
-        key, _ = scval(buf, at + 4 + len(owner), 0)
-        yield StorageChange(key, None)
+        kind = words[at]
+        at += 1
+        if kind > _RESTORED:
+            what = f"unknown type {kind} of a LedgerEntryChange; expected 0 to {_RESTORED}"
+            raise XdrError(what, (at - 1) * WORD)
+        end = (ledger.KEY if kind == _REMOVED else ledger.ENTRY)(words, at)
+        start = None
+        if kind in _WRITTEN and words[at + 1] == _CONTRACT_DATA:
+            start = (at + _BEFORE_CONTRACT) * WORD
+        elif kind == _REMOVED and words[at] == _CONTRACT_DATA:
+            start = (at + 1) * WORD
+        if start is not None and raw.startswith(owner, start):
+            key, after = scval(raw, start + len(owner), 0)
+            if wanted(key):  # the durability is between key and value
+                value = None if kind == _REMOVED else scval(raw, after + 4, 0)[0]
+                yield StorageChange(key, value)
+        at = end
 
 
 @guarded
 def contract_data(raw: bytes) -> StorageChange:
     """The key and the value in the XDR of a LedgerEntryData with contract data. Raises XdrError."""
-    (kind,) = U32(raw, 0)
-    if kind != _CONTRACT_DATA:
+    words = words_of(raw)
+    if (kind := words[0]) != _CONTRACT_DATA:
         raise XdrError(f"expected contract data (type {_CONTRACT_DATA}), found type {kind}", 0)
-    at = ledger.ADDRESS(raw, ledger.NOTHING(raw, 4))
+    at = ledger.ADDRESS(words, ledger.NOTHING(words, 1)) * WORD
     key, at = scval(raw, at, 0)
     value, at = scval(raw, at + 4, 0)
     finish(raw, at)

@@ -5,49 +5,33 @@ The tables follow Stellar's XDR files (Stellar-contract.x, -ledger-entries.x, -l
 discriminant raises XdrError.
 """
 
+from services.indexer.xdr.fast_shapes import skip_address, skip_contract_data, skip_value
+from services.indexer.xdr.reader import XdrError
 from services.indexer.xdr.shapes import (
-    array,
+    WORD,
+    Words,
+    array_of,
     children,
-    leaf,
     maybe,
     opaque,
     optional,
+    read_count,
     struct,
     tree,
     union,
 )
 
 HASH = 32
+_CONTRACT_DATA, _TTL = 6, 9  # LedgerEntryType
+_TTL_WORDS = 9
 NOTHING = union("ExtensionPoint", {0: 0})
 ACCOUNT_ID = union("PublicKey", {0: 32})
 BALANCE_ID = union("ClaimableBalanceID", {0: HASH})
 
 # ── Soroban values and events ──
-ADDRESS = union("SCAddress", {0: ACCOUNT_ID, 1: HASH, 2: 40, 3: BALANCE_ID, 4: HASH, 5: 40})
-EXECUTABLE = union("ContractExecutable", {0: HASH, 1: 0, 2: struct(ADDRESS, opaque)})
-
-
-def _instance(buf: bytes, at: int) -> tuple[int, int]:
-    return maybe(children(2))(buf, EXECUTABLE(buf, at))
-
-
-VALUE = tree(
-    "ScVal",
-    # bool, void, error, the integers, a contract instance's key, a nonce's key
-    {0: 4, 1: 0, 2: 8, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 8: 8}
-    | {9: 16, 10: 16, 11: 32, 12: 32, 20: 0, 21: 8},
-    {
-        13: leaf(opaque),
-        14: leaf(opaque),
-        15: leaf(opaque),
-        16: maybe(children()),
-        17: maybe(children(2)),
-        18: leaf(ADDRESS),
-        19: _instance,
-        22: leaf(opaque),
-    },
-)
-EVENT_BODY = union("ContractEvent.body", {0: struct(array(VALUE), VALUE)})
+ADDRESS = skip_address
+VALUE = skip_value
+EVENT_BODY = union("ContractEvent.body", {0: struct(array_of(VALUE), VALUE)})
 EVENT = struct(NOTHING, optional(HASH), 4, EVENT_BODY)
 TRANSACTION_EVENT = struct(4, EVENT)  # stage of the transaction, event
 DIAGNOSTIC_EVENT = struct(4, EVENT)  # flag if the call succeeded, event
@@ -62,12 +46,12 @@ SPONSOR = optional(ACCOUNT_ID)
 LIABILITIES = 16
 
 ACCOUNT_V3 = struct(NOTHING, 4, 8)
-ACCOUNT_V2 = struct(8, array(SPONSOR), union("AccountEntry v2", {0: 0, 3: ACCOUNT_V3}))
+ACCOUNT_V2 = struct(8, array_of(SPONSOR), union("AccountEntry v2", {0: 0, 3: ACCOUNT_V3}))
 ACCOUNT_V1 = struct(LIABILITIES, union("AccountEntry v1", {0: 0, 2: ACCOUNT_V2}))
 ACCOUNT = struct(
     *(ACCOUNT_ID, 8 + 8 + 4),  # balance, sequence number, count of sub-entries
     *(optional(ACCOUNT_ID), 4, opaque, 4),  # inflation, flags, home domain, thresholds
-    *(array(struct(SIGNER_KEY, 4)), union("AccountEntry", {0: 0, 1: ACCOUNT_V1})),
+    *(array_of(struct(SIGNER_KEY, 4)), union("AccountEntry", {0: 0, 1: ACCOUNT_V1})),
 )
 TRUSTLINE_V1 = struct(LIABILITIES, union("TrustLineEntry v1", {0: 0, 2: struct(4, NOTHING)}))
 TRUSTLINE = struct(
@@ -78,23 +62,23 @@ DATA = struct(ACCOUNT_ID, opaque, opaque, NOTHING)
 PREDICATE = tree(
     "ClaimPredicate",
     {0: 0, 4: 8, 5: 8},  # unconditional; before an absolute or a relative time
-    {1: children(), 2: children(), 3: maybe(lambda _buf, at: (at, 1))},  # and, or, not
+    {1: children(), 2: children(), 3: maybe(lambda _words, at: (at, 1))},  # and, or, not
 )
 CLAIMANT = union("Claimant", {0: struct(ACCOUNT_ID, PREDICATE)})
 CLAIMABLE_BALANCE = struct(
-    *(BALANCE_ID, array(CLAIMANT), ASSET, 8),
+    *(BALANCE_ID, array_of(CLAIMANT), ASSET, 8),
     union("ClaimableBalanceEntry", {0: 0, 1: struct(NOTHING, 4)}),
 )
 CONSTANT_PRODUCT = struct(ASSET, ASSET, 4 + 4 * 8)
 LIQUIDITY_POOL = struct(HASH, union("LiquidityPoolEntry", {0: CONSTANT_PRODUCT}))
 
 # ── Soroban's ledger entries ──
-CONTRACT_DATA = struct(NOTHING, ADDRESS, VALUE, 4, VALUE)
+CONTRACT_DATA = skip_contract_data
 CODE_COSTS = struct(NOTHING, struct(NOTHING, 10 * 4))
 CONTRACT_CODE = struct(union("ContractCodeEntry", {0: 0, 1: CODE_COSTS}), HASH, opaque)
 TTL = HASH + 4
 
-COST_PARAMS = array(struct(NOTHING, 8 + 8))
+COST_PARAMS = array_of(struct(NOTHING, 8 + 8))
 CONFIG_SETTING = union(
     "ConfigSettingEntry",
     {
@@ -110,15 +94,15 @@ CONFIG_SETTING = union(
         9: 4,  # data entry size
         10: 3 * 4 + 2 * 8 + 5 * 4,  # state archival
         11: 4,  # execution lanes
-        12: array(8),  # size window
+        12: array_of(8),  # size window
         13: 4 + 4 + 8,  # eviction iterator
         14: 4,  # parallel compute
         15: 4 + 8,  # ledger cost, extended
         16: 5 * 4,  # SCP timing
-        17: array(opaque),  # frozen ledger keys
-        18: struct(array(opaque), array(opaque)),
-        19: array(HASH),  # transactions that bypass the freeze
-        20: struct(array(HASH), array(HASH)),
+        17: array_of(opaque),  # frozen ledger keys
+        18: struct(array_of(opaque), array_of(opaque)),
+        19: array_of(HASH),  # transactions that bypass the freeze
+        20: struct(array_of(HASH), array_of(HASH)),
     },
 )
 
@@ -138,7 +122,20 @@ ENTRY_DATA = union(
         9: TTL,
     },
 )
-ENTRY = struct(4, ENTRY_DATA, union("LedgerEntry.ext", {0: 0, 1: struct(SPONSOR, NOTHING)}))
+ENTRY_EXT = union("LedgerEntry.ext", {0: 0, 1: struct(SPONSOR, NOTHING)})
+
+
+def ENTRY(words: Words, at: int) -> int:  # noqa: N802 - a shape, like the other names here
+    """Skip a LedgerEntry: its last change, its data, its extension."""
+    # The entries of contracts first, because they are most of a meta.
+    kind = words[at + 1]
+    if kind == _CONTRACT_DATA:
+        at = skip_contract_data(words, at + 2)
+    else:
+        at = at + 2 + _TTL_WORDS if kind == _TTL else ENTRY_DATA(words, at + 1)
+    return ENTRY_EXT(words, at) if words[at] else at + 1
+
+
 KEY = union(
     "LedgerKey",
     {
@@ -154,5 +151,15 @@ KEY = union(
         9: HASH,
     },
 )
-# created, updated, removed, state, restored
-CHANGES = array(union("LedgerEntryChange", {0: ENTRY, 1: ENTRY, 2: KEY, 3: ENTRY, 4: ENTRY}))
+_REMOVED, _LAST_CHANGE = 2, 4  # created, updated, removed, state, restored
+
+
+def CHANGES(words: Words, at: int) -> int:  # noqa: N802 - a shape, like the other names here
+    """Skip LedgerEntryChanges."""
+    n, at = read_count(words, at, 1)
+    for _ in range(n):
+        if (kind := words[at]) > _LAST_CHANGE:
+            what = f"unknown type {kind} of a LedgerEntryChange; expected 0 to {_LAST_CHANGE}"
+            raise XdrError(what, at * WORD)
+        at = (KEY if kind == _REMOVED else ENTRY)(words, at + 1)
+    return at

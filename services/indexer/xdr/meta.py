@@ -5,19 +5,28 @@ entry changes are cut out as bytes; services.indexer.xdr.event and .entries deco
 watched contracts.
 """
 
-import struct as _struct
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from services.indexer.xdr import ledger
-from services.indexer.xdr.reader import U32, XdrError, count, ended_early, finish, flag, guarded
-from services.indexer.xdr.shapes import Shape, array, struct, union
+from services.indexer.xdr.reader import U32, XdrError, ended_early, finish, guarded
+from services.indexer.xdr.shapes import (
+    WORD,
+    Words,
+    array_of,
+    cut,
+    read_count,
+    read_flag,
+    struct,
+    union,
+    words_of,
+)
 
 _BEFORE = struct(ledger.NOTHING, ledger.CHANGES)
 _FEES = struct(ledger.NOTHING, 3 * 8)
 _SOROBAN_EXT = union("SorobanTransactionMeta.ext", {0: 0, 1: _FEES})
-_DIAGNOSTICS = array(ledger.DIAGNOSTIC_EVENT)
-_AFTER_V4 = struct(array(ledger.TRANSACTION_EVENT), _DIAGNOSTICS)
+_DIAGNOSTICS = array_of(ledger.DIAGNOSTIC_EVENT)
+_AFTER_V4 = struct(array_of(ledger.TRANSACTION_EVENT), _DIAGNOSTICS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,71 +58,64 @@ def decode_meta(raw: bytes) -> TransactionMeta:
         raise XdrError(
             f"unknown version {version} of a TransactionMeta; expected 0 to 4: upgrade Headrace", 0
         )
-    at = _BEFORE(raw, 4)
+    words = words_of(raw)
     read = _version_3 if version == 3 else _version_4
-    event_xdr, change_xdr, return_value, at = read(raw, at)
-    finish(raw, at)
+    event_xdr, change_xdr, return_value, at = read(raw, words, _BEFORE(words, 1))
+    finish(raw, at * WORD)
     return TransactionMeta(version, return_value, event_xdr, change_xdr)
 
 
 _Parts: TypeAlias = tuple[tuple[tuple[bytes, ...], ...], tuple[bytes, ...], bytes | None, int]
-"""Events and entry changes by operation, the return value, and the offset after the last part."""
+"""Events and entry changes by operation, the return value, and the index after the last part."""
 
 
-def _version_3(buf: bytes, at: int) -> _Parts:
-    n, at = count(buf, at, 4)
+def _version_3(raw: bytes, words: Words, at: int) -> _Parts:
+    n, at = read_count(words, at, 1)
     changes = []
     for _ in range(n):
-        change, at = _cut(ledger.CHANGES, buf, at)
+        change, at = cut(ledger.CHANGES, raw, words, at)
         changes.append(change)
-    at = ledger.CHANGES(buf, at)
-    there, at = flag(buf, at)
+    at = ledger.CHANGES(words, at)
+    there, at = read_flag(words, at)
     if not there:
         return (), tuple(changes), None, at
-    at = _SOROBAN_EXT(buf, at)
-    events, at = _events(buf, at, 0)
-    return_value, at = _cut(ledger.VALUE, buf, at)
-    return (events,), tuple(changes), return_value, _DIAGNOSTICS(buf, at)
+    at = _SOROBAN_EXT(words, at)
+    events, at = _events(raw, words, at, 0)
+    return_value, at = cut(ledger.VALUE, raw, words, at)
+    return (events,), tuple(changes), return_value, _DIAGNOSTICS(words, at)
 
 
-def _version_4(buf: bytes, at: int) -> _Parts:
-    n, at = count(buf, at, 4)
+def _version_4(raw: bytes, words: Words, at: int) -> _Parts:
+    n, at = read_count(words, at, 1)
     operations, changes = [], []
     for op in range(n):
-        change, at = _cut(ledger.CHANGES, buf, ledger.NOTHING(buf, at))
-        events, at = _events(buf, at, op)
+        change, at = cut(ledger.CHANGES, raw, words, ledger.NOTHING(words, at))
+        events, at = _events(raw, words, at, op)
         operations.append(events)
         changes.append(change)
-    at = ledger.CHANGES(buf, at)
-    return_value, at = _return_value(buf, at)
-    return tuple(operations), tuple(changes), return_value, _AFTER_V4(buf, at)
+    at = ledger.CHANGES(words, at)
+    return_value, at = _return_value(raw, words, at)
+    return tuple(operations), tuple(changes), return_value, _AFTER_V4(words, at)
 
 
-def _return_value(buf: bytes, at: int) -> tuple[bytes | None, int]:
-    soroban, at = flag(buf, at)
+def _return_value(raw: bytes, words: Words, at: int) -> tuple[bytes | None, int]:
+    soroban, at = read_flag(words, at)
     if not soroban:
         return None, at
-    there, at = flag(buf, _SOROBAN_EXT(buf, at))
-    return _cut(ledger.VALUE, buf, at) if there else (None, at)
+    there, at = read_flag(words, _SOROBAN_EXT(words, at))
+    return cut(ledger.VALUE, raw, words, at) if there else (None, at)
 
 
-def _events(buf: bytes, at: int, op: int) -> tuple[tuple[bytes, ...], int]:
-    n, at = count(buf, at, 4)
+def _events(raw: bytes, words: Words, at: int, op: int) -> tuple[tuple[bytes, ...], int]:
+    n, at = read_count(words, at, 1)
     events = []
     for index in range(n):
         try:
-            event, at = _cut(ledger.EVENT, buf, at)
-        except (XdrError, _struct.error) as error:
+            event, at = cut(ledger.EVENT, raw, words, at)
+        except (XdrError, IndexError) as error:
             # The end of this event is unknown, so the events after it cannot be found either.
-            cause = error if isinstance(error, XdrError) else ended_early(buf)
+            cause = error if isinstance(error, XdrError) else ended_early(raw)
             what = f"operation {op}, event {index}: {cause.what}"
             raise XdrError(what, cause.offset) from error
         events.append(event)
     return tuple(events), at
-
-
-def _cut(shape: Shape, buf: bytes, at: int) -> tuple[bytes, int]:
-    end = shape(buf, at)
-    if end > len(buf):
-        raise ended_early(buf)
-    return buf[at:end], end

@@ -41,7 +41,7 @@ def guarded(decode: Callable[Concatenate[bytes, P], T]) -> Callable[Concatenate[
     def guard(raw: bytes, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return decode(raw, *args, **kwargs)
-        except struct.error as error:
+        except (struct.error, IndexError) as error:
             raise ended_early(raw) from error
 
     return guard

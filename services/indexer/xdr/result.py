@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from struct import Struct
 
-from services.indexer.xdr.ledger import NOTHING
-from services.indexer.xdr.reader import I32, XdrError, count, ended_early, finish, guarded
+from services.indexer.xdr.reader import I32, U32, XdrError, count, ended_early, finish, guarded
 
 _HEAD = Struct(">qi")  # fee charged, code
 _INVOKED = Struct(">iii").unpack_from  # opINNER, INVOKE_HOST_FUNCTION, its code
@@ -55,7 +54,9 @@ def _tail(
 ) -> TransactionResult:
     if at is not None:
         for _ in range(extensions):
-            at = NOTHING(buf, at)
+            if U32(buf, at) != (0,):
+                raise XdrError("unknown extension of a TransactionResult; expected 0", at)
+            at += 4
         finish(buf, at)
     return result
 

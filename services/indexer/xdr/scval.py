@@ -37,6 +37,7 @@ from services.indexer.xdr.reader import (
 # Soroban's host allows a depth of 100. A level needs two of the 1,000 frames that Python allows.
 MAX_DEPTH = 200
 MAX_SYMBOL = 32
+_SYMBOL = 15
 
 _ERROR_KINDS = (
     "contract",
@@ -154,7 +155,9 @@ def _map(buf: bytes, at: int, depth: int) -> tuple[Map | None, int]:
     depth = _deeper(depth, at)
     pairs: list[tuple[ScVal, ScVal]] = []
     for _ in range(n):
-        key, at = scval(buf, at, depth)
+        (kind,) = U32(buf, at)
+        # Nearly all keys are symbols.
+        key, at = _symbol(buf, at + 4, depth) if kind == _SYMBOL else scval(buf, at, depth)
         value, at = scval(buf, at, depth)
         pairs.append((key, value))
     return _mapping(pairs), at

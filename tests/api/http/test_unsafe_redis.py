@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from services.api.app import REDIS_MEMORY
-from services.api.streams.memory import RedisMemory, full_reason
+from services.api.streams.memory import RedisMemory
 from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.api.samples import is_ready, made, on_chain, order
@@ -104,12 +104,21 @@ async def test_from_80_percent_of_maxmemory_on_the_api_changes_no_stream(
     assert await post() == 201
 
 
-@pytest.mark.parametrize(
-    ("used", "limit", "full"),
-    [(79, 100, False), (80, 100, True), (120, 100, True), (10**12, 0, False), (0, 0, False)],
-)
-def test_what_counts_as_full(used: int, limit: int, full: bool) -> None:
-    assert (full_reason(used, limit) is not None) == full
+async def test_readyz_names_a_full_memory_and_stays_200(
+    start: StartApi, own_redis: str, redis_of: Redis
+) -> None:
+    await redis_of.setrange("ballast", 30_000_000, "x")  # so that a tenth of it is room enough
+    used = (await redis_of.info("memory"))["used_memory"]
+    await redis_of.config_set("maxmemory", int(used / 0.9))
+    client = await start(redis_url=own_redis)
+
+    async def note() -> str | None:
+        answer = await client.get("/readyz")
+        assert answer.status in (200, 503)
+        return (await answer.json()).get("notes", {}).get("memory")
+
+    assert "on the API changes no streams" in str(await until(note, what="the note"))
+    await until(lambda: is_ready(client), what="a ready API")
 
 
 @pytest.mark.io

@@ -11,6 +11,7 @@ from stellar_sdk import Keypair, StrKey
 from services.api.http.page_cursor import encode_cursor
 from services.api.streams.ids import uuid7
 from shared.domain.stream import I128_MAX
+from shared.domain.topics import user_topic
 
 seeds = st.binary(min_size=32, max_size=32)
 accounts = seeds.map(lambda seed: Keypair.from_raw_ed25519_seed(seed).public_key)
@@ -29,6 +30,9 @@ schemathesis.openapi.format("stream-id", st.one_of(st.integers(1, (1 << 64) - 1)
 schemathesis.openapi.format("position", st.tuples(u64, u64).map("{0[0]}-{0[1]}".format))
 schemathesis.openapi.format("cursor", members.map(encode_cursor))
 schemathesis.openapi.format("entity-tags", st.sampled_from(['"1"', "*", '"2", "1"']))
+
+topics = st.one_of(st.just("*"), accounts.map(user_topic), uuids)
+schemathesis.openapi.format("topic", topics)
 
 FORMATS = {"stellar-account", "stellar-wallet", "stellar-contract", "i128", "stream-id"}
 FORMATS |= {"position", "cursor"}

@@ -7,8 +7,8 @@ globalThis.localStorage = { getItem: () => null };
 
 const js = "../../../services/api/console/js";
 const { historyOf, passes } = await import(`${js}/live.js`);
-const { belongs, meaning } = await import(`${js}/streams.js`);
-const { course, outlook } = await import(`${js}/picture.js`);
+const { belongs, meaning } = await import(`${js}/search.js`);
+const { course, outlook } = await import(`${js}/course.js`);
 const { rate } = await import(`${js}/system.js`);
 const { points } = await import(`${js}/spark.js`);
 const { describe } = await import(`${js}/status.js`);
@@ -42,7 +42,7 @@ test("the connection is described as it is", () => {
 
 test("a filter passes the events of a stream, an account on either side, a type", () => {
   const event = { streamId: "7", sender: ALICE, recipient: BOB, type: "stream.paused" };
-  const filter = (more) => ({ streams: "", users: "", types: "", ...more });
+  const filter = (more) => ({ streams: "", users: "", types: "", tx: "", ...more });
   assert.ok([{}, { streams: "7" }, { users: BOB }, { users: ALICE, types: "stream.paused" }].every((each) => passes(event, filter(each))));
   assert.ok(![{ streams: "8" }, { users: `G${"C".repeat(55)}` }, { types: "stream.resumed" }].some((each) => passes(event, filter(each))));
   assert.ok(passes({ ...event, oldRecipient: "GX" }, filter({ users: "GX" })), "who gave it away");
@@ -56,8 +56,9 @@ test("the history is asked for what the filter shows", () => {
   assert.deepEqual(of({}, BOB), [["users", BOB]], "one's own, where not everything may be seen");
 });
 
-test("a search is an account, a stream, or nothing that can be looked for", () => {
-  assert.deepEqual([meaning(""), meaning(ALICE), meaning("7"), meaning("rent")], [{}, { user: ALICE }, { stream: "7" }, { wrong: true }]);
+test("a search is an account, a stream, a transaction or a text", () => {
+  assert.deepEqual([meaning(""), meaning(ALICE), meaning("7"), meaning("rent"), meaning("r"), meaning("AB".repeat(32))],
+    [{}, { user: ALICE }, { stream: "7" }, { text: "rent" }, { wrong: true }, { transaction: "ab".repeat(32) }]);
   const filter = { search: BOB, status: "active", origin: "", acceptance: "" };
   assert.ok(belongs(stream(), filter));
   assert.ok(!belongs(stream({ status: "paused" }), filter));
@@ -72,7 +73,7 @@ test("a search is an account, a stream, or nothing that can be looked for", () =
   assert.ok(!belongs(pending, { ...filter, search: ALICE, acceptance: "pending" }));
 });
 
-test("the course of a stream: accrual bends where it begins, is withdrawn, paused and dry", () => {
+test("the course of a stream: accrual bends where it begins, at a withdrawal, a pause and the end of the deposit", () => {
   const events = [
     { timestamp: 50, stream: stream() },
     { timestamp: 130, stream: stream({ withdrawnAmount: "300", lastUpdateTime: 130 }) },
@@ -80,8 +81,8 @@ test("the course of a stream: accrual bends where it begins, is withdrawn, pause
   ];
   const drawn = course(events, 400).map(({ time, withdrawn, accrued }) => [time, Number(withdrawn), Number(accrued)]);
   assert.deepEqual(drawn, [[50, 0, 0], [100, 0, 0], [130, 0, 300], [130, 300, 300], [150, 300, 500], [150, 300, 500], [400, 300, 500]]);
-  const dry = course(events.slice(0, 1), 400).map(({ time, accrued }) => [time, Number(accrued)]);
-  assert.deepEqual(dry, [[50, 0], [100, 0], [200, 1000], [400, 1000]]);
+  const spent = course(events.slice(0, 1), 400).map(({ time, accrued }) => [time, Number(accrued)]);
+  assert.deepEqual(spent, [[50, 0], [100, 0], [200, 1000], [400, 1000]]);
 });
 
 test("the course does not go back in time, if an event is told late", () => {

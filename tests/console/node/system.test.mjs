@@ -4,7 +4,7 @@ import { test } from "node:test";
 globalThis.matchMedia = () => ({ matches: false });
 globalThis.localStorage = { getItem: () => null };
 
-const { reported } = await import("../../../services/api/console/js/system.js");
+const { reported, title } = await import("../../../services/api/console/js/system.js");
 
 const COMMIT = "7e712815319140618b9be8cf0846701a6f9a2cbe";
 
@@ -14,4 +14,10 @@ test("a server's version is shown with short commits, and what it does not repor
   assert.equal(reported({ version: "22.1.3", core: "", protocol: 0 }), "22.1.3");
   assert.equal(reported({ version: "", core: "", protocol: 23 }), "version not reported, protocol 23");
   assert.equal(reported(undefined), "not read");
+});
+
+test("the heading names the address of a replica, unless the URL has it", () => {
+  assert.equal(title({ kind: "fanout", url: "fanout:8080", address: "10.0.0.3" }), "fanout fanout:8080 10.0.0.3");
+  assert.equal(title({ kind: "fanout", url: "127.0.0.1:80", address: "127.0.0.1" }), "fanout 127.0.0.1:80");
+  assert.equal(title({ kind: "other", url: "fanout:8080", address: null }), "fanout:8080");
 });

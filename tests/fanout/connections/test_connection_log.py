@@ -110,6 +110,8 @@ async def test_no_token_and_no_ticket_is_ever_logged(
     ticket = await Tickets(redis, keys).issue(other)
     query = f"users={BOB}&access_token="
     assert await status(replica, query + good) == 200
+    assert await status(replica, f"token={good}") == 200
+    assert await status(replica, f"token={bad}") == 401
     assert await status(replica, query + bad) == 401
     assert await status(replica, query + expired) == 401
     assert await status(replica, f"users={BOB}", headers=bearer(bad)) == 401

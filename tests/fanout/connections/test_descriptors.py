@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import sys
 from itertools import count, islice
 from pathlib import Path
 
-from tests.fanout.replicas import SUBSCRIBE, Chain, StartReplica
+import pytest
+
+from services.fanout.open_files import SPARE
+from tests.fanout.replicas import CONTRACT, SUBSCRIBE, Chain, StartReplica
+from tests.support.processes import listening, spawn
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -85,3 +90,19 @@ async def test_five_hundred_closed_connections_leave_no_descriptor_and_no_entry(
         for client in subscribers:
             client.close()
     await until(lambda: replica.process.descriptors <= before + 2)
+
+
+@pytest.mark.io
+@pytest.mark.parametrize(
+    ("hard", "soft", "holds"), [(3000, 3000, [2000]), (9000, 5000 + SPARE, [])]
+)
+async def test_a_fanout_takes_the_descriptors_that_it_needs_and_says_what_is_missing(
+    hard: int, soft: int, holds: list[int], redis_url: str
+) -> None:
+    command = f"ulimit -Sn 500; ulimit -Hn {hard}; exec {sys.executable} -m services.fanout"
+    environment = {"REDIS_URL": redis_url, "CONTRACTS": CONTRACT, "MAX_CONNECTIONS": 5000}
+    process = await spawn(["sh", "-c", command], Path.cwd(), environment)
+    async with listening(process):
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (soft, hard)
+        lines = process.log_lines("few_open_files")
+        assert [line["connections"] for line in lines] == holds

@@ -161,7 +161,7 @@ async def test_the_kernel_drops_what_a_slow_subscriber_did_not_read(
     ):
         accepted, _ = listening.accept()
         accepted.setblocking(False)
-        subscriber = Subscriber(accepted.detach())
+        subscriber = Subscriber(accepted)
         registry.register(subscriber)
         registry.disconnect(subscriber, reason)
         with pytest.raises(ConnectionResetError) if reset else nullcontext():

@@ -12,6 +12,7 @@ import pytest
 from services.fanout.connections.subscriber import Subscriber
 from shared.auth.principal import ANYONE, Principal, Scope
 from shared.journal.wire import JournalEntry
+from tests.fanout.peers import NO_SOCKET
 from tests.fanout.turns import turn
 
 
@@ -27,7 +28,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def subscriber_of(sock: socket.socket) -> Subscriber:
-    return Subscriber(sock.dup().detach(), frozenset())
+    return Subscriber(sock.dup())
 
 
 def read(sock: socket.socket, most: int) -> bytes:
@@ -130,11 +131,11 @@ def entry(kind: str, *topics: str) -> JournalEntry:
 
 def test_a_type_filter_passes_only_its_types() -> None:
     created, paused = entry("stream.created", "7"), entry("stream.paused", "7")
-    assert Subscriber(-1, frozenset()).wants(created)
-    assert Subscriber(-1, frozenset({"stream.created"})).wants(created)
-    assert not Subscriber(-1, frozenset({"stream.created"})).wants(paused)
+    assert Subscriber(NO_SOCKET, frozenset()).wants(created)
+    assert Subscriber(NO_SOCKET, frozenset({"stream.created"})).wants(created)
+    assert not Subscriber(NO_SOCKET, frozenset({"stream.created"})).wants(paused)
     lost = entry("chain.gap")
-    assert Subscriber(-1, frozenset({"stream.created"})).wants(lost), "it may have held some"
+    assert Subscriber(NO_SOCKET, frozenset({"stream.created"})).wants(lost), "it may have held some"
 
 
 def test_an_event_passes_to_its_parties_and_to_admins() -> None:
@@ -142,6 +143,6 @@ def test_an_event_passes_to_its_parties_and_to_admins() -> None:
     party, other = Principal("GA", frozenset()), Principal("GB", frozenset())
     reader = Principal("GB", frozenset({Scope.EVENTS_ALL}))
     for who, sees in ((ANYONE, True), (party, True), (reader, True), (other, False)):
-        subscriber = Subscriber(-1, frozenset(), who)
+        subscriber = Subscriber(NO_SOCKET, frozenset(), who)
         assert subscriber.wants(event) is sees is who.may_see(event.topics)
         assert subscriber.wants(broadcast)

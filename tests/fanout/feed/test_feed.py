@@ -117,15 +117,20 @@ async def test_steady_traffic_causes_no_reconnect_of_the_channel(
     assert await replica.metric("fill_ins_total") == fill_ins
 
 
+@pytest.mark.parametrize("before", [0, 3], ids=["empty-journal", "three-events"])
 async def test_a_slow_answer_to_the_probe_is_not_treated_as_lost_writes(
-    start_behind_proxy: StartReplica, proxy: TcpProxy, chain: Chain, clients: list[SseClient]
+    start_behind_proxy: StartReplica,
+    proxy: TcpProxy,
+    chain: Chain,
+    clients: list[SseClient],
+    before: int,
 ) -> None:
     """New messages arrive before the probe's reply, so its tip is below the published position."""
     replica = await start_behind_proxy(probe_seconds=0.1)
     client = await replica.subscribe("all=true")
     clients.append(client)
-    positions = await chain.commit_many(3)
-    await client.wait_id(positions[-1])
+    positions = await chain.commit_many(before)
+    await until(lambda: client.positions == positions)
     proxy.hold = lambda link: not subscribers(link)
     await until(lambda: any(link.held for link in proxy.links))
     positions += await chain.commit_many(3)

@@ -9,17 +9,10 @@ from shared.domain.position import Position, journal_start, parse_position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.losses import LossReport, read_reports
-from tests.fanout.journals import journal, restore, snapshot
+from tests.fanout.journals import begin, journal, restore, snapshot
 from tests.fanout.replicas import Chain, Replica, StartReplica, api_commit, position_of
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
-
-
-async def begin(committer: Committer, cursor: int, clock: int) -> Position:
-    """Start a journal as the indexer does, and return its start. `clock` is in microseconds."""
-    began = journal_start(cursor, clock << 40)
-    await committer.record([], progress={"cursor": str(cursor), "began": str(began)})
-    return began
 
 
 async def test_only_clients_that_received_a_lost_event_get_reset(

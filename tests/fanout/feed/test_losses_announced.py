@@ -7,8 +7,7 @@ from redis.asyncio import Redis
 from shared.domain.position import parse_position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from tests.fanout.feed.test_losses import begin
-from tests.fanout.journals import journal, restore
+from tests.fanout.journals import begin, journal, restore
 from tests.fanout.replicas import ALICE, CAROL, Chain, StartReplica, api_commit
 from tests.support.sse_client import SseClient
 

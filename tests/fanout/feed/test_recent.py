@@ -148,3 +148,13 @@ def test_empty_recent_events_cover_only_their_own_position() -> None:
     recent = RecentEvents(Position(5, 0), events=9, size=1 << 20)
     assert recent.after(Position(5, 0), ["1"], 9) == []
     assert [recent.covers(Position(n, 0)) for n in (4, 5, 6)] == [False, True, False]
+
+
+def test_the_next_event_names_the_newest_one_in_any_spelling() -> None:
+    recent = RecentEvents(Position(6, 0), events=9, size=1 << 20)
+    recent.append(entry(7))
+    following = entry(8)
+    for previous, is_next in (("7-0", True), ("007-000", True), ("6-0", False), ("8-0", False)):
+        assert recent.is_next(following._replace(previous=previous)) is is_next
+    recent.truncate(Position(6, 0))
+    assert recent.is_next(following._replace(previous="6-0"))

@@ -9,13 +9,14 @@ from typing import Any
 import jwt
 import pytest
 
+from shared.domain.events import EventType
 from tests.fanout.replicas import ALICE, BOB, CAROL, Chain, Replica, StartReplica
 from tests.fanout.tokens import REQUIRED, SECRET, ask, bearer, claims, status, token
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 
-@pytest.mark.parametrize("way", ["header", "query", "cookie"])
+@pytest.mark.parametrize("way", ["header", "access_token", "token", "cookie"])
 async def test_a_token_is_accepted_in_the_header_the_query_or_the_cookie(
     auth_replica: Replica, chain: Chain, stream: str, clients: list[SseClient], way: str
 ) -> None:
@@ -26,7 +27,7 @@ async def test_a_token_is_accepted_in_the_header_the_query_or_the_cookie(
     elif way == "cookie":
         headers = {"Cookie": f"other=1; headrace_token={value}"}
     else:
-        query += f"&access_token={value}"
+        query += f"&{way}={value}"
     client = await auth_replica.subscribe(query, headers=headers)
     clients.append(client)
     assert client.events[0].json["subscriptions"] == ["7", f"user:{BOB}"]
@@ -112,6 +113,39 @@ async def test_a_subscription_is_allowed_or_refused_by_scope_and_party(
     auth_replica: Replica, stream: str, more: dict[str, Any], query: str, expected: int
 ) -> None:
     assert await status(auth_replica, query, headers=bearer(token(BOB, **more))) == expected
+
+
+@pytest.mark.parametrize("query", ["", f"types={EventType.STREAM_FEE_COLLECTED}", "all=false"])
+async def test_a_token_without_a_topic_subscribes_to_its_own_account(
+    auth_replica: Replica, chain: Chain, stream: str, clients: list[SseClient], query: str
+) -> None:
+    """A resume has the same topics: it gets what it missed of this account, and nothing else."""
+    bob = await auth_replica.subscribe(query, headers=bearer(token(BOB)))
+    clients.append(bob)
+    assert bob.events[0].json["subscriptions"] == [f"user:{BOB}"]
+    began = bob.events[0].own_id or ""
+    (foreign,) = await chain.commit(chain.event(8, recipient=CAROL))
+    (own,) = await chain.commit(chain.fee())
+    await bob.wait_id(own)
+    again = await auth_replica.subscribe(query, since=began, headers=bearer(token(BOB)))
+    clients.append(again)
+    await again.wait_id(own)
+    assert foreign not in [*bob.positions, *again.positions]
+    assert bob.positions == again.positions == [own]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [({"sub": f"{BOB}:7"}, 400), ({"sub": "key:7"}, 400), ({"topics": ["7"]}, 403)],
+)
+async def test_a_token_whose_account_has_no_topic_must_name_one(
+    auth_replica: Replica, stream: str, more: dict[str, Any], expected: int
+) -> None:
+    assert await status(auth_replica, "", headers=bearer(token(BOB, **more))) == expected
+
+
+async def test_without_a_token_there_is_no_own_account(auth_replica: Replica) -> None:
+    assert await status(auth_replica, "") == 401
 
 
 async def test_a_403_names_each_refused_parameter(auth_replica: Replica, stream: str) -> None:

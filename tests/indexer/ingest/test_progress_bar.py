@@ -30,7 +30,7 @@ def test_a_backfill_is_logged_regularly_with_the_remaining_ledgers() -> None:
     progress = BackfillProgress(terminal=False, clock=clock)
     with capture_logs() as lines:
         for ledger in range(0, 1001, 10):
-            progress.update(ledger, 1000)
+            progress.update(ledger, 1000, events=30)
             clock.now += 1
         progress.update(1000, 1000)
         progress.update(1001, 1001)
@@ -41,10 +41,13 @@ def test_a_backfill_is_logged_regularly_with_the_remaining_ledgers() -> None:
         "log_level": "info",
         "ledger": 100,
         "remaining": 900,
+        "percent": 10.0,
         "per_second": 10,
+        "events_per_second": 30,
         "seconds_left": 90,
     }
     assert lines[-1]["ledgers"] == 1000
+    assert lines[-1]["events"] == 30 * 100  # those of the first call came before the backfill
 
 
 def test_nothing_is_logged_at_the_tip() -> None:
@@ -60,19 +63,21 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def console(*, stderr: bool) -> Console:
         assert stderr
-        return Console(file=shown, force_terminal=True, width=80)
+        return Console(file=shown, force_terminal=True, width=120)
 
     monkeypatch.setattr(module, "Console", console)
     progress = BackfillProgress(terminal=True)
     with capture_logs() as lines:
         progress.update(0, 400)
-        progress.update(200, 400)
+        progress.update(200, 400, events=50)
         progress.update(200, 400)
         progress.close()
         progress.update(300, 410)
         progress.update(409, 410)
     assert "backfill" in shown.getvalue()
     assert "/400" in shown.getvalue()
+    assert "50%" in shown.getvalue()
+    assert "events/s" in shown.getvalue()
     assert [line["event"] for line in lines] == ["backfill", "backfill", "caught_up"]
     before = shown.tell()
     progress.update(410, 410)

@@ -86,9 +86,10 @@ async def keys(jwks: Keys, aiohttp_server: AiohttpServer) -> AsyncIterator[Publi
         yield PublicKeys(str(server.make_url("/keys")), session)
 
 
-@pytest.fixture
-async def verifier(keys: PublicKeys) -> Verifier:
-    return Verifier(AuthSettings(auth_mode="required", jwks_url="http://keys.example"), keys)
+@pytest.fixture(params=[0, 100], ids=["checks each time", "remembers"])
+async def verifier(keys: PublicKeys, request: pytest.FixtureRequest) -> Verifier:
+    settings = AuthSettings(auth_mode="required", jwks_url="http://keys.example")
+    return Verifier(settings, keys, remember=request.param)
 
 
 async def status(verifier: Verifier, token: str) -> int:

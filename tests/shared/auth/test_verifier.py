@@ -201,6 +201,8 @@ def test_which_events_a_principal_may_see() -> None:
         ({"auth_mode": "required"}, "needs JWKS_URL"),
         ({"auth_mode": "required", "jwt_secret": SECRET, "jwks_url": "https://a"}, "only JWT_S"),
         ({"jwt_secret": "short"}, "32 bytes"),
+        ({"jwt_secret": SECRET, "jwt_other_secret": "short"}, "32 bytes"),
+        ({"jwt_other_secret": SECRET}, "needs JWT_SECRET"),
         ({"jwks_url": "ftp://a"}, "expected http"),
         ({"jwt_algorithms": "HS256"}, "expected RS"),
         ({"jwt_algorithms": "none"}, "expected RS"),

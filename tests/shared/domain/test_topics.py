@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from shared.domain.events import Event, EventType, Origin
 from shared.domain.stream import Acceptance
-from shared.domain.topics import ALL, is_stream_id, matches, parse_subscription, topics_of
+from shared.domain.topics import (
+    ALL,
+    is_stream_id,
+    matches,
+    own_topics,
+    parse_subscription,
+    topics_of,
+)
 from tests.shared.samples import R2, TOKEN, TYPE, R, S, a_stream, after, creation, fact
 
 API_ID = "api-01890a5d-ac96-774b-bcce-b302099a8057"
@@ -110,6 +117,17 @@ def test_a_subscription_without_topics_is_a_mistake(query: dict[str, Any]) -> No
     _, ((parameter, text),) = parse_subscription(**query)
     assert parameter == "streams"
     assert "users=<G…>" in text
+    subscription, mistakes = parse_subscription(**query, topics_required=False)
+    assert (subscription.topics, mistakes) == ((), [])
+
+
+@pytest.mark.parametrize(
+    ("account", "topics"), [(S, (f"user:{S}",)), (f"{S}:7", ()), ("key:1", ()), ("", ())]
+)
+def test_the_own_topic_is_that_of_an_account_which_can_be_a_party(
+    account: str, topics: tuple[str, ...]
+) -> None:
+    assert own_topics(account) == topics
 
 
 @pytest.mark.parametrize(

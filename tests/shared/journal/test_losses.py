@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from redis.asyncio import Redis
@@ -45,9 +43,9 @@ def seen_of(*heads: JournalTip) -> DataLossDetector:
         (API, NEW),
         (FULL, JournalTip(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
         (FULL, JournalTip(at(9), None, None, at(9).toid, AGAIN)),
-        (FULL, replace(FULL, top=BEGAN, empty=True)),
-        (replace(FULL, first="4-1"), replace(FULL, first="7-2", top=at(8))),
-        (replace(FULL, began=None), JournalTip(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
+        (FULL, FULL._replace(top=BEGAN, empty=True)),
+        (FULL._replace(first="4-1"), FULL._replace(first="7-2", top=at(8))),
+        (FULL._replace(began=None), JournalTip(AGAIN, None, None, at(7).toid, AGAIN, empty=True)),
     ],
     ids=[
         "all",
@@ -80,12 +78,12 @@ def test_an_emptied_redis_is_noticed_and_counted_once(known: JournalTip, found: 
     [
         (NEW, BEGUN),
         (BEGUN, FULL),
-        (API, replace(FULL, top=at(9))),
-        (FULL, replace(FULL, top=at(5), cursor=at(5).toid)),
-        (FULL, replace(FULL, top=BEGAN, empty=True, cursor=at(4).toid)),
+        (API, FULL._replace(top=at(9))),
+        (FULL, FULL._replace(top=at(5), cursor=at(5).toid)),
+        (FULL, FULL._replace(top=BEGAN, empty=True, cursor=at(4).toid)),
         (FULL, JournalTip(at(7), None, None)),
-        (FULL, replace(FULL, last_reset=at(6))),
-        (FULL, replace(FULL, first="4-1")),
+        (FULL, FULL._replace(last_reset=at(6))),
+        (FULL, FULL._replace(first="4-1")),
     ],
     ids=[
         "begins",

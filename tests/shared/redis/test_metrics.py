@@ -30,6 +30,7 @@ def value(name: str, **labels: str) -> float | None:
         ({"maxmemory_policy": "allkeys-lru"}, 0, {RedisProblem.EVICTS}),
         ({"aof_enabled": 0}, 0, {RedisProblem.NO_AOF}),
         ({"aof_enabled": 1, "aof_last_write_status": "err"}, 0, {RedisProblem.AOF_FAILS}),
+        ({"aof_last_bgrewrite_status": "err"}, 0, {RedisProblem.REWRITE_FAILS}),
         ({"connected_slaves": 1}, 2, {RedisProblem.REPLICAS_MISSING}),
         ({"connected_slaves": 2}, 2, set()),
         ({}, 2, set()),
@@ -60,6 +61,10 @@ async def test_the_metrics_show_problems_of_a_real_redis_and_its_absence(tmp_pat
         assert value("problem", problem="no_aof") == 0
         assert value("up") == 1
         assert 0 < (value("memory_ratio") or 0) < 1
+        assert (value("memory_rss_bytes") or 0) > 1_000_000
+        await redis.set("x", "y" * 1000)
+        await check()
+        assert (value("aof_bytes") or 0) > 1000
         await node.stop(signal.SIGKILL)
         with pytest.raises((RedisError, OSError)):
             await check()

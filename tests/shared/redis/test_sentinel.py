@@ -11,6 +11,7 @@ import pytest
 
 from shared.journal.keys import Keys
 from shared.redis.client import REDIS_UNAVAILABLE, connect
+from shared.redis.replica import connect_to_replica
 from tests.fanout.replicas import replica_process
 from tests.shared.redis_clients import RECOVERY, open_clients
 from tests.support.redis_sentinel import RedisSentinel
@@ -124,3 +125,41 @@ async def test_a_former_primary_that_hung_and_continues_gets_no_writes(
         await client.wait_id(after)
         assert client.positions == [before, during, after]
         client.close()
+
+
+async def test_a_fanout_reads_the_replicas_that_the_sentinels_name(
+    sentinel: RedisSentinel, keys: Keys
+) -> None:
+    """The primary dies, and the Sentinels promote the replica that the fanout may be reading."""
+    async with (
+        open_clients(sentinel.url, keys) as clients,
+        replica_process(sentinel.url, keys, feed_redis_url=sentinel.url) as fanout,
+    ):
+        client = await fanout.subscribe()
+        before = await clients.check_all()
+        await client.wait_id(before)
+        former = await sentinel.primary_port()
+        await sentinel.kill(former)
+        after = await clients.check_all()
+        await client.wait_id(after)
+        assert client.positions == [before, after]
+        assert not client.closed.is_set()
+        await until(fanout.ready, what="the fanout's /readyz")
+        client.close()
+
+
+async def test_without_a_replica_the_primary_is_read(sentinel: RedisSentinel) -> None:
+    primary = await sentinel.primary_port()
+    for port in set(sentinel.servers) - {primary}:
+        await sentinel.kill(port)
+    client, choice = connect_to_replica(sentinel.url)
+
+    async def answers() -> bool:
+        try:
+            return bool(await client.ping())
+        except REDIS_UNAVAILABLE:
+            return False
+
+    await until(answers, what="the primary, after the Sentinels have noticed")
+    assert choice.current == ("127.0.0.1", primary)
+    await client.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from itertools import islice
 
 import pytest
@@ -165,6 +166,29 @@ async def test_cancelling_waits_for_the_cleanup_of_a_task() -> None:
     await started.wait()
     await cancel(task)
     assert tidied == [1]
+
+
+async def test_an_owner_that_is_cancelled_again_leaves_no_task_behind() -> None:
+    """The inner task loses its first cancellation. After 1 s its owner is cancelled once more."""
+    started = asyncio.Event()
+
+    async def loses_a_cancellation() -> None:
+        with suppress(asyncio.CancelledError):
+            started.set()
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    async def owner() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await cancel(inner)
+
+    inner, task = asyncio.create_task(loses_a_cancellation()), asyncio.create_task(owner())
+    await started.wait()
+    await cancel(task)
+    assert task.cancelled()
+    assert inner.cancelled()
 
 
 async def test_cancelling_no_task_or_an_ended_task_does_nothing() -> None:

@@ -52,6 +52,16 @@ FOUND = (
     | members("envelopeXdr resultXdr resultMetaXdr")
     | {".events.contractEventsXdr[][]": "str", ".events.transactionEventsXdr[]": "str"}
 )
+LISTED = (
+    BOUNDS
+    | members("latestLedgerCloseTimestamp oldestLedgerCloseTimestamp", "int")
+    | members("cursor")
+    | members("txHash status envelopeXdr resultXdr resultMetaXdr", under=".transactions[]")
+    | {f".transactions[].{name}": "int" for name in ("applicationOrder", "ledger", "createdAt")}
+    | {".transactions[].feeBump": "bool", ".transactions[].events.contractEventsXdr[][]": "str"}
+    | {".transactions[].events.transactionEventsXdr[]": "str"}
+)
+"""Not recorded: from the source code of stellar-rpc 28 (get_transactions.go)."""
 HEALTH = BOUNDS | members(TIMES) | members("status") | members("ledgerRetentionWindow", "int")
 NETWORK = members("passphrase") | members("protocolVersion", "int")
 LATEST = members("id closeTime headerXdr metadataXdr") | members("protocolVersion sequence", "int")
@@ -109,6 +119,7 @@ RESULTS: list[tuple[str, Any, Shape]] = [
     ("getEvents", {"startLedger": "{tip}", "filters": [{"type": "system"}]}, NO_EVENTS),
     ("getTransaction", {"hash": "{plain}"}, FOUND),
     ("getTransaction", {"hash": "ab" * 32}, NOT_FOUND),
+    ("getTransactions", {"startLedger": "{ledger}", "pagination": {"limit": 5}}, LISTED),
     ("getLedgers", {"startLedger": "{ledger}", "pagination": {"limit": 1}}, LEDGERS),
     ("getHealth", None, HEALTH),
     ("getHealth", {}, HEALTH),

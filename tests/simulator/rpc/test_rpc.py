@@ -2,53 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
-
-import aiohttp
 import pytest
 from stellar_sdk import scval
 
-from deploy.simulator.app import running
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.network import Network
-from tests.simulator.samples import NOW, aged
+from tests.simulator.samples import NOW, Call
 
 START = 3_700_000
 FEE = scval.to_symbol("fee").to_xdr()
 WITHDRAWN = scval.to_symbol("tokens_withdrawn").to_xdr()
-Call = Callable[..., Awaitable[Any]]
 pytestmark = [pytest.mark.io, pytest.mark.timeout(15)]
-
-
-@pytest.fixture
-def network() -> Network:
-    return aged(25, step=5, history_ledgers=60)
-
-
-@pytest.fixture
-async def raw(network: Network) -> AsyncIterator[Call]:
-    async with running(network) as url, aiohttp.ClientSession(url) as session:
-
-        async def post(body: object) -> Any:
-            async with session.post("/rpc", json=body) as response:
-                assert response.status == 200
-                assert response.content_type == "application/json"
-                return await response.json()
-
-        yield post
-
-
-@pytest.fixture
-async def call(raw: Call) -> Call:
-    async def rpc(method: str, **params: object) -> Any:
-        body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
-        answer = await raw(body)
-        assert answer["id"] == 7
-        return answer.get("result") or answer["error"]
-
-    return rpc
 
 
 def emitted(network: Network, contract: str = accounts.STREAMS) -> list[str]:

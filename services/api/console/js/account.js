@@ -1,13 +1,18 @@
 /** The view of an account: totals, streams that wait for its answer, incoming and outgoing streams. */
 
+import { party } from "./address.js";
 import { answers } from "./answers.js";
 import { get } from "./api.js";
+import { allNames, keepName, nameFor, onNames } from "./book.js";
+import { copyButton } from "./copy.js";
 import { calmly, field, h, say } from "./dom.js";
+import { explorerLink, kindOf } from "./explorer.js";
+import { failurePlace } from "./failure.js";
 import { short } from "./format.js";
 import { session } from "./session.js";
 import { StreamList } from "./stream_list.js";
-import { sums } from "./sums.js";
 import { learn } from "./tokens.js";
+import { totals } from "./totals.js";
 
 const PAGE = 50;
 const MOVES = new Set(["stream.created", "stream.accepted", "stream.recipient_transferred"]);
@@ -28,11 +33,37 @@ export const fits = (stream, account, { party, acceptance }) =>
 async function suggestions() {
   const { items } = await get("/v1/streams", { limit: 20 });
   const accounts = [...new Set(items.flatMap(({ sender, recipient }) => [recipient, sender]))].slice(0, 6);
-  return accounts.map((each) => h("li", {}, h("a", { href: `#/account/${each}` }, h("code", {}, short(each, 8)))));
+  return accounts.map((each) => h("li", {}, h("a", { href: `#/account/${each}` }, h("code", {}, short(each, 8))), nameFor(each) && [" ", party(each)]));
+}
+
+/** The account, with a field for the reader's own name for it. */
+function identity(address) {
+  const input = h("input", { type: "text", value: nameFor(address), maxlength: 60, autocomplete: "off" });
+  const kept = h("span", { role: "status", class: "quiet-text" });
+  const form = h("form", { class: "inline", submit: (event) => {
+    event.preventDefault();
+    keepName(address, input.value);
+    say(kept, nameFor(address) ? "Saved in this browser." : "The name was removed.");
+  } }, field("Your name for this address", input), h("button", { type: "submit" }, "Save name"), kept);
+  return h("div", { class: "identity card" },
+    h("p", { class: "address" }, h("code", {}, address), copyButton(address, "the address"), explorerLink(kindOf(address), address)), form);
+}
+
+/** All names that the reader has given. */
+function addressBook() {
+  const list = h("ul", { class: "suggested" });
+  const node = h("section", {}, h("h2", {}, "Your names for addresses"), h("p", { class: "quiet-text" }, "They are stored in this browser only."), list);
+  const draw = () => {
+    node.hidden = !allNames().length;
+    list.replaceChildren(...allNames().map(([address, name]) => h("li", {}, h("a", { href: `#/account/${address}` }, name), " ", h("code", {}, short(address)), " ",
+      h("button", { type: "button", class: "quiet small", "aria-label": `Remove the name ${name}`, click: () => keepName(address, "") }, "Remove"))));
+  };
+  draw();
+  return { node, stop: onNames(draw) };
 }
 
 function chooser(current, said) {
-  const input = h("input", { type: "search", value: current, placeholder: "G…", spellcheck: "false", autocomplete: "off", required: true });
+  const input = h("input", { type: "search", value: current, placeholder: "G…", spellcheck: "false", autocomplete: "off", required: true, list: "book" });
   return h("form", { class: "filters", role: "search", "aria-label": "Choose an account", submit: (event) => {
     event.preventDefault();
     const account = input.value.trim();
@@ -51,42 +82,34 @@ function section(kind) {
   return { ...kind, node, list, tell };
 }
 
-/** The view. */
-export function account({ headrace, parts: [, given] }) {
-  const current = given || session.account;
-  const said = h("p", { class: "quiet-text", role: "status" });
-  const body = h("div");
-  const node = h("section", {}, h("h1", { tabindex: -1 }, "Account"), chooser(current, said), said, body);
-  if (!current) {
-    suggestions().then((found) => {
+/** The view without an account: accounts to choose, and the address book. */
+function nobody(said, failed, body) {
+  const names = addressBook();
+  async function load() {
+    failed.clear();
+    try {
+      const found = await suggestions();
       say(said, found.length ? "Enter an account, or choose one of the latest:" : "No account has a stream yet.");
-      body.replaceChildren(h("ul", { class: "suggested" }, ...found));
-    }).catch((error) => say(said, error.message));
-    return { title: "Account", node };
+      body.replaceChildren(h("ul", { class: "suggested" }, ...found), names.node);
+    } catch (error) {
+      failed.show(error);
+    }
   }
-  const totals = h("div", { class: "totals" });
-  const hidden = h("p");
+  return { load, stop: names.stop };
+}
+
+/** The lists of an account, kept up to date: {nodes, load(), apply(event)}. */
+function listsOf(account, said) {
   const lists = LISTS.map(section);
   const tell = () => {
     lists.forEach((each) => each.tell());
     if (!lists.every(({ list }) => list.isWhole)) say(said, "The lists show only the latest streams. The totals include all streams.");
   };
   tell();
-  body.append(totals, ...lists.map((each) => each.node), hidden);
-  const summarise = async () => {
-    const summary = await get(`/v1/users/${current}/summary`);
-    learn(summary.tokens);
-    totals.replaceChildren(...sums(summary));
-    hidden.replaceChildren(...(summary.hidden ? [h("a", { href: `#/streams?search=${current}&acceptance=hidden` }, `Hidden streams: ${summary.hidden}`)] : []));
-  };
-  const again = calmly(() => summarise().catch((error) => say(said, error.message)), 500);
-  const minute = setInterval(again, 15_000); // every 15 s, because the claimable amounts change with time
-  const stop = headrace.follow({
+  return {
+    nodes: lists.map((each) => each.node),
     async load() {
-      const [pages] = await Promise.all([
-        Promise.all(lists.map(({ party, acceptance }) => get("/v1/streams", { [party]: current, acceptance, limit: PAGE }))),
-        summarise(),
-      ]);
+      const pages = await Promise.all(lists.map(({ party: side, acceptance }) => get("/v1/streams", { [side]: account, acceptance, limit: PAGE })));
       for (const [n, { list }] of lists.entries()) {
         list.clear();
         learn(pages[n].tokens);
@@ -97,16 +120,54 @@ export function account({ headrace, parts: [, given] }) {
       return pages[0].position;
     },
     apply({ type, stream }) {
-      if (![stream?.sender, stream?.recipient].includes(current)) return;
       const moves = MOVES.has(type) || lists.some(({ list }) => list.has(stream.id));
       for (const each of lists) {
-        if (!fits(stream, current, each)) each.list.drop(stream.id);
+        if (!fits(stream, account, each)) each.list.drop(stream.id);
         else if (moves) each.list.put(stream);
       }
-      again();
       tell();
     },
-    failed: (error) => say(said, error.message),
-  });
-  return { title: `Account ${short(current)}`, node, stop: () => { stop(); clearInterval(minute); } };
+  };
+}
+
+/** The view. */
+export function account({ headrace, parts: [, given] }) {
+  const current = given || session.account;
+  const said = h("p", { class: "quiet-text", role: "status" });
+  const body = h("div");
+  let begin;
+  const failed = failurePlace(() => begin());
+  const node = h("section", {}, h("h1", { tabindex: -1 }, "Account"), chooser(current, said), said, failed.node, body);
+  if (!current) {
+    const view = nobody(said, failed, body);
+    begin = view.load;
+    begin();
+    return { title: "Account", node, stop: view.stop };
+  }
+  const hidden = h("p");
+  const lists = listsOf(current, said);
+  const sum = totals(current, (summary) => hidden.replaceChildren(...(summary.hidden ? [h("a", { href: `#/streams?search=${current}&acceptance=hidden` }, `Hidden streams: ${summary.hidden}`)] : [])));
+  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ users: current })) }, "Download CSV");
+  body.append(identity(current), sum.node, ...lists.nodes, hidden, save);
+  const again = calmly(() => sum.read().catch(failed.show), 500);
+  const timer = setInterval(again, 15_000); // every 15 s, because the claimable amounts change with time
+  let stop = () => {};
+  begin = () => {
+    stop();
+    stop = headrace.follow({
+      async load() {
+        const [position] = await Promise.all([lists.load(), sum.read()]);
+        failed.clear();
+        return position;
+      },
+      apply(event) {
+        if (![event.stream?.sender, event.stream?.recipient].includes(current)) return;
+        lists.apply(event);
+        again();
+      },
+      failed: failed.show,
+    });
+  };
+  begin();
+  return { title: `Account ${nameFor(current) || short(current)}`, node, stop: () => { stop(); sum.stop(); clearInterval(timer); } };
 }

@@ -17,7 +17,8 @@ function unitFor(address) {
 }
 
 /**
- * {node, read(), clear()}. `read` returns base units as text, or throws an Error with a sentence.
+ * {node, read(), value(), clear()}. `read` returns base units as text, or throws an Error with a sentence.
+ * `value` returns base units as BigInt, or null while the text is no amount.
  * `address()` returns the current token, or "" if there is none. When the unit changes, the field is
  * emptied, because 12.5 of one unit is not 12.5 of another. `isRate`: the amount is per second.
  */
@@ -64,5 +65,6 @@ export function amountField(label, address, { isRate = false } = {}) {
     }
   }
   moves(node, update);
-  return { node, read, clear() { input.value = ""; } };
+  const value = () => (unitFor(address()).ready ? valid(shownDecimals(address())) : null);
+  return { node, read, value, clear() { input.value = ""; } };
 }

@@ -14,7 +14,8 @@ export class Refusal extends Error {
   }
 }
 
-function unique() {
+/** A new Idempotency-Key. */
+export function unique() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
@@ -29,24 +30,28 @@ export async function ask(path, options = {}) {
   return answer;
 }
 
-async function call(method, path, body, headers = {}) {
+async function call(method, path, body, headers = {}, answered = () => {}) {
   const sent = body === undefined ? {} : { body: JSON.stringify(body) };
   const kind = body === undefined ? {} : { "Content-Type": "application/json" };
   const answer = await ask(path, { method, ...sent, headers: { Accept: "application/json", ...kind, ...headers } });
+  answered(answer);
   const document = answer.status === 204 ? null : await answer.json().catch(() => ({}));
   if (answer.ok) return document;
   if (answer.status === 401) session.lost(document.detail);
   throw new Refusal(answer.status, document);
 }
 
-/** GET a document. */
-export const get = (path, parameters = {}) => {
+/** GET a document. `answered` gets the response before its body is read. */
+export const get = (path, parameters = {}, answered = undefined) => {
   const given = Object.entries(parameters).filter(([, value]) => value !== "" && value !== null && value !== undefined);
-  return call("GET", given.length ? `${path}?${new URLSearchParams(given)}` : path);
+  return call("GET", given.length ? `${path}?${new URLSearchParams(given)}` : path, undefined, {}, answered);
 };
 
 /** POST a change. If the request is repeated, its Idempotency-Key prevents a second change. */
 export const post = (path, body, headers) => call("POST", path, body, { "Idempotency-Key": unique(), ...headers });
+
+/** DELETE a resource. */
+export const remove = (path) => call("DELETE", path);
 
 /** The path of a stream in the API, or of a part of it such as its events. */
 export const streamPath = (id, ...rest) => ["/v1/streams", encodeURIComponent(id), ...rest].join("/");

@@ -3,31 +3,43 @@
 import { Headrace } from "../headrace/headrace.js";
 import { Storage } from "../headrace/storage.js";
 import { ask, get } from "./api.js";
+import { allNames, onNames } from "./book.js";
 import { h, say } from "./dom.js";
+import { useExplorer } from "./explorer.js";
+import { failurePlace, sentenceOf } from "./failure.js";
 import { short } from "./format.js";
 import { empty, route } from "./router.js";
 import { onLoginElsewhere, session } from "./session.js";
 import { prepareNotice, showStatus } from "./status.js";
+import { chooseUtc, inUtc, zoneName } from "./times.js";
 import { chooseBaseUnits, inBaseUnits } from "./tokens.js";
 
 const element = (id) => document.getElementById(id);
 
 const nowhere = () => ({ title: "Not found", node: empty("This view does not exist.", h("a", { href: "#/live" }, "See the live events")) });
 
-/** The views. Each module is loaded when its view is first shown; index.html preloads the usual ones. */
+/**
+ * The views. Each module is loaded when its view is first shown; index.html preloads those of Live. See
+ * docs/decisions/0109-views-load-when-they-are-opened.md.
+ */
 const VIEWS = new Map([
   ["live", async () => (await import("./live.js")).live],
   ["streams", async () => (await import("./streams.js")).streams],
   ["streams/id", async () => (await import("./stream.js")).stream],
+  ["events/id", async () => (await import("./event.js")).event],
+  ["replay/id", async () => (await import("./replay.js")).replay],
   ["account", async () => (await import("./account.js")).account],
   ["system", async () => (await import("./system.js")).system],
+  ["system/connections", async () => (await import("./connections.js")).connections],
+  ["sandbox", async () => (await import("./sandbox.js")).sandbox],
   ["login", async () => (await import("./login.js")).login],
 ]);
 
 /** The login view if the user must log in first, else the view of the address. */
 async function find([name = "live", id]) {
   if (session.needed) return VIEWS.get("login")();
-  const load = VIEWS.get(name === "streams" && id ? "streams/id" : name);
+  const known = id && [`${name}/${id}`, `${name}/id`].find((each) => VIEWS.has(each));
+  const load = VIEWS.get(known || name);
   return load ? load() : nowhere;
 }
 
@@ -47,6 +59,25 @@ function units() {
   const show = () => button.setAttribute("aria-pressed", inBaseUnits());
   button.addEventListener("click", () => { chooseBaseUnits(!inBaseUnits()); show(); });
   show();
+}
+
+/** The zone of all times, and the button that shows them in UTC. */
+function zone() {
+  const button = element("utc");
+  const show = () => {
+    button.setAttribute("aria-pressed", inUtc());
+    button.hidden = zoneName() === "UTC" && !inUtc(); // the browser's own zone is UTC
+    say(element("zone"), zoneName());
+  };
+  button.addEventListener("click", () => { chooseUtc(!inUtc()); show(); });
+  show();
+}
+
+/** The reader's names for addresses, as suggestions for the fields that take an address. */
+function book() {
+  const draw = () => element("book").replaceChildren(...allNames().map(([address, name]) => h("option", { value: address, label: name })));
+  onNames(draw);
+  draw();
 }
 
 function who() {
@@ -72,23 +103,30 @@ function connect() {
 async function start() {
   theme();
   units();
+  zone();
+  book();
   prepareNotice(element("notice"));
   element("main").replaceChildren(h("p", { class: "quiet-text", role: "status" }, "Loading …"));
   let places;
+  let hasSandbox = false;
   try {
-    places = await get("/");
+    places = await get("/", {}, ({ headers }) => { hasSandbox = headers.has("Headrace-Sandbox"); }); // sent by `make run` only
   } catch (error) {
-    element("main").replaceChildren(empty(`The API cannot be reached: ${error.message}`));
+    const failed = failurePlace(() => location.reload());
+    failed.show(new Error(`The API cannot be reached: ${sentenceOf(error)}`));
+    element("main").replaceChildren(h("h1", { tabindex: -1 }, "Headrace"), failed.node);
     setTimeout(() => location.reload(), 5000);
     return;
   }
   session.mode = places.authMode;
+  useExplorer(places.explorer);
   say(element("network"), places.network);
   who();
+  if (hasSandbox) document.querySelector(".top nav").append(h("a", { href: "#/sandbox" }, "Sandbox"));
   const headrace = session.needed ? null : connect();
-  if (headrace) showStatus(headrace, element("status"), element("notice"));
+  if (headrace) showStatus(headrace, element("status"), element("notice"), element("age"));
   onLoginElsewhere(() => location.reload());
-  route(element("main"), find, { headrace, places });
+  route(element("main"), find, { headrace, places, hasSandbox });
 }
 
 document.querySelector(".skip").addEventListener("click", (event) => {

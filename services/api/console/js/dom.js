@@ -42,6 +42,13 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Replace the content of a view. If its old content had the focus, its new heading gets it. */
+export function replaceContent(view, ...content) {
+  const focused = view.contains(document.activeElement);
+  view.replaceChildren(...content);
+  if (focused) view.querySelector("h1")?.focus({ preventScroll: true });
+}
+
 /** A function that calls `act` after this many milliseconds without a further call (debounce). */
 export function calmly(act, milliseconds = 250) {
   let timer;

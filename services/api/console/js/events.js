@@ -1,9 +1,11 @@
 /** Descriptions of events, and events as rows of a list. */
 
+import { party } from "./address.js";
 import { amount, rate, tokenName } from "./amounts.js";
 import { h } from "./dom.js";
-import { clockTime, dateTime, iso, short, span, streamName } from "./format.js";
+import { short, span, streamName } from "./format.js";
 import { session } from "./session.js";
+import { moment } from "./times.js";
 
 const NAMES = {
   "stream.created": ["Created", "new"],
@@ -52,20 +54,20 @@ const facts = {
   "stream.completed": (e, { m }) => [m(e.totalWithdrawn), " in total"],
   "stream.cancelled": (e, { m }) => [m(e.amountWithdrawn), " paid, ", m(e.refundedAmount), " refunded"],
   "stream.fee_collected": (e, { m }) => [m(e.feeAmount)],
-  "stream.recipient_transferred": (e) => [`from ${short(e.oldRecipient)} to ${short(e.newRecipient)}`],
+  "stream.recipient_transferred": (e) => ["from ", party(e.oldRecipient), " to ", party(e.newRecipient)],
   "stream.rate_modified": (e, { r }) => ["from ", r(e.oldRatePerSecond), " to ", r(e.newRatePerSecond)],
   "stream.milestone_unlocked": (e, { m }) => [m(e.amount), " can be withdrawn"],
-  "stream.dispute_requested": (e) => [`${short(e.arbiter)} decides`],
+  "stream.dispute_requested": (e) => [party(e.arbiter), " decides"],
   "stream.dispute_resolved": (e) => [e.approved ? "the stream is cancelled" : "the stream continues"],
   "contract.pause_changed": (e) => [e.paused ?? e.isPaused ? "nobody can create or top up streams" : "streams can be created and topped up again"],
   "stream.snapshot": (e) => [`as of ledger ${e.stateLedger}${e.archived ? ", archived" : ""}`],
   "stream.uncertain": (e) => [e.reason === "gap" ? "events may be missing" : "the contract's record cannot be read"],
-  "stream.running_low": (e) => [`runs out at ${dateTime(e.endsAt)}`],
+  "stream.running_low": (e) => ["runs out at ", moment(e.endsAt, true)],
   "stream.depleted": () => ["no money accrues until the stream is topped up"],
-  "token.transfer": (e, { m }) => [m(e.amount), ` from ${short(e.from)} to ${short(e.to)}`],
-  "token.mint": (e, { m }) => [m(e.amount), ` to ${short(e.to)}`],
-  "token.burn": (e, { m }) => [m(e.amount), ` from ${short(e.from)}`],
-  "token.clawback": (e, { m }) => [m(e.amount), ` from ${short(e.from)}`],
+  "token.transfer": (e, { m }) => [m(e.amount), " from ", party(e.from), " to ", party(e.to)],
+  "token.mint": (e, { m }) => [m(e.amount), " to ", party(e.to)],
+  "token.burn": (e, { m }) => [m(e.amount), " from ", party(e.from)],
+  "token.clawback": (e, { m }) => [m(e.amount), " from ", party(e.from)],
   "chain.unknown": (e) => [`unknown event “${e.name}”`],
 };
 
@@ -89,10 +91,6 @@ export function factsOf(event, names = true) {
     return [];
   }
 }
-
-/** A <time> element: text for people, and the attribute `datetime` for machines. */
-export const moment = (seconds, whole = false) =>
-  h("time", { datetime: iso(seconds), title: dateTime(seconds) }, (whole ? dateTime : clockTime)(seconds));
 
 /** A small label for the type of an event. */
 export function chip(type) {
@@ -123,14 +121,18 @@ function labelOf({ acceptance, sender, metadata }) {
   return known ? metadata?.label : "";
 }
 
-/** An event as a row of a list. `late` is the measured delay of the event in seconds, or null. */
-export function eventRow(event, { late = null, stream = true } = {}) {
+/**
+ * An event as a row of a list. Its time links to the event's own view. `late` is the measured delay of
+ * the event in seconds, or null. `fee`: the event of the fee that was paid for this one, or null.
+ */
+export function eventRow(event, { late = null, stream = true, fee = null } = {}) {
   const label = event.stream && labelOf(event.stream);
   const name = event.streamId && h("a", { class: "name", href: `#/streams/${event.streamId}` }, label || streamName(event.streamId));
-  return h("li", { class: "event", "data-id": event.id, "data-type": event.type },
-    moment(event.timestamp, !stream), chip(event.type),
+  const paid = fee ? [", fee ", ...factsOf(fee, false)] : [];
+  return h("li", { class: "event", "data-id": event.id, "data-type": event.type, "data-fee": fee?.id },
+    h("a", { class: "when", href: `#/events/${event.id}` }, moment(event.timestamp, !stream)), chip(event.type),
     stream && h("span", { class: "who" }, name || tokenOf(event)),
-    h("span", { class: "facts" }, ...factsOf(event, Boolean(stream && event.streamId))),
+    h("span", { class: "facts" }, ...factsOf(event, Boolean(stream && event.streamId)), ...paid),
     origin(event),
     stream && h("span", { class: "late", title: "delay from the close of the ledger (or the commit of the API) to this page" },
       late === null ? "" : span(late)));

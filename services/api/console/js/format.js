@@ -1,9 +1,6 @@
-/** Formats of values. Pure. */
+/** Short forms of ids, and durations as text. Pure. */
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const UNITS = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
-const LATEST = 8.64e12; // the largest time of a Date, in seconds
 
 /** The start and the end of a long address or hash. */
 export const short = (text, ends = 4) =>
@@ -32,13 +29,3 @@ export function span(seconds) {
   if (seconds < 0.9995) return `${Math.max(0, Math.round(seconds * 1000))} ms`;
   return seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds);
 }
-
-/** The time of day of Unix seconds. */
-export const clockTime = (seconds) => (seconds < LATEST ? CLOCK.format(seconds * 1000) : "beyond any date");
-
-/** The date and time of Unix seconds. */
-export const dateTime = (seconds) =>
-  seconds < LATEST ? `${DAY.format(seconds * 1000)}, ${CLOCK.format(seconds * 1000)}` : "beyond any date";
-
-/** The attribute `datetime` of a <time>, for machines. */
-export const iso = (seconds) => (seconds < LATEST ? new Date(seconds * 1000).toISOString() : null);

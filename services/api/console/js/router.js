@@ -2,6 +2,8 @@
 
 import { h } from "./dom.js";
 
+const WITHIN = { events: "live", replay: "live" }; // views that belong to another entry of the menu
+
 /** The parts of a hash: "#/streams/7?x=1" → [["streams", "7"], parameters]. */
 export function parse(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
@@ -27,7 +29,7 @@ export function route(main, find, context) {
     main.replaceChildren(view.node);
     document.title = `${view.title} – Headrace`;
     for (const link of document.querySelectorAll(".top nav a")) {
-      const here = link.getAttribute("href") === `#/${parts[0] ?? "live"}`;
+      const here = link.getAttribute("href") === `#/${WITHIN[parts[0]] ?? parts[0] ?? "live"}`;
       if (here) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }

@@ -1,4 +1,4 @@
-/** Small live charts. */
+/** Small live charts with a scale. */
 
 import { h, say, svg } from "./dom.js";
 
@@ -15,24 +15,31 @@ export function points(values, length, top) {
   });
 }
 
-/** A chart of the last `length` values. `push(value)` adds one and shows it as a number. */
-export function spark(label, { length = 60, least = 1, format = String } = {}) {
+/**
+ * A chart of the last `length` values. `push(value)` adds one and shows it as a number. The scale goes
+ * from 0 to the largest value, or to `least`. `over` says what the width of the chart is.
+ */
+export function spark(label, { length = 60, least = 1, format = String, over = "the last 2 minutes" } = {}) {
   const values = [];
   const line = svg("polyline", { class: "spark-line" });
   const area = svg("polygon", { class: "spark-area" });
   const figure = h("output", { class: "figure", "aria-live": "off" }, "–");
+  const range = h("small", { class: "scale" });
   const node = h("figure", { class: "spark" },
     h("figcaption", {}, label),
     figure,
-    svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, area, line));
+    svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, area, line),
+    range);
   const push = (value) => {
     values.push(value);
     if (values.length > length) values.shift();
-    const drawn = points(values, length, Math.max(least, ...values));
+    const top = Math.max(least, ...values);
+    const drawn = points(values, length, top);
     line.setAttribute("points", drawn.join(" "));
     const [first] = drawn[0].split(",");
     area.setAttribute("points", [`${first},${HEIGHT}`, ...drawn, `${WIDTH},${HEIGHT}`].join(" "));
     say(figure, format(value));
+    say(range, `Scale: 0 to ${format(top)}, ${over}`);
   };
   return { node, push };
 }

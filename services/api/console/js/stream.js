@@ -2,21 +2,24 @@
 
 import { Versions } from "../headrace/headrace.js";
 import { actions } from "./actions.js";
+import { account, contract } from "./address.js";
 import { aboutToken, amount, rate, unit } from "./amounts.js";
 import { answers } from "./answers.js";
 import { get, streamPath } from "./api.js";
 import { now } from "./clock.js";
-import { h, say } from "./dom.js";
-import { eventRow, moment } from "./events.js";
+import { copyButton } from "./copy.js";
+import { h, replaceContent, say } from "./dom.js";
+import { EventList } from "./event_list.js";
+import { explorerLink } from "./explorer.js";
+import { failurePlace } from "./failure.js";
 import { streamName } from "./format.js";
 import { isOver } from "./money.js";
 import { picture } from "./picture.js";
 import { answerChip, ends, progress, statusChip } from "./stream_row.js";
 import { counter, moves } from "./ticker.js";
+import { moment } from "./times.js";
 
 const SHOWN = 500;
-
-const account = (address) => h("a", { href: `#/account/${address}` }, h("code", {}, address));
 
 const WHY = {
   schedule_not_read: "not known: Headrace has not read the schedule, or does not know this kind of schedule",
@@ -44,9 +47,9 @@ function details(stream) {
   const { tags = [], note } = stream.metadata;
   const money = (value) => amount(value, stream.tokenAddress, { brief: true });
   return [
-    ["From", account(stream.sender)],
-    ["To", account(stream.recipient)],
-    ["Token", aboutToken(stream.tokenAddress)],
+    ["From", account(stream.sender, "the sender's address")],
+    ["To", account(stream.recipient, "the recipient's address")],
+    ["Token", h("span", { class: "address" }, aboutToken(stream.tokenAddress), copyButton(stream.tokenAddress, "the token's address"), explorerLink("contract", stream.tokenAddress))],
     stream.ratePerSecond !== "0" && ["Rate", rate(stream.ratePerSecond, stream.tokenAddress, { brief: true })],
     ...schedule(stream),
     ["Deposit", money(stream.depositedAmount)],
@@ -54,10 +57,10 @@ function details(stream) {
     stream.refundedAmount !== "0" && ["Refunded", money(stream.refundedAmount)],
     ["Started", moment(stream.startTime, true)],
     stream.endTime !== null && [isOver(stream) ? "Ended" : "Runs out", moment(stream.endTime, true)],
-    stream.contractId && ["Contract", h("code", {}, stream.contractId)],
+    stream.contractId && ["Contract", contract(stream.contractId)],
     tags.length && ["Tags", tags.join(", ")],
     note && ["Note", note],
-    ["Id", h("code", {}, stream.id)],
+    ["Id", h("span", { class: "address" }, h("code", {}, stream.id), copyButton(stream.id, "the id"))],
     stream.archived && ["Archived", "The contract's record of this stream is archived. The next transaction that uses the stream restores it, for a fee."],
     stream.stateLedger && ["Read from the contract", `as of ledger ${stream.stateLedger}`],
     ["Version", String(stream.version)],
@@ -73,7 +76,8 @@ function page(first) {
   const flow = h("span", { class: "until" });
   const until = h("span", { class: "until" });
   const list = h("dl", { class: "details" });
-  const timeline = h("ol", { class: "events timeline", "aria-label": "Events, newest first" });
+  const timeline = new EventList("Events, newest first", { className: "events timeline", stream: false });
+  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ streams: first.id })) }, "Download CSV");
   const drawing = picture();
   const doing = actions(stream);
   const answering = answers(stream);
@@ -88,13 +92,15 @@ function page(first) {
     doing.node, answering.node,
     h("h2", {}, "Amounts over time"), drawing.node,
     h("h2", {}, "Details"), list,
-    h("h2", {}, "Events"), timeline);
+    h("div", { class: "head" }, h("h2", {}, "Events"), save), timeline.node);
 
   function update(next) {
     shown.stream = next;
     say(name, next.metadata.label || `Stream ${streamName(next.id)}`);
     status.replaceChildren(...[statusChip(next), answerChip(next)].filter(Boolean));
+    const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     list.replaceChildren(...details(next));
+    if (focused) [...list.querySelectorAll("button")].find((each) => each.getAttribute("aria-label") === focused)?.focus();
     const flowing = !isOver(next) && next.ratePerSecond !== "0";
     flow.replaceChildren(...(flowing ? [rate(next.ratePerSecond, next.tokenAddress, { brief: true }), ", "] : []));
     node.dataset.status = next.status;
@@ -111,11 +117,11 @@ function page(first) {
     update,
     show(events) {
       shown.events = events;
-      timeline.replaceChildren(...events.map((event) => eventRow(event, { stream: false })).reverse());
+      timeline.load(events.toReversed());
     },
     add(event) {
       shown.events.push(event);
-      timeline.prepend(eventRow(event, { stream: false }));
+      timeline.add(event);
     },
   };
 }
@@ -123,32 +129,45 @@ function page(first) {
 /** The view. */
 export function stream({ headrace, parts: [, id] }) {
   let shown = null;
+  let stop = () => {};
   let versions = new Versions();
-  const place = h("section", {}, h("h1", { tabindex: -1 }, `Stream ${streamName(id)}`), h("p", { class: "quiet-text", role: "status" }, "Loading …"));
+  const title = `Stream ${streamName(id)}`;
+  const heading = () => h("h1", { tabindex: -1 }, title);
+  const failed = failurePlace(begin);
+  const place = h("section", {}, heading(), h("p", { class: "quiet-text", role: "status" }, "Loading …"));
   const news = (each) => { if (each && versions.isNews(each)) shown.update(each); };
-  const stop = headrace.follow({
-    async load() {
-      const current = await get(streamPath(id));
-      const history = await get(streamPath(id, "events"), { limit: SHOWN });
-      const events = history.items.filter(({ streamId }) => streamId === id).reverse(); // without broadcasts
-      versions = new Versions();
-      shown = page(current);
-      shown.show(events);
-      news(current);
-      news(events.at(-1)?.stream); // newer if the stream has changed between the two reads
-      place.replaceChildren(shown.node);
-      return history.position;
-    },
-    apply(event) {
-      if (event.streamId !== id) return;
-      shown.add(event);
-      news(event.stream);
-    },
-    failed(error) {
-      const words = error.status === 404 ? "There is no such stream." : error.message;
-      place.replaceChildren(h("h1", { tabindex: -1 }, `Stream ${streamName(id)}`), h("p", { role: "status" }, words),
-        h("p", {}, h("a", { href: "#/streams" }, "All streams")));
-    },
-  });
-  return { title: `Stream ${streamName(id)}`, node: place, stop };
+  async function load() {
+    const current = await get(streamPath(id));
+    const history = await get(streamPath(id, "events"), { limit: SHOWN });
+    const events = history.items.filter(({ streamId }) => streamId === id).reverse(); // without broadcasts
+    failed.clear();
+    versions = new Versions();
+    shown = page(current);
+    shown.show(events);
+    news(current);
+    news(events.at(-1)?.stream); // newer if the stream has changed between the two reads
+    replaceContent(place, failed.node, shown.node);
+    return history.position;
+  }
+  function begin() {
+    stop();
+    stop = headrace.follow({
+      load,
+      apply(event) {
+        if (event.streamId !== id) return;
+        shown.add(event);
+        news(event.stream);
+      },
+      failed(error) {
+        if (error.status === 404) {
+          replaceContent(place, heading(), h("p", { role: "status" }, "There is no such stream."), h("p", {}, h("a", { href: "#/streams" }, "All streams")));
+          return;
+        }
+        if (!shown) replaceContent(place, heading(), failed.node);
+        failed.show(error);
+      },
+    });
+  }
+  begin();
+  return { title, node: place, stop: () => stop() };
 }

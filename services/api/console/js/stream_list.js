@@ -1,6 +1,6 @@
 /**
- * A list of streams in the order of the API: newest first. Its rows are always the newest streams that
- * match, without a hole. An event adds a row only where it belongs in this order.
+ * A list of streams in an order, by default that of the API: newest first. Its rows are always the first
+ * streams in this order that match, without a hole. An event adds a row only where it belongs.
  */
 
 import { h } from "./dom.js";
@@ -17,27 +17,34 @@ export const isNewer = (a, b) => place(a) > place(b);
 /** The list: {node, size, isWhole, isCut}. */
 export class StreamList {
   #rows = new Map(); // by id
-  #order = []; // the same rows, newest first
+  #order = []; // the same rows, in their order
   #loaded = 0;
   #more;
+  #above;
 
-  /** False if older streams match too, and have no row. */
+  /** False if further streams match too, and have no row. */
   isWhole = true;
 
   /** True if rows were removed because many streams have arrived. */
   isCut = false;
 
-  /** `more`: see `streamRow`. */
-  constructor(label, more = null) {
+  /** `more`: see `streamRow`. `above(a, b)`: true if stream `a` stands above `b`. */
+  constructor(label, more = null, above = isNewer) {
     this.#more = more;
+    this.#above = above;
     this.node = h("ol", { class: "streams", "aria-label": label });
   }
 
   get size() { return this.#order.length; }
 
+  /** The streams of the rows, in their order. */
+  get streams() { return this.#order.map(({ stream }) => stream); }
+
   has(id) { return this.#rows.has(id); }
 
-  clear() {
+  /** Remove all rows. With `above`, the rows have another order from now on. */
+  clear(above = this.#above) {
+    this.#above = above;
     this.#rows.clear();
     this.#order = [];
     this.#loaded = 0;
@@ -61,7 +68,7 @@ export class StreamList {
   put(stream) {
     const row = this.#rows.get(stream.id);
     if (row) return stream.version > row.stream.version ? row.update(stream) : undefined;
-    const below = this.#order.findIndex((each) => isNewer(stream, each.stream));
+    const below = this.#order.findIndex((each) => this.#above(stream, each.stream));
     if (below >= 0 || this.isWhole || !this.size) this.#insert(stream, below < 0 ? this.size : below);
     return undefined;
   }

@@ -1,9 +1,10 @@
 /** A stream as a row of a list, kept up to date. */
 
+import { party } from "./address.js";
 import { amount, rawText, unit } from "./amounts.js";
 import { now } from "./clock.js";
 import { h, say } from "./dom.js";
-import { duration, short, streamName } from "./format.js";
+import { duration, streamName } from "./format.js";
 import { flows, isOver, shares } from "./money.js";
 import { counter, moves } from "./ticker.js";
 
@@ -47,10 +48,11 @@ export function streamRow(first, more = null) {
   const title = h("a", { class: "name", href: `#/streams/${stream.id}` });
   const until = h("span", { class: "until" });
   const total = h("span", { class: "of" });
+  const parties = h("span", { class: "parties" });
   const count = counter(() => stream, { "aria-label": "claimable" });
   const node = h("li", { class: "stream", "data-id": stream.id },
     h("div", { class: "what" }, title,
-      h("span", { class: "parties" }, short(stream.sender), " → ", h("span", {}, short(stream.recipient)))),
+      parties),
     h("div", { class: "money" }, h("span", { class: "count" }, count, " ", unit(stream.tokenAddress, { brief: true })), total),
     h("div", { class: "course" }, progress(() => stream), h("span", { class: "line" }, status, until)),
     added?.node);
@@ -60,7 +62,10 @@ export function streamRow(first, more = null) {
     status.replaceChildren(...[statusChip(stream), answerChip(stream)].filter(Boolean));
     added?.update();
     total.replaceChildren("of ", amount(stream.depositedAmount, stream.tokenAddress));
-    say(node.querySelector(".parties span"), short(stream.recipient));
+    if (parties.dataset.recipient !== stream.recipient) {
+      parties.dataset.recipient = stream.recipient;
+      parties.replaceChildren(party(stream.sender), " → ", party(stream.recipient));
+    }
     node.dataset.status = stream.status;
     node.dataset.version = stream.version;
     node.dataset.flows = flows(stream, now());

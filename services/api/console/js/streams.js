@@ -1,52 +1,45 @@
-/** The view Streams: a list with search and filters. */
+/** The view Streams: a list with search, filters and orders. */
 
 import { get } from "./api.js";
-import { createDialog } from "./create.js";
+import { nameFor } from "./book.js";
 import { calmly, field, h, say, select } from "./dom.js";
+import { failurePlace } from "./failure.js";
 import { remember } from "./router.js";
-import { session } from "./session.js";
+import { scan } from "./scan.js";
+import { ownAccount } from "./scope.js";
+import { belongs, meaning, needsScan, order, updated } from "./search.js";
 import { StreamList } from "./stream_list.js";
-import { learn } from "./tokens.js";
+import { learn, tokenOf } from "./tokens.js";
+import { called } from "./units.js";
 
 const STATUSES = [["", "Any status"], ["active", "Active"], ["paused", "Paused"], ["completed", "Completed"], ["cancelled", "Cancelled"]];
 const ORIGINS = [["", "Chain and API"], ["chain", "On chain"], ["api", "API"]];
 const ANSWERS = [["", "Any answer"], ["accepted", "Accepted"], ["pending", "Not answered"], ["hidden", "Hidden"]];
-const FILTERS = ["search", "status", "origin", "acceptance"];
+const STATES = [["", "Any time"], ["low", "Within 48 hours"], ["depleted", "Ran out"]];
+const SORTS = [["", "Newest first"], ["amount", "Largest deposit first"], ["end", "Earliest end first"]];
+const FILTERS = ["search", "token", "status", "origin", "acceptance", "state", "sort"];
 const PAGE = 25;
+const SCANNED = 50; // rows for each press of "More", if the page has read the streams itself
 
-/** The meaning of the search text: {user} or {stream}; {} if empty; {wrong: true} if invalid. Pure. */
-export function meaning(search) {
-  if (!search) return {};
-  if (/^[GCM][A-Z2-7]{55,68}$/.test(search)) return { user: search };
-  if (/^(\d{1,20}|api-[0-9a-f-]{36})$/.test(search)) return { stream: search };
-  return { wrong: true };
-}
+const names = { nameFor, symbolOf: (address) => called(tokenOf(address), address).word };
+const fits = (filter) => (stream) => belongs(stream, filter, ownAccount(), names);
 
-/** True if `user` sends the stream, or receives it and has given this answer (default: accepted). */
-function isOf(stream, user, acceptance) {
-  const received = stream.recipient === user && stream.acceptance === (acceptance || "accepted");
-  return received || (!acceptance && stream.sender === user);
-}
+/** The filters that the API itself has. */
+const parametersOf = ({ search, token, status, origin, acceptance }) =>
+  ({ user: meaning(search).user ?? ownAccount(), token, status, origin, acceptance });
 
-/** True if a stream matches the filters of the list. Without a search, `own` is the account. Pure. */
-export function belongs(stream, { search, status, origin, acceptance }, own = "") {
-  const { user = own, stream: id, wrong } = meaning(search);
-  if (wrong) return false;
-  const whose = id ? stream.id === id : !user || isOf(stream, user, acceptance);
-  return whose && (!status || stream.status === status) && (!origin || stream.origin === origin) &&
-    (!acceptance || stream.acceptance === acceptance);
-}
-
-/** The account of a user who sees only the streams of this account; else "". */
-const own = () => session.seesAll ? "" : session.account;
-
-async function page(filter, cursor) {
-  const { user = own(), stream, wrong } = meaning(filter.search);
-  if (wrong) return { items: [], next: null, wrong };
-  if (!stream) return get("/v1/streams", { user, status: filter.status, origin: filter.origin, acceptance: filter.acceptance, limit: PAGE, cursor });
+/** One page of the list: {items, next, position}, and `left`, `read`, `total` if the page searches itself. */
+async function page(filter, cursor = "") {
+  const { stream, transaction, wrong } = meaning(filter.search);
+  if (wrong || transaction) return { items: [], next: null };
+  if (needsScan(filter)) {
+    const enough = filter.sort ? Infinity : SCANNED;
+    return scan(parametersOf(filter), cursor, fits(filter), { enough, learn });
+  }
+  if (!stream) return get("/v1/streams", { ...parametersOf(filter), limit: PAGE, cursor });
   try {
     const found = await get(`/v1/streams/${encodeURIComponent(stream)}`);
-    return { items: [found].filter((each) => belongs(each, filter)), next: null, position: found.position };
+    return { items: [found].filter(fits(filter)), next: null, position: found.position };
   } catch (error) {
     if (error.status === 404) return { items: [], next: null };
     throw error;
@@ -54,13 +47,20 @@ async function page(filter, cursor) {
 }
 
 function controls(filter, changed) {
-  const search = h("input", { type: "search", value: filter.search, placeholder: "Account (G…) or stream id", spellcheck: "false" });
-  const status = select({}, STATUSES, filter.status);
-  const origin = select({}, ORIGINS, filter.origin);
-  const acceptance = select({}, ANSWERS, filter.acceptance);
-  const act = calmly(() => changed({ search: search.value.trim(), status: status.value, origin: origin.value, acceptance: acceptance.value }));
+  const text = (name, placeholder) => h("input", { type: "search", value: filter[name], placeholder, spellcheck: "false", list: "book" });
+  const inputs = {
+    search: text("search", "Label, name, address, id or transaction"),
+    token: text("token", "C…"),
+    status: select({}, STATUSES, filter.status),
+    origin: select({}, ORIGINS, filter.origin),
+    acceptance: select({}, ANSWERS, filter.acceptance),
+    state: select({}, STATES, filter.state),
+    sort: select({}, SORTS, filter.sort),
+  };
+  const act = calmly(() => changed(Object.fromEntries(Object.entries(inputs).map(([name, { value }]) => [name, value.trim()]))));
   return h("form", { class: "filters", role: "search", "aria-label": "Filter streams", input: act, submit: (e) => e.preventDefault() },
-    field("Search", search), field("Status", status), field("Origin", origin), field("Recipient's answer", acceptance));
+    field("Search", inputs.search), field("Token contract", inputs.token), field("Status", inputs.status), field("Origin", inputs.origin),
+    field("Recipient's answer", inputs.acceptance), field("Runs out", inputs.state), field("Order", inputs.sort));
 }
 
 /** The view. */
@@ -68,33 +68,68 @@ export function streams({ headrace, parameters, places }) {
   let filter = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name) ?? ""]));
   let stop = () => {};
   let next = null;
-  const list = new StreamList("Streams, newest first");
+  let read = 0; // streams that the page has searched itself
+  let total = null;
+  let kept = []; // matches of the search that have no row yet, in their order
+  const list = new StreamList("Streams");
   const said = h("p", { class: "quiet-text", role: "status" });
-  const more = h("button", { type: "button", hidden: true, click: () => (list.isCut ? begin() : addPage().catch(told)) });
+  const failed = failurePlace(() => begin());
+  const more = h("button", { type: "button", hidden: true, click: () => (list.isCut ? begin() : addPage().catch(failed.show)) });
 
-  const told = (error) => say(said, error.message);
-  function show(found) {
+  function show(found, rows = SCANNED) {
     learn(found.tokens);
-    list.load(found.items, !found.next);
     next = found.next;
-    describe(found);
+    read += found.read ?? 0;
+    total = found.total;
+    if (needsScan(filter)) return showMatches(found.items, rows);
+    list.load(found.items, !next);
+    describe();
+  }
+  /** Show the first matches. If the order is not that of the API, a later match can belong above others. */
+  function showMatches(items, rows = SCANNED) {
+    const above = order(filter.sort, tokenOf);
+    kept = [...kept, ...items].sort((a, b) => (above(a, b) ? -1 : 1));
+    const shown = kept.splice(0, rows);
+    // Streams that were not read can belong anywhere in another order, so a new match below all rows is shown.
+    list.load(shown, !kept.length && (!next || Boolean(filter.sort)));
+    describe();
   }
   /** After a cut, `next` would leave a hole: the list must be loaded again from its beginning. */
-  function describe({ wrong } = {}) {
-    more.hidden = !next && !list.isCut;
-    say(more, list.isCut ? "Load again" : "More");
-    const nothing = wrong ? "Search for a complete account (G…, C… or M…) or a stream id." :
-      `No streams yet. ${places.apiStreams ? "Create one, or wait" : "Wait"} for streams from the chain.`;
-    const cut = `Many streams have arrived. The list shows only the latest ${list.size} streams.`;
-    say(said, list.size ? list.isCut ? cut : "" : nothing);
+  function describe() {
+    more.hidden = !next && !kept.length && !list.isCut;
+    say(more, list.isCut ? "Load again" : next && !kept.length && needsScan(filter) ? "Search further" : "More");
+    const cut = `Many streams have arrived. The list shows only the ${filter.sort ? "first" : "latest"} ${list.size} streams.`;
+    const searched = needsScan(filter) && next ? `Searched the latest ${read} ${total === null ? "streams" : `of ${total} streams`}.` : "";
+    const nothing = list.size ? "" : nothingFound();
+    say(said, list.size && list.isCut ? cut : [nothing, searched].filter(Boolean).join(" "));
+    const { transaction } = meaning(filter.search);
+    if (transaction) said.replaceChildren("This is a transaction. ", h("a", { href: `#/live?tx=${transaction}` }, "Show its events"));
+  }
+  function nothingFound() {
+    if (meaning(filter.search).wrong) return "Enter at least two characters.";
+    if (Object.values(filter).some(Boolean)) return "No streams match.";
+    return `No streams yet. ${places.apiStreams ? "Create one, or wait" : "Wait"} for streams from the chain.`;
   }
   async function addPage() {
-    show(await page(filter, next));
+    if (kept.length) return showMatches([]);
+    const found = await page(filter, next);
+    failed.clear();
+    if (!filter.sort) return show(found);
+    const rows = list.size + SCANNED;
+    kept = list.streams;
+    list.clear();
+    return show(found, rows);
   }
   function arrived({ type, stream }) {
     if (!stream) return;
-    if (!belongs(stream, filter, own())) list.drop(stream.id);
-    else if (type !== "stream.snapshot" || list.has(stream.id)) list.put(stream); // a snapshot is of an old stream
+    const isWanted = fits(filter)(stream);
+    const wasFound = list.has(stream.id) || kept.some(({ id }) => id === stream.id);
+    if (!isWanted) list.drop(stream.id);
+    else if (type !== "stream.snapshot" || list.has(stream.id)) { // a snapshot is of an old stream
+      if (filter.sort) list.drop(stream.id); // the event may have moved it
+      list.put(stream);
+    }
+    kept = updated(kept, stream, isWanted && wasFound && !list.has(stream.id));
     if (list.size) describe();
   }
   function begin() {
@@ -102,22 +137,25 @@ export function streams({ headrace, parameters, places }) {
     stop = headrace.follow({
       async load() {
         const found = await page(filter);
-        list.clear();
+        failed.clear();
+        [kept, read] = [[], 0];
+        list.clear(order(filter.sort, tokenOf));
         show(found);
         return found.position;
       },
       apply: arrived,
-      failed: told,
+      failed: failed.show,
     });
   }
   begin();
+  const create = () => import("./create.js").then(({ createDialog }) => createDialog());
   return {
     title: "Streams",
     node: h("section", {},
       h("div", { class: "head" }, h("h1", { tabindex: -1 }, "Streams"),
-        places.apiStreams && h("button", { type: "button", class: "main", click: () => createDialog() }, "New stream")),
+        places.apiStreams && h("button", { type: "button", class: "main", click: create }, "New stream")),
       controls(filter, (changed) => { filter = changed; remember("streams", filter); begin(); }),
-      said, list.node, more),
+      said, failed.node, list.node, more),
     stop: () => stop(),
   };
 }

@@ -3,13 +3,14 @@
 import { get } from "./api.js";
 import { now } from "./clock.js";
 import { h, say } from "./dom.js";
+import { failurePlace } from "./failure.js";
 import { duration, span } from "./format.js";
 import { session } from "./session.js";
 import { spark } from "./spark.js";
 import { describe } from "./status.js";
 
 const EVERY = 2000;
-const rounded = (value) => (value >= 10 || Number.isInteger(value) ? Math.round(value).toLocaleString("en") : value.toFixed(1));
+const rounded = (value) => (value >= 10 || Number.isInteger(value) ? Math.round(value).toLocaleString() : value.toLocaleString(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 }));
 
 const count = (number, word) => `${rounded(number)} ${word}${number === 1 ? "" : "s"}`;
 
@@ -19,11 +20,17 @@ export function rate(before, after, name, seconds) {
   return seconds > 0 && gained > 0 ? gained / seconds : 0;
 }
 
+/** The heading of a card. A name with several replicas is followed by the address of this one. Pure. */
+export function title({ kind, url, address }) {
+  const words = [kind === "other" ? "" : kind, url, url.includes(address ?? url) ? "" : address];
+  return words.filter(Boolean).join(" ");
+}
+
 function card(part, rows, charts) {
   const state = h("span", { class: "chip" });
   const figures = Object.fromEntries(rows.map(([name]) => [name, h("dd", {}, "–")]));
   const node = h("article", { class: "card part", "data-url": part.url },
-    h("div", { class: "head" }, h("h2", {}, part.kind === "other" ? part.url : `${part.kind} ${part.url}`), state),
+    h("div", { class: "head" }, h("h2", {}, title(part)), state),
     h("div", { class: "charts" }, ...charts.map(({ node: each }) => each)),
     h("dl", { class: "figures" }, ...rows.map(([name, words]) => h("div", {}, h("dt", {}, words), figures[name]))));
   return {
@@ -42,7 +49,7 @@ function fanoutCard(part) {
     events: spark("Events a second", { least: 1, format: rounded }),
     lag: spark("Seconds behind the chain", { least: 10, format: span }),
   };
-  const made = card(part, [["subscriptions", "Topics"], ["deliveries", "Deliveries a second"], ["write", "Commit to socket write"], ["backlog", "Buffered for slow clients"]], Object.values(charts));
+  const made = card(part, [["subscriptions", "Subscribed topics"], ["deliveries", "Deliveries a second"], ["write", "Time from Redis to the sockets"], ["backlog", "Waiting for slow clients"]], Object.values(charts));
   return {
     ...made,
     update({ measures: m, trouble }, before, seconds) {
@@ -75,7 +82,7 @@ export function reported(server) {
 
 function indexerCard(part) {
   const charts = { events: spark("Events a second", { format: rounded }), age: spark("Age of the last ledger", { least: 10, format: span }) };
-  const made = card(part, [["ledger", "Ledger"], ["behind", "Ledgers behind"], ["letters", "Dead letters"], ["audit", "Equal to the contract"], ["horizon", "Horizon"], ["rpc", "RPC"], ["active", "Role"]], Object.values(charts));
+  const made = card(part, [["ledger", "Ledger"], ["behind", "Ledgers behind"], ["letters", "Events not decoded"], ["audit", "Streams equal to the contract"], ["horizon", "Horizon"], ["rpc", "RPC"], ["active", "Role"]], Object.values(charts));
   return {
     ...made,
     update({ measures: m, versions, trouble }, before, seconds) {
@@ -95,11 +102,29 @@ function indexerCard(part) {
   };
 }
 
+function apiCard(part) {
+  const charts = { requests: spark("Requests a second", { least: 1, format: rounded }) };
+  const made = card(part, [["time", "Time for a request"], ["memory", "Memory of Redis"], ["journal", "Journal"]], Object.values(charts));
+  return {
+    ...made,
+    update({ measures: m, trouble }, before, seconds) {
+      if (trouble) return made.say({}, trouble);
+      charts.requests.push(rate(before, m, "requests", seconds));
+      const requests = m.requests - (before?.requests ?? 0);
+      made.say({
+        ...(requests > 0 && { time: span((m.requestSeconds - (before?.requestSeconds ?? 0)) / requests) }),
+        memory: m.redisMemory ? `${rounded(100 * m.redisMemory)} % used` : "no limit",
+        journal: `${rounded(m.journalBytes / 1e6)} MB`,
+      });
+    },
+  };
+}
+
 const otherCard = (part) => ({ ...card(part, [], []), update() {} });
-const MAKERS = { fanout: fanoutCard, indexer: indexerCard, other: otherCard };
+const MAKERS = { fanout: fanoutCard, indexer: indexerCard, api: apiCard, other: otherCard };
 
 function ownCard(headrace) {
-  const made = card({ kind: "other", url: "This page" }, [["state", "Connection"], ["role", "Connected by"], ["position", "Position"], ["lag", "Behind the chain"]], []);
+  const made = card({ kind: "other", url: "This page" }, [["state", "Connection"], ["role", "Connection in"], ["position", "Position"], ["lag", "Behind the chain"]], []);
   const update = () => {
     const { state, position } = headrace;
     const [kind, words] = describe(state);
@@ -117,37 +142,45 @@ function ownCard(headrace) {
 /** The view. */
 export function system({ headrace }) {
   const said = h("p", { class: "quiet-text", role: "status" });
+  const failed = failurePlace(() => { clearTimeout(timer); look(); });
   const cards = new Map();
   const own = ownCard(headrace);
   const place = h("div", { class: "parts" }, own.node);
   let last = null;
   let timer;
+  let isGone = false;
 
   function show(answer) {
-    const before = new Map(last?.parts.map((part) => [part.url, part.measures]));
+    const key = (part) => `${part.url} ${part.address}`;
+    const before = new Map(last?.parts.map((part) => [key(part), part.measures]));
     for (const part of answer.parts) {
-      if (cards.get(part.url)?.kind !== part.kind && !(part.trouble && cards.has(part.url))) {
-        cards.get(part.url)?.node.remove();
-        cards.set(part.url, { kind: part.kind, ...MAKERS[part.kind](part) });
-        place.insertBefore(cards.get(part.url).node, own.node);
+      const shown = cards.get(key(part));
+      if (shown?.kind !== part.kind && !(part.trouble && shown)) {
+        shown?.node.remove();
+        cards.set(key(part), { kind: part.kind, ...MAKERS[part.kind](part) });
+        place.insertBefore(cards.get(key(part)).node, own.node);
       }
-      cards.get(part.url).update(part, part.trouble ? null : before.get(part.url), last ? answer.asOf - last.asOf : 0);
+      cards.get(key(part)).update(part, part.trouble ? null : before.get(key(part)), last ? answer.asOf - last.asOf : 0);
     }
-    const fanouts = answer.parts.filter(({ kind }) => kind === "fanout");
-    const connections = fanouts.reduce((sum, { measures }) => sum + measures.connections, 0);
+    const there = new Set(answer.parts.map(key));
+    for (const [old, { node }] of cards) {
+      if (!there.has(old)) node.remove(), cards.delete(old); // its replica has gone
+    }
+    const { replicas, answering, measures } = answer.totals.find(({ kind }) => kind === "fanout") ?? { replicas: 0, answering: 0, measures: { connections: 0 } };
     say(said, answer.parts.length
-      ? `${count(connections, "connection")} at ${count(fanouts.length, "fanout")}.`
-      : "This API knows no other services. Set READY_URLS and FANOUT_URLS.");
+      ? `${count(measures.connections, "connection")} at ${count(replicas, "fanout")}${answering < replicas ? `, of which ${rounded(replicas - answering)} do not answer` : ""}.`
+      : "This API knows no other services. Set READY_URLS, FANOUT_URLS and SYSTEM_URLS.");
     last = answer;
   }
   async function look() {
     try {
       show(await get("/v1/system"));
+      failed.clear();
     } catch (error) {
-      say(said, error.message);
+      failed.show(error);
       if (error.status === 403 || error.status === 401) return; // do not ask again: the answer would be the same
     }
-    timer = setTimeout(look, EVERY);
+    if (!isGone) timer = setTimeout(look, EVERY);
   }
   if (session.isAdmin) look();
   else say(said, "Only admins can see the services.");
@@ -155,7 +188,8 @@ export function system({ headrace }) {
   const beat = setInterval(own.update, 1000);
   return {
     title: "System",
-    node: h("section", {}, h("h1", { tabindex: -1 }, "System"), said, place),
-    stop: () => { clearTimeout(timer); clearInterval(beat); stop(); timer = null; },
+    node: h("section", {}, h("h1", { tabindex: -1 }, "System"), said, failed.node,
+      session.isAdmin && h("p", {}, h("a", { href: "#/system/connections" }, "See and end the connections")), place),
+    stop: () => { isGone = true; clearTimeout(timer); clearInterval(beat); stop(); },
   };
 }

@@ -124,6 +124,17 @@ class RpcClient:
             )
         return listed
 
+    async def transactions(self, after: int, limit: int) -> list[Any]:
+        """List up to `limit` transactions after the TOID `after`, of any contract.
+
+        RPC must have the ledger of `after`. Raises SourceError.
+        """
+        page = {"cursor": str(after), "limit": limit}
+        answer = await self.call("getTransactions", pagination=page)
+        if not isinstance(listed := answer.get("transactions"), list):
+            raise SourceError("malformed", f"getTransactions returned no list: {answer!s:.200}")
+        return listed
+
     async def entries(self, keys: Sequence[bytes]) -> LedgerEntries:
         """Return the ledger entries with these keys, as of RPC's last ledger.
 

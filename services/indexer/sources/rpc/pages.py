@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.decode.records import (
@@ -139,23 +139,35 @@ def _is_of_operation(toid: int) -> bool:
 
 
 def _parse_event(event: Any, contracts: WatchedContracts) -> RpcEvent:
+    """Parse an event. Fields are not read with `_read`: a backfill has a million events."""
+    try:
+        position, contract = parse_position(event["id"]), contracts.by_address(event["contractId"])
+        # An event without topics has no field `topic`.
+        topics = [] if (listed := event.get("topic")) is None else list(map(_topic, _list(listed)))
+        value, digest = base64_bytes(event["value"]), hash_text(event["txHash"])
+        closed_at, ledger = _time(event["ledgerClosedAt"]), _number(event["ledger"])
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        _refuse(event, contracts)
+    if contract is None or ledger != position.ledger or position.toid >= 1 << 63:
+        _refuse(event, contracts)
+    head = _HEAD.pack(0, 1, contract.raw, 1, 0, len(topics))
+    return RpcEvent(position, b"".join((head, *topics, value)), digest, closed_at)
+
+
+def _refuse(event: Any, contracts: WatchedContracts) -> NoReturn:
+    """Raise the MalformedError that names what is wrong with an event."""
     if not isinstance(event, dict):
         raise MalformedError(f"an event is not an object: {event!r:.80}")
-    contract = contracts.by_address(_read("contractId", event, _text))
-    if contract is None:
+    if contracts.by_address(_read("contractId", event, _text)) is None:
         raise MalformedError(
             f"an event is of {event['contractId']!r:.80}, a contract that was not requested"
         )
     position = _read("id", event, parse_position)
-    if _read("ledger", event, _number) != position.ledger or position.toid >= 1 << 63:
-        raise MalformedError(f"event {position} is not in ledger {event['ledger']}")
-    # An event without topics has no field `topic`.
-    topics = [] if event.get("topic") is None else _read("topic", event, _all_base64)
-    head = _HEAD.pack(0, 1, contract.raw, 1, 0, len(topics))
-    raw = b"".join((head, *topics, _read("value", event, base64_bytes)))
-    return RpcEvent(
-        position, raw, _read("txHash", event, hash_text), _read("ledgerClosedAt", event, _time)
-    )
+    _read("ledger", event, _number)
+    for name, read in (("value", base64_bytes), ("txHash", hash_text), ("ledgerClosedAt", _time)):
+        _read(name, event, read)
+    _read("topic", event, lambda value: list(map(_topic, _list(value or []))))
+    raise MalformedError(f"event {position} is not in ledger {event['ledger']}")
 
 
 def _read(name: str, body: Mapping[str, Any], read: Callable[[Any], Any]) -> Any:
@@ -163,10 +175,6 @@ def _read(name: str, body: Mapping[str, Any], read: Callable[[Any], Any]) -> Any
         return read(body.get(name))
     except (TypeError, ValueError, OverflowError) as error:
         raise MalformedError(f"{name!r} is missing or wrong: {error!s:.200}") from error
-
-
-def _all_base64(value: Any) -> list[bytes]:
-    return [_topic(each) for each in _list(value)]
 
 
 def _unix_time(value: Any) -> str:

@@ -15,12 +15,13 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from services.indexer import metrics
 from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.decode.records import HorizonTransaction, MalformedError
+from services.indexer.decode.records import MalformedError
 from services.indexer.decode.transactions import DecodedEvents
 from services.indexer.sources.base import Batch, FatalSourceError, LedgerRange, SourceError
 from services.indexer.sources.http import check_network, ledger_hash, ledger_number
 from services.indexer.sources.ledger_range import check_available, next_ledger, start_cursor
 from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
+from services.indexer.sources.rpc.fetching import TransactionFetcher
 from services.indexer.sources.rpc.pages import (
     RpcEvent,
     TransactionEvents,
@@ -28,14 +29,12 @@ from services.indexer.sources.rpc.pages import (
 )
 from services.indexer.sources.rpc.polling import EventPoller, EventWindow
 from services.indexer.sources.rpc.presence import LedgerPresence
-from services.indexer.sources.rpc.transactions import LedgerNotReachedError, read_details
 from services.indexer.sources.rpc.version import check_version
 from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.sources.verified_reader import VerifyingReader
 from shared.domain.instant import unix_seconds
 
-_CONCURRENT_CALLS = 8
-_CHUNK = 50
+_CHUNK = 200
 """The most transactions that are proved and committed together."""
 
 
@@ -65,7 +64,7 @@ class RpcSource:
         self._poll_seconds = poll_seconds
         self._opened = opened
         self._reader = VerifyingReader(contracts, alarm_only=alarm_only)
-        self._calls = asyncio.Semaphore(_CONCURRENT_CALLS)
+        self._fetcher = TransactionFetcher(rpc)
 
     @property
     def name(self) -> str:
@@ -142,8 +141,7 @@ class RpcSource:
     ) -> tuple[DecodedEvents, TransactionEvents | None, Exception | None]:
         """Read transactions until one fails. Returns events, last good transaction and error."""
         decoded, last = DecodedEvents(), None
-        results = await asyncio.gather(*map(self._details, chunk), return_exceptions=True)
-        for transaction, details in zip(chunk, results, strict=True):
+        for transaction, details in zip(chunk, await self._fetcher.fetch(chunk), strict=True):
             try:
                 if isinstance(details, BaseException):
                     raise details
@@ -156,16 +154,6 @@ class RpcSource:
             decoded.extend(found)
             last = transaction
         return decoded, last, None
-
-    async def _details(self, transaction: TransactionEvents) -> HorizonTransaction:
-        async with self._calls:
-            result = await self._rpc.call("getTransaction", hash=transaction.hash)
-        try:
-            return read_details(result, transaction)
-        except LedgerNotReachedError as error:
-            raise SourceError("behind", f"getTransaction {transaction.hash}: {error}") from error
-        except MalformedError as error:
-            raise SourceError("malformed", f"getTransaction {transaction.hash}: {error}") from error
 
 
 def _grouped(events: Sequence[RpcEvent]) -> list[TransactionEvents]:

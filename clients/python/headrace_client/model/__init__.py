@@ -1,0 +1,1 @@
+"""What the server returns, as typed values: events, streams, tokens, pages. Pure."""

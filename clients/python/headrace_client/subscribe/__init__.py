@@ -1,0 +1,1 @@
+"""Subscriptions: from the bytes of a connection to events, with resume and cursors."""

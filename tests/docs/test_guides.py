@@ -1,0 +1,97 @@
+"""The guides: export-the-history.md and follow-from-a-program.md run as they are written."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.blocks import ADDRESS, Shell, blocks, typed
+from tests.support.installation import Installation
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.io, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+
+(EXPORT,) = blocks("docs/guides/export-the-history.md", "sh")
+(PROGRAM,) = blocks("docs/guides/follow-from-a-program.md", "python")
+
+
+async def history(whole: Installation, query: str) -> list[dict[str, Any]]:
+    """The first 500 events of the history."""
+    path = f"/v1/events?{query}&order=asc&limit=500"
+    return (await whole.get(whole.ports.gateway, path))[1]["items"]
+
+
+async def test_the_export_has_every_event_of_the_account_once(
+    shell: Shell, whole: Installation
+) -> None:
+    account = re.search(r"ACCOUNT=(\w+)", EXPORT.text)
+    assert account
+    query = f"users={account[1]}"
+
+    async def enough() -> bool:
+        return len(await history(whole, query)) > 12
+
+    await until(enough, seconds=60, what="events of the account")
+    await shell.done(typed(EXPORT, {"limit=500": "limit=10"}))  # several pages
+    with (shell.folder / "events.csv").open(newline="", encoding="utf-8") as file:
+        exported = [row["id"] for row in csv.DictReader(file)]
+    everything = [event["id"] for event in await history(whole, query)]
+    assert len(exported) > 12
+    assert exported[: len(everything)] == everything[: len(exported)]
+
+
+class Program:
+    """The program of the page, which writes its output into a file of `folder`."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self._folder = folder
+        (folder / "follow.py").write_text(typed(PROGRAM, {ADDRESS: address}), encoding="utf-8")
+
+    async def start(self) -> asyncio.subprocess.Process:
+        with (self._folder / "seen.txt").open("ab") as output:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, "follow.py", cwd=self._folder, stdout=output
+            )
+
+    @property
+    def seen(self) -> list[str]:
+        """The ids of the events that it has printed, in all its runs."""
+        return re.findall(r"^(\d+-\d+) ", (self._folder / "seen.txt").read_text(), re.M)
+
+
+async def stopped(process: asyncio.subprocess.Process) -> None:
+    process.kill()
+    await process.wait()
+
+
+async def test_the_program_continues_after_it_was_killed(
+    whole: Installation, tmp_path: Path, address: str
+) -> None:
+    program = Program(tmp_path, address)
+    for count in (3, 8):
+        process = await program.start()
+        try:
+            await until(lambda count=count: len(program.seen) >= count, seconds=60)
+        finally:
+            await stopped(process)
+    once = list(dict.fromkeys(program.seen))
+    assert len(program.seen) - len(once) <= 1, "killed between an event and its position: once more"
+    first = await history(whole, f"all=true&after={program.seen[0]}")
+    assert once[1:] == [event["id"] for event in first][: len(once) - 1]
+
+
+async def test_the_program_ends_when_it_is_refused(tmp_path: Path, address: str) -> None:
+    refused = f"{address}/v1/events/subscribe?all=maybe"
+    text = typed(PROGRAM, {f"{ADDRESS}/v1/events/subscribe?all=true": refused})
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", text, cwd=tmp_path, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert b"400 Bad Request" in errors

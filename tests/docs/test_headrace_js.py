@@ -1,0 +1,35 @@
+"""The examples of clients/javascript.md in a real browser, in a page of the gateway."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page
+
+from deploy.simulator.chain import accounts
+from tests.docs.blocks import blocks, typed
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.io, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+
+SUBSCRIPTION, SNAPSHOT = blocks("docs/clients/javascript.md", "js")
+
+
+async def test_the_examples_load_streams_and_get_their_events(page: Page, address: str) -> None:
+    wrong: list[str] = []
+    logged: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: logged.append(message.text))
+    yours = f"http://{address}/yours.html"
+    await page.route(yours, lambda route: route.fulfill(content_type="text/html", body=""))
+    await page.goto(yours)
+    words = {
+        "G…": accounts.address("alice"),
+        '"headrace"': '"/console/headrace/headrace.js"',
+        "https://headrace.example": f"http://{address}",
+    }
+    for example in (SUBSCRIPTION, SNAPSHOT):
+        await page.add_script_tag(content=typed(example, words), type="module")
+    await until(lambda: logged, seconds=60, what="a stream of the account")
+    loaded = len(logged)
+    await until(lambda: len(logged) > loaded, seconds=60, what="an event of the account")
+    assert wrong == []
