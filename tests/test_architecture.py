@@ -27,6 +27,7 @@ ORDER = (
     "shared.web",
     "shared.journal",
     "shared.auth",
+    *(f"shared.chain.{name}" for name in ("errors", "xdr", "decode", "http", "rpc")),
     *(
         f"services.fanout.{name}"
         for name in ("settings", "reasons", "metrics", "jitter", "sse", "frame")
@@ -42,8 +43,8 @@ ORDER = (
     *(f"services.api.{name}" for name in ("streams", "events", "system", "reference")),
     *(f"services.api.{name}" for name in ("console", "commands")),
     "services.api",
-    *(f"services.indexer.{name}" for name in ("settings", "reasons", "metrics", "xdr", "decode")),
-    *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range", "http")),
+    *(f"services.indexer.{name}" for name in ("settings", "reasons", "metrics")),
+    *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range")),
     *(f"services.indexer.sources.{name}" for name in ("versions", "upstream")),
     "services.indexer.sources.verified_reader",
     *(f"services.indexer.sources.{name}" for name in ("rpc", "horizon", "failover")),
@@ -73,19 +74,20 @@ PURE = (
     *(f"shared.journal.{name}" for name in ("read_size", "stream_document", "wire")),
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
     "shared.auth.signing_keys",
+    "shared.chain.errors",
     "services.api.auth.public_addresses",
     "services.fanout.connections.hub",
     "services.fanout.feed.recent",
     "services.fanout.sse",
     "services.fanout.frame",
     "services.indexer.commands.verification",
-    *(f"services.indexer.decode.{name}" for name in ("contracts", "dead_letters", "proof")),
-    *(f"services.indexer.decode.{name}" for name in ("creations", "records", "storage")),
+    *(f"shared.chain.decode.{name}" for name in ("contracts", "dead_letters", "proof")),
+    *(f"shared.chain.decode.{name}" for name in ("creations", "records", "storage")),
     *(
-        f"services.indexer.decode.{name}"
+        f"shared.chain.decode.{name}"
         for name in ("stream_contract", "stream_events", "stream_record")
     ),
-    *(f"services.indexer.decode.{name}" for name in ("token_contract", "transactions")),
+    *(f"shared.chain.decode.{name}" for name in ("token_contract", "transactions")),
     "services.indexer.ingest.gap",
     *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range", "versions")),
     "services.indexer.reasons",
@@ -94,10 +96,10 @@ PURE = (
     "services.indexer.sources.horizon.counting",
     *(f"services.indexer.sources.rpc.{name}" for name in ("pages", "span", "transactions")),
     "services.indexer.tokens.metadata",
-    "services.indexer.xdr",
-    *(f"services.indexer.xdr.{name}" for name in ("address", "entries", "event", "ledger")),
-    *(f"services.indexer.xdr.{name}" for name in ("ledger_keys", "meta", "natives", "reader")),
-    *(f"services.indexer.xdr.{name}" for name in ("fast_shapes", "result", "scval", "shapes")),
+    "shared.chain.xdr",
+    *(f"shared.chain.xdr.{name}" for name in ("address", "entries", "event", "ledger")),
+    *(f"shared.chain.xdr.{name}" for name in ("ledger_keys", "meta", "natives", "reader")),
+    *(f"shared.chain.xdr.{name}" for name in ("fast_shapes", "result", "scval", "shapes")),
 )
 WORDS = ("shared.web.problems.Goodbye",)
 """Mere names in modules that do more: what they say is the same everywhere."""
@@ -220,7 +222,7 @@ def test_a_pure_module_has_no_socket_no_clock_and_no_chance(module: str) -> None
 
 
 def test_all_of_the_decoder_is_declared_pure() -> None:
-    decoder = [path for path in modules("services") if path.parent.name == "xdr"]
+    decoder = [path for path in modules("shared") if path.parent.name == "xdr"]
     assert decoder
     assert {name_of(path) for path in decoder} <= set(PURE)
 

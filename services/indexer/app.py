@@ -16,8 +16,8 @@ from services.indexer import metrics
 from services.indexer.ingest.redis_recovery import FailoverRecovery
 from services.indexer.jobs import ProcessParts, active_jobs
 from services.indexer.settings import IndexerSettings
-from services.indexer.sources.base import FatalSourceError
 from services.indexer.sources.upstream import UpstreamVersions
+from shared.chain.errors import FatalSourceError
 from shared.journal.commit import Committer
 from shared.journal.commit_errors import CursorMovedError, FencedError, JournalInconsistentError
 from shared.journal.losses import DataLossDetector, check_journal

@@ -18,12 +18,12 @@ from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory
 from services.indexer.sources.base import Source
 from services.indexer.sources.failover.source import FailoverSource
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.version import watch_version
 from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.state.factory import create_audit
 from services.indexer.state.gap_marks import GapMarks
 from services.indexer.tokens.reader import create_token_reader
+from shared.chain.rpc import RpcClient
 from shared.journal.commit import Committer
 from shared.journal.commit_errors import FencedError
 from shared.journal.losses import DataLossDetector

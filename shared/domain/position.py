@@ -107,3 +107,10 @@ def transaction_of(toid: int) -> int:
 def last_of_transaction(toid: int) -> int:
     """The highest TOID in the transaction of `toid`. All later transactions are above it."""
     return toid | LAST_OPERATION
+
+
+class LedgerRange(NamedTuple):
+    """The first and the last ledger that a source has."""
+
+    oldest: int
+    latest: int

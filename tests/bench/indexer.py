@@ -17,12 +17,12 @@ from redis.asyncio import Redis
 from stellar_sdk import scval
 
 from deploy.simulator.chain import accounts
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.decode.records import HorizonTransaction, parse_record
-from services.indexer.decode.transactions import DecodedEvents, decode_events, decode_transaction
 from services.indexer.sources.horizon.sse_parser import HorizonFrameParser
-from services.indexer.sources.http import parse_object
 from services.indexer.sources.rpc.pages import group_by_transaction, parse_page
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.decode.records import HorizonTransaction, parse_record
+from shared.chain.decode.transactions import DecodedEvents, decode_events, decode_transaction
+from shared.chain.http import parse_object
 from shared.domain.position import START
 from shared.redis.client import connect
 from shared.web import server as serve

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
-from services.indexer import xdr
+from shared.chain import xdr
 
 DECODERS = (xdr.decode_contract_event, xdr.decode_meta, xdr.decode_result, xdr.decode_scval)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.indexer.xdr.reader import count, opaque
+from shared.chain.xdr.reader import count, opaque
 from tests.fuzz.decoder import DECODERS, functions, try_all
 from tests.indexer.handmade import DEEP, UNKNOWN, created, meta_v3, meta_v4, proof, result
 from tests.support.tier import at_length
@@ -42,7 +42,7 @@ def test_only_the_decoder_is_instrumented() -> None:
     assert {count, opaque} <= found
     assert len(found) > 100
     packages = {f.__module__.rpartition(".")[0] for f in found}
-    assert packages <= {"services.indexer", "services.indexer.xdr"}
+    assert packages <= {"services.indexer", "shared.chain.xdr"}
 
 
 SECONDS = at_length(2, 120)

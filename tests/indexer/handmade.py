@@ -12,8 +12,8 @@ from typing import Any
 from stellar_sdk import scval, xdr
 
 from deploy.simulator.chain import accounts
-from services.indexer.decode.contracts import WatchedContract, WatchedContracts
-from services.indexer.decode.records import HorizonTransaction, parse_record
+from shared.chain.decode.contracts import WatchedContract, WatchedContracts
+from shared.chain.decode.records import HorizonTransaction, parse_record
 from shared.domain.position import toid
 
 NOW = 1_770_000_000

@@ -13,11 +13,12 @@ from deploy.simulator.app import running
 from deploy.simulator.chain import accounts
 from deploy.simulator.network import Network, start
 from deploy.simulator.settings import SimulatorSettings
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.sources.base import Batch, Source, SourceError
+from services.indexer.sources.base import Batch, Source
 from services.indexer.sources.horizon.source import HorizonSource
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.source import RpcSource
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.errors import SourceError
+from shared.chain.rpc import RpcClient
 from shared.domain.position import parse_position
 from shared.journal.keys import Keys
 from shared.journal.wire import JournalEntry, entry_of

@@ -18,10 +18,10 @@ import orjson
 from redis.asyncio import Redis
 
 from services.indexer.commands.runner import run_command
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.decode.dead_letters import StillUndecodableError, reread
-from services.indexer.decode.transactions import DecodedEvents
 from services.indexer.settings import IndexerSettings
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.decode.dead_letters import StillUndecodableError, reread
+from shared.chain.decode.transactions import DecodedEvents
 from shared.domain.events import Event
 from shared.journal.commit import Committer
 from shared.journal.commit_errors import JournalInconsistentError

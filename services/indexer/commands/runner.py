@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from redis.asyncio import Redis
 
 from services.indexer.settings import IndexerSettings
-from services.indexer.sources.base import FatalSourceError, SourceError
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.domain.errors import HeadraceError
 from shared.journal.namespace import ForeignNamespaceError
 from shared.redis.client import RedisError, connect

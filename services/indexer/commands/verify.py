@@ -30,9 +30,10 @@ from services.indexer.commands.verification import (
 )
 from services.indexer.settings import IndexerSettings
 from services.indexer.sources import factory as choice
-from services.indexer.sources.base import Source, SourceError
+from services.indexer.sources.base import Source
 from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.upstream import UpstreamVersions
+from shared.chain.errors import SourceError
 from shared.domain.events import Event
 from shared.domain.position import Position
 from shared.runtime.command_line import invoked_as

@@ -14,14 +14,14 @@ from redis.asyncio import Redis
 
 from services.indexer.commands.runner import CommandFailedError
 from services.indexer.commands.verification import Difference
-from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.settings import IndexerSettings
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.version import check_version
 from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.state.contract_storage import ContractStorage
 from services.indexer.state.findings import AuditRound
 from services.indexer.state.rounds import StateRounds
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.rpc import RpcClient
 from shared.web import client as http
 
 _PATIENCE = 60.0

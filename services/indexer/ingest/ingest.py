@@ -22,8 +22,9 @@ from services.indexer.ingest.prefetch import prefetch
 from services.indexer.ingest.progress_bar import BackfillProgress
 from services.indexer.ingest.redis_recovery import FailoverRecovery
 from services.indexer.ingest.startup import ClaimNamespace, IngestStartup
-from services.indexer.sources.base import Batch, Source, SourceError, SourceGapError
+from services.indexer.sources.base import Batch, Source, SourceGapError
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
+from shared.chain.errors import SourceError
 from shared.domain.events import EventType
 from shared.domain.instant import unix_seconds
 from shared.journal.commit import CommitResult, Committer

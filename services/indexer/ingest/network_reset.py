@@ -15,7 +15,8 @@ import time
 import structlog
 from redis.asyncio import Redis
 
-from services.indexer.sources.base import FatalSourceError, Source, SourceError
+from services.indexer.sources.base import Source
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.progress import checkpoint_fields, read_checkpoint

@@ -16,9 +16,10 @@ import structlog
 from redis.asyncio import Redis
 
 from services.indexer import metrics
-from services.indexer.sources.base import FatalSourceError, Source, SourceError
+from services.indexer.sources.base import Source
 from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.domain.events import Event, EventType, Origin
 from shared.domain.position import Position, parse_position
 from shared.journal.keys import Keys

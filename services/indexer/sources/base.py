@@ -1,20 +1,14 @@
-"""The Source protocol, and the batches and errors of all sources."""
+"""The Source protocol, and the batches of all sources."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from shared.domain.errors import HeadraceError
+from shared.chain.errors import FatalSourceError
 from shared.domain.events import Event
-
-
-class LedgerRange(NamedTuple):
-    """The first and the last ledger that a source has."""
-
-    oldest: int
-    latest: int
+from shared.domain.position import LedgerRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,39 +27,6 @@ class Batch:
     ledger: int
     closed_at: str | None
     latest: int = 0
-
-
-class SourceError(HeadraceError):
-    """A temporary failure of the source; another try may succeed.
-
-    `kind` is a label of the metric for source errors. `retry_after`: the wait in seconds that the
-    server asks for. `is_too_large`: the answer took too long or was too large, so a smaller request
-    may succeed.
-    """
-
-    def __init__(
-        self,
-        kind: str,
-        detail: str,
-        retry_after: float | None = None,
-        *,
-        is_too_large: bool = False,
-    ) -> None:
-        super().__init__(f"{kind}: {detail}")
-        self.kind = kind
-        self.retry_after = retry_after
-        self.is_too_large = is_too_large
-
-
-class FatalSourceError(HeadraceError):
-    """The indexer must stop: otherwise it would lose or invent events. An operator must look.
-
-    `kind` is a label of the alarm metric.
-    """
-
-    def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(f"{kind}: {detail}")
-        self.kind = kind
 
 
 class SourceGapError(FatalSourceError):

@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 import aiohttp
 
-from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.settings import IndexerSettings
 from services.indexer.sources.base import Source
 from services.indexer.sources.failover.fallback import FallbackSource
 from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.horizon.source import HorizonSource
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.source import RpcSource
 from services.indexer.sources.upstream import UpstreamVersions
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.rpc import RpcClient
 
 
 def create_horizon(

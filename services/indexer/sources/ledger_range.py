@@ -7,8 +7,9 @@ See docs/decisions/0025-checkpoint-hash.md.
 
 from __future__ import annotations
 
-from services.indexer.sources.base import FatalSourceError, LedgerRange, SourceError, SourceGapError
-from shared.domain.position import toid
+from services.indexer.sources.base import SourceGapError
+from shared.chain.errors import FatalSourceError, SourceError
+from shared.domain.position import LedgerRange, toid
 
 _LAG = 1_000
 """How many ledgers below the cursor a source may end. If it ends lower, the network was reset."""

@@ -18,9 +18,9 @@ from hashlib import sha256
 import structlog
 
 from services.indexer import metrics
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.decode.records import HorizonTransaction
-from services.indexer.decode.transactions import (
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.decode.records import HorizonTransaction
+from shared.chain.decode.transactions import (
     DecodedEvents,
     RawEvents,
     UnprovedError,
@@ -28,8 +28,8 @@ from services.indexer.decode.transactions import (
     decode_events,
     decode_transaction,
 )
-from services.indexer.sources.base import FatalSourceError, SourceError
-from services.indexer.xdr import XdrError
+from shared.chain.errors import FatalSourceError, SourceError
+from shared.chain.xdr import XdrError
 
 log = structlog.get_logger()
 

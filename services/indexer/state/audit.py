@@ -19,10 +19,10 @@ import structlog
 from redis.asyncio import Redis
 
 from services.indexer import metrics
-from services.indexer.sources.base import SourceError
 from services.indexer.state.contract_storage import ContractStorage
 from services.indexer.state.findings import AuditRound, ContractStates, compared
 from services.indexer.state.rounds import StateRounds
+from shared.chain.errors import SourceError
 from shared.domain.events import Event
 from shared.domain.snapshot import snapshot_event, uncertain_event
 from shared.journal.commit import Committer

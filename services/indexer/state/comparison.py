@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from services.indexer.decode.stream_record import StreamRecord
+from shared.chain.decode.stream_record import StreamRecord
 from shared.domain.events import Origin
 from shared.domain.schedule import merged
 from shared.domain.stream import Stream, StreamStatus

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from services.indexer.decode.contracts import WatchedContract
-from services.indexer.decode.stream_record import (
+from services.indexer.state.findings import MISSING
+from shared.chain.decode.contracts import WatchedContract
+from shared.chain.decode.stream_record import (
     StreamRecord,
     UnreadableRecordError,
     read_record,
     stream_count,
 )
-from services.indexer.sources.base import SourceError
-from services.indexer.sources.rpc.client import LedgerEntry, RpcClient
-from services.indexer.state.findings import MISSING
-from services.indexer.xdr import XdrError
-from services.indexer.xdr.entries import contract_data
-from services.indexer.xdr.ledger_keys import instance_key, record_key
+from shared.chain.errors import SourceError
+from shared.chain.rpc import LedgerEntry, RpcClient
+from shared.chain.xdr import XdrError
+from shared.chain.xdr.entries import contract_data
+from shared.chain.xdr.ledger_keys import instance_key, record_key
 
 
 class StateReading(NamedTuple):

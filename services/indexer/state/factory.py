@@ -8,13 +8,13 @@ from functools import partial
 import aiohttp
 from redis.asyncio import Redis
 
-from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.settings import IndexerSettings
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.version import check_version
 from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.state.audit import StateAudit
 from services.indexer.state.contract_storage import ContractStorage
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.rpc import RpcClient
 from shared.journal.commit import Committer
 from shared.redis.clock import Clock
 from shared.web.probes import Readiness

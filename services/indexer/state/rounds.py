@@ -18,12 +18,12 @@ from typing import NamedTuple, TypeVar
 
 from redis.asyncio import Redis
 
-from services.indexer.sources.base import SourceError
 from services.indexer.sources.ledger_range import cursor_before, ledger_including, next_ledger
-from services.indexer.sources.rpc.client import MOST_KEYS
 from services.indexer.state.comparison import stream_of_record
 from services.indexer.state.contract_storage import ContractStorage, StateReading, StreamCount
 from services.indexer.state.findings import AuditRound, ContractStates, compared
+from shared.chain.errors import SourceError
+from shared.chain.rpc import MOST_KEYS
 from shared.domain.position import END, Position, transaction_of
 from shared.journal.keys import Keys
 from shared.journal.progress import StoredProgress, read_progress

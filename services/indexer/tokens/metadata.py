@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.indexer.xdr import ContractInstance, ScVal, Symbol, XdrError
-from services.indexer.xdr.entries import contract_data
+from shared.chain.xdr import ContractInstance, ScVal, Symbol, XdrError
+from shared.chain.xdr.entries import contract_data
 from shared.domain.assets import is_asset_contract
 from shared.domain.tokens import MAX_DECIMALS, MAX_NAME, MAX_SYMBOL, TokenInfo, readable_text
 

@@ -18,11 +18,11 @@ from redis.asyncio import Redis
 
 from services.indexer import metrics
 from services.indexer.settings import IndexerSettings
-from services.indexer.sources.base import SourceError
-from services.indexer.sources.rpc.client import LedgerEntry, RpcClient
 from services.indexer.tokens.metadata import token_info
 from services.indexer.tokens.old_streams import schedule_tokens_of_old_streams
-from services.indexer.xdr.ledger_keys import instance_key
+from shared.chain.errors import SourceError
+from shared.chain.rpc import LedgerEntry, RpcClient
+from shared.chain.xdr.ledger_keys import instance_key
 from shared.domain.strkeys import CONTRACT, payload_of
 from shared.domain.tokens import TokenInfo
 from shared.journal.keys import Keys

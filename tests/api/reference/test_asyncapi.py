@@ -17,9 +17,9 @@ from deploy.simulator.settings import SimulatorSettings
 from services.api.app import STREAM_NOTICES
 from services.api.reference.asyncapi import asyncapi, key
 from services.fanout import sse
-from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.ingest.gap import gap_event
 from services.indexer.sources.base import SourceGapError
+from shared.chain.decode.contracts import WatchedContracts
 from shared.domain.events import Event, EventType
 from shared.domain.position import START, toid
 from shared.journal.commit import Committer

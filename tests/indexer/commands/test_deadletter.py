@@ -12,10 +12,10 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.commands.deadletter import arguments
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.decode.dead_letters import StillUndecodableError, reread
-from services.indexer.decode.records import HorizonTransaction
-from services.indexer.decode.transactions import dead_letter, decode_transaction
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.decode.dead_letters import StillUndecodableError, reread
+from shared.chain.decode.records import HorizonTransaction
+from shared.chain.decode.transactions import dead_letter, decode_transaction
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position
 from shared.journal.commit import Committer

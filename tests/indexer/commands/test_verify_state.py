@@ -14,7 +14,7 @@ from services.indexer.commands import verify_state
 from services.indexer.commands.runner import CommandFailedError
 from services.indexer.commands.verify import arguments
 from services.indexer.settings import IndexerSettings
-from services.indexer.sources.base import SourceError
+from shared.chain.errors import SourceError
 from shared.journal.keys import Keys
 from tests.indexer.simulated import simulated
 from tests.indexer.state.audited import Audited

@@ -10,17 +10,18 @@ import pytest
 from redis.asyncio import Redis
 
 from services.indexer.sources import ledger_range as bounds
-from services.indexer.sources.base import Batch, FatalSourceError, SourceError
+from services.indexer.sources.base import Batch
 from services.indexer.sources.failover.fallback import FallbackSource, batch_up_to
 from services.indexer.sources.ledger_range import cursor_before
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.domain.position import Position, parse_position, toid
 from shared.journal.keys import Keys
-from tests.indexer.decode.test_transactions import read
 from tests.indexer.handmade import created, proven, withdrawn
 from tests.indexer.installed import Site
 from tests.indexer.simulated import Read, journal, of_the_chain, simulated
 from tests.indexer.sources.test_sources_live import read_all
 from tests.indexer.test_process import stopped
+from tests.shared.chain.decode.test_transactions import read
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(60)

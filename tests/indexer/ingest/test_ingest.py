@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.ingest.ingest import Ingest
-from services.indexer.sources.base import FatalSourceError
+from shared.chain.errors import FatalSourceError
 from shared.domain.topics import user_topic
 from shared.journal.commit import Committer
 from shared.journal.commit_errors import FencedError

@@ -11,7 +11,8 @@ import pytest
 from redis.asyncio import Redis
 
 from services.indexer.ingest.network_reset import Checkpoint
-from services.indexer.sources.base import FatalSourceError, Source, SourceError
+from services.indexer.sources.base import Source
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.runtime.tasks import cancel

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.indexer.ingest.prefetch import join_batches, prefetch
-from services.indexer.sources.base import Batch, SourceError
+from services.indexer.sources.base import Batch
+from shared.chain.errors import SourceError
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position, toid
 from tests.support.waiting import until

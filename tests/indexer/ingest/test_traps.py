@@ -12,9 +12,10 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.sources.base import FatalSourceError, Source, SourceError, SourceGapError
+from services.indexer.sources.base import Source, SourceGapError
 from services.indexer.sources.ledger_range import cursor_before
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.domain.position import parse_position, toid
 from shared.journal.keys import Keys
 from tests.indexer.installed import Site

@@ -13,10 +13,10 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.indexer.ingest.network_reset import Checkpoint
-from services.indexer.sources.base import SourceError
 from services.indexer.sources.failover.source import FailoverSource
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.source import RpcSource
+from shared.chain.errors import SourceError
+from shared.chain.rpc import RpcClient
 from shared.domain.position import toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys

@@ -10,12 +10,12 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from services.indexer.sources.base import SourceError
 from services.indexer.sources.failover.fallback import FallbackSource
 from services.indexer.sources.failover.source import FailoverSource
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.version import check_version, watch_version
 from services.indexer.sources.upstream import UpstreamVersions
+from shared.chain.errors import SourceError
+from shared.chain.rpc import RpcClient
 from shared.domain.position import toid
 from shared.runtime.tasks import cancel
 from tests.indexer.simulated import Read, Sim

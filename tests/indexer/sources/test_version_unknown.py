@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.indexer.sources.base import SourceError
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.version import check_version
 from services.indexer.sources.upstream import UpstreamVersions
+from shared.chain.errors import SourceError
+from shared.chain.rpc import RpcClient
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim
 from tests.indexer.sources.rpc_versions import NEW, OLD, alarm

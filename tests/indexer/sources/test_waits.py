@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from services.indexer.ingest import ingest as ingest_module
 from services.indexer.ingest.ingest import Ingest
-from services.indexer.sources.base import Batch, SourceError
+from services.indexer.sources.base import Batch
+from shared.chain.errors import SourceError
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.runtime.tasks import cancel

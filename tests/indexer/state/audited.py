@@ -15,16 +15,16 @@ from redis.asyncio import Redis
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.contracts.record import claimable
-from services.indexer.decode.contracts import WatchedContracts
 from services.indexer.ingest.ingest import Ingest
 from services.indexer.sources.ledger_range import next_ledger
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.version import check_version
 from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.state.audit import StateAudit
 from services.indexer.state.contract_storage import ContractStorage
 from services.indexer.state.findings import AuditRound
 from services.indexer.state.gap_marks import GapMarks
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.rpc import RpcClient
 from shared.domain import commands
 from shared.domain import stream as rules
 from shared.domain.events import Event

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.indexer.decode.stream_record import StreamRecord, UnreadableRecordError, read_record
-from services.indexer.sources.base import SourceError
 from services.indexer.state.contract_storage import StreamCount
-from services.indexer.xdr import Address
+from shared.chain.decode.stream_record import StreamRecord, UnreadableRecordError, read_record
+from shared.chain.errors import SourceError
+from shared.chain.xdr import Address
 from shared.domain import commands
 from shared.journal.commit import Committer
 from tests.indexer.state.audited import Audited

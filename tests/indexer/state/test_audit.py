@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.contracts.record import claimable
-from services.indexer.sources.base import SourceError
+from shared.chain.errors import SourceError
 from shared.domain import stream as rules
 from shared.journal.keys import Keys
 from tests.indexer.simulated import as_stored, journal, simulated

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.indexer.decode.stream_record import StreamRecord
 from services.indexer.state.comparison import differences, is_learned, stream_of_record
+from shared.chain.decode.stream_record import StreamRecord
 from shared.domain.commands import next_notice
 from shared.domain.events import Event
 from shared.domain.schedule import LINEAR, UNKNOWN, Schedule, ScheduleKind
@@ -16,7 +16,7 @@ from shared.domain.snapshot import snapshot_event, uncertain_event
 from shared.domain.stream import Acceptance, Stream, StreamStatus
 from shared.domain.transitions import apply
 from shared.journal.stream_document import stream_document, stream_of
-from tests.indexer.decode.test_sequences import decoded, follow
+from tests.shared.chain.decode.test_sequences import decoded, follow
 from tests.shared.samples import PROVENANCE, TYPE, R, S, at, chain, stored
 from tests.support.sequences import FILES, sequences
 

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain.operations import Proposal
 from deploy.simulator.contracts.record import Record, claimable
-from services.indexer.sources.rpc.client import MOST_KEYS
+from shared.chain.rpc import MOST_KEYS
 from shared.domain import stream as rules
 from shared.journal.keys import Keys
 from shared.journal.streams import StoredStreams

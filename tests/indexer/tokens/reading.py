@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.tokens.reader import TokenReader
+from shared.chain.rpc import RpcClient
 from shared.domain.tokens import UNKNOWN_TOKEN, TokenInfo
 from shared.journal.keys import Keys
 from shared.journal.tokens import StoredTokens, TokenSchedule

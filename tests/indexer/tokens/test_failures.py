@@ -11,10 +11,10 @@ from stellar_sdk import StrKey
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.contracts.stream_contract import ASSET
-from services.indexer.sources.base import SourceError
-from services.indexer.sources.rpc.client import LedgerEntries, RpcClient
 from services.indexer.tokens.reader import TOO_LARGE_SECONDS
-from services.indexer.xdr.ledger_keys import instance_key
+from shared.chain.errors import SourceError
+from shared.chain.rpc import LedgerEntries, RpcClient
+from shared.chain.xdr.ledger_keys import instance_key
 from shared.domain.strkeys import CONTRACT, payload_of
 from shared.domain.tokens import UNKNOWN_TOKEN, TokenInfo
 from tests.api.samples import T0

@@ -11,16 +11,10 @@ from contextlib import aclosing, suppress
 import structlog
 
 from services.indexer import metrics
-from services.indexer.sources.base import (
-    Batch,
-    FatalSourceError,
-    LedgerRange,
-    Source,
-    SourceError,
-    SourceGapError,
-)
+from services.indexer.sources.base import Batch, Source, SourceGapError
 from services.indexer.sources.ledger_range import check_available, cursor_before
-from shared.domain.position import parse_position
+from shared.chain.errors import FatalSourceError, SourceError
+from shared.domain.position import LedgerRange, parse_position
 
 log = structlog.get_logger()
 

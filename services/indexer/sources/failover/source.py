@@ -19,16 +19,11 @@ import structlog
 
 from services.indexer import metrics
 from services.indexer.reasons import SwitchReason
-from services.indexer.sources.base import (
-    Batch,
-    FatalSourceError,
-    LedgerRange,
-    Source,
-    SourceError,
-    SourceGapError,
-)
+from services.indexer.sources.base import Batch, Source, SourceGapError
 from services.indexer.sources.failover.policy import FailoverPolicy
 from services.indexer.sources.ledger_range import check_available, next_ledger
+from shared.chain.errors import FatalSourceError, SourceError
+from shared.domain.position import LedgerRange
 from shared.runtime.tasks import cancel
 
 log = structlog.get_logger()

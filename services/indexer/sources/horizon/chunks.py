@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from services.indexer.decode.records import HorizonTransaction, MalformedError, parse_record
-from services.indexer.decode.transactions import DecodedEvents
-from services.indexer.sources.base import Batch, SourceError
+from services.indexer.sources.base import Batch
 from services.indexer.sources.horizon.sse_parser import (
     FrameTooLongError,
     HorizonFrame,
     HorizonFrameParser,
 )
-from services.indexer.sources.http import parse_object
+from shared.chain.decode.records import HorizonTransaction, MalformedError, parse_record
+from shared.chain.decode.transactions import DecodedEvents
+from shared.chain.errors import SourceError
+from shared.chain.http import parse_object
 from shared.web.client import reason
 
 

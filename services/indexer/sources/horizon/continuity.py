@@ -10,11 +10,12 @@ See docs/decisions/0042-ledgers-are-counted.md.
 
 from __future__ import annotations
 
-from services.indexer.decode.records import HorizonTransaction
-from services.indexer.sources.base import SourceError, SourceGapError
+from services.indexer.sources.base import SourceGapError
 from services.indexer.sources.horizon.counting import NO_LISTING, TransactionCount
 from services.indexer.sources.horizon.history import HorizonHistory
 from services.indexer.sources.ledger_range import cursor_before
+from shared.chain.decode.records import HorizonTransaction
+from shared.chain.errors import SourceError
 
 
 class Continuity:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from services.indexer.decode.records import HorizonTransaction, MalformedError, typed
 from services.indexer.sources.ledger_range import is_between_ledgers, next_ledger
+from shared.chain.decode.records import HorizonTransaction, MalformedError, typed
 
 PAGE = 200
 """The most ledgers in one answer (Horizon's limit)."""

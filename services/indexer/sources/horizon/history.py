@@ -15,10 +15,14 @@ from typing import Any
 import aiohttp
 import structlog
 
-from services.indexer.decode.records import MalformedError
-from services.indexer.sources.base import FatalSourceError, LedgerRange, SourceError
 from services.indexer.sources.horizon.counting import PAGE, LedgerListing, parse_listing
-from services.indexer.sources.http import (
+from services.indexer.sources.ledger_range import check_available, cursor_before
+from services.indexer.sources.rpc.span import LedgerSpan
+from services.indexer.sources.upstream import UpstreamVersions
+from services.indexer.sources.versions import horizon_version
+from shared.chain.decode.records import MalformedError
+from shared.chain.errors import FatalSourceError, SourceError
+from shared.chain.http import (
     JSON,
     check_network,
     get,
@@ -26,10 +30,7 @@ from services.indexer.sources.http import (
     ledger_number,
     read_json,
 )
-from services.indexer.sources.ledger_range import check_available, cursor_before
-from services.indexer.sources.rpc.span import LedgerSpan
-from services.indexer.sources.upstream import UpstreamVersions
-from services.indexer.sources.versions import horizon_version
+from shared.domain.position import LedgerRange
 from shared.runtime.urls import append_path
 
 log = structlog.get_logger()

@@ -17,19 +17,7 @@ from dataclasses import replace
 
 import aiohttp
 
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.decode.records import (
-    HorizonTransaction,
-    known_meta,
-)
-from services.indexer.decode.transactions import DecodedEvents, MetaMissingError
-from services.indexer.sources.base import (
-    Batch,
-    FatalSourceError,
-    LedgerRange,
-    SourceError,
-    SourceGapError,
-)
+from services.indexer.sources.base import Batch, SourceGapError
 from services.indexer.sources.horizon.chunks import (
     ChunkResult,
     empty_batch,
@@ -43,11 +31,19 @@ from services.indexer.sources.horizon.sse_parser import (
     HorizonFrame,
     HorizonFrameParser,
 )
-from services.indexer.sources.http import SSE, get
 from services.indexer.sources.ledger_range import start_cursor
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.sources.verified_reader import VerifyingReader
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.decode.records import (
+    HorizonTransaction,
+    known_meta,
+)
+from shared.chain.decode.transactions import DecodedEvents, MetaMissingError
+from shared.chain.errors import FatalSourceError, SourceError
+from shared.chain.http import SSE, get
+from shared.chain.rpc import RpcClient
+from shared.domain.position import LedgerRange
 from shared.runtime.tasks import backoff
 from shared.runtime.urls import append_path
 

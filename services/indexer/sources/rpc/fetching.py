@@ -15,12 +15,12 @@ from itertools import groupby
 
 import structlog
 
-from services.indexer.decode.records import HorizonTransaction, MalformedError
-from services.indexer.sources.base import SourceError
-from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
 from services.indexer.sources.rpc.pages import TransactionEvents
 from services.indexer.sources.rpc.span import LedgerSpan
 from services.indexer.sources.rpc.transactions import LedgerNotReachedError, read_details
+from shared.chain.decode.records import HorizonTransaction, MalformedError
+from shared.chain.errors import SourceError
+from shared.chain.rpc import NO_SUCH_METHOD, RpcClient, RpcError
 from shared.domain.position import LAST_TRANSACTION, toid
 
 log = structlog.get_logger()

@@ -13,8 +13,8 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple, NoReturn
 
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.decode.records import (
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.decode.records import (
     MalformedError,
     base64_bytes,
     hash_text,

@@ -12,19 +12,19 @@ from typing import Any
 import structlog
 
 from services.indexer import metrics
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.decode.records import MalformedError
-from services.indexer.sources.base import LedgerRange, SourceError
 from services.indexer.sources.ledger_range import (
     check_available,
     cursor_before,
     is_between_ledgers,
     next_ledger,
 )
-from services.indexer.sources.rpc.client import OUT_OF_RANGE, RpcClient, RpcError
 from services.indexer.sources.rpc.pages import PER_CALL, RpcEvent, RpcEventPage, filters, parse_page
 from services.indexer.sources.rpc.span import LedgerSpan
-from shared.domain.position import Position, last_of_transaction, transaction_of
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.decode.records import MalformedError
+from shared.chain.errors import SourceError
+from shared.chain.rpc import OUT_OF_RANGE, RpcClient, RpcError
+from shared.domain.position import LedgerRange, Position, last_of_transaction, transaction_of
 
 log = structlog.get_logger()
 

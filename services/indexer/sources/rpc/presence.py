@@ -13,10 +13,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from services.indexer.sources.base import SourceError, SourceGapError
+from services.indexer.sources.base import SourceGapError
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
-from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
 from services.indexer.sources.rpc.polling import EventWindow
+from shared.chain.errors import SourceError
+from shared.chain.rpc import NO_SUCH_METHOD, RpcClient, RpcError
 
 _SAMPLES = 64
 _CONCURRENT = 8

@@ -14,13 +14,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from services.indexer import metrics
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.decode.records import MalformedError
-from services.indexer.decode.transactions import DecodedEvents
-from services.indexer.sources.base import Batch, FatalSourceError, LedgerRange, SourceError
-from services.indexer.sources.http import check_network, ledger_hash, ledger_number
+from services.indexer.sources.base import Batch
 from services.indexer.sources.ledger_range import check_available, next_ledger, start_cursor
-from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
 from services.indexer.sources.rpc.fetching import TransactionFetcher
 from services.indexer.sources.rpc.pages import (
     RpcEvent,
@@ -32,7 +27,14 @@ from services.indexer.sources.rpc.presence import LedgerPresence
 from services.indexer.sources.rpc.version import check_version
 from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.sources.verified_reader import VerifyingReader
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.decode.records import MalformedError
+from shared.chain.decode.transactions import DecodedEvents
+from shared.chain.errors import FatalSourceError, SourceError
+from shared.chain.http import check_network, ledger_hash, ledger_number
+from shared.chain.rpc import NO_SUCH_METHOD, RpcClient, RpcError
 from shared.domain.instant import unix_seconds
+from shared.domain.position import LedgerRange
 
 _CHUNK = 200
 """The most transactions that are proved and committed together."""

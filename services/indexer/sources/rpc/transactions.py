@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.indexer.decode.records import (
+from services.indexer.sources.rpc.pages import TransactionEvents
+from shared.chain.decode.records import (
     HorizonTransaction,
     MalformedError,
     base64_bytes,
     known_meta,
 )
-from services.indexer.sources.rpc.pages import TransactionEvents
 from shared.domain.errors import HeadraceError
 
 _SUCCESS, _FAILED, _NOT_FOUND = "SUCCESS", "FAILED", "NOT_FOUND"

@@ -10,10 +10,10 @@ from contextlib import suppress
 
 import structlog
 
-from services.indexer.sources.base import SourceError
-from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
 from services.indexer.sources.upstream import UpstreamVersions
 from services.indexer.sources.versions import is_new_enough, refusal_of_rpc, rpc_version
+from shared.chain.errors import SourceError
+from shared.chain.rpc import NO_SUCH_METHOD, RpcClient, RpcError
 
 log = structlog.get_logger()
 

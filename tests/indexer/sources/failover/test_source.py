@@ -10,10 +10,10 @@ from contextlib import aclosing
 import pytest
 
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.sources import ledger_range as bounds
-from services.indexer.sources.base import FatalSourceError, Source, SourceError, SourceGapError
+from services.indexer.sources.base import Source, SourceGapError
 from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.ledger_range import cursor_before
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.support.waiting import until
@@ -177,7 +177,7 @@ async def test_missing_metas_are_read_from_the_other_source(sim: Sim) -> None:
 async def test_an_older_database_of_one_source_is_not_a_network_reset(
     sim: Sim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "_LAG", 2)
+    monkeypatch.setattr("services.indexer.sources.ledger_range._LAG", 2)
     cursor = cursor_before(sim.network.chain.latest.sequence + 1)
     await sim.arm("lag", surface="horizon", after=10)
     source = FailoverSource(sim.horizon(), sim.rpc(), look_seconds=0.05)

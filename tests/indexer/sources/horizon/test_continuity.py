@@ -9,9 +9,10 @@ from itertools import pairwise
 import pytest
 
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.sources.base import Source, SourceError, SourceGapError
+from services.indexer.sources.base import Source, SourceGapError
 from services.indexer.sources.failover.fallback import FallbackSource
 from services.indexer.sources.ledger_range import cursor_before
+from shared.chain.errors import SourceError
 from shared.domain.position import parse_position, toid
 from tests.indexer.simulated import Read, Sim, simulated
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.indexer.decode.records import HorizonTransaction, MalformedError
 from services.indexer.sources.horizon.counting import (
     LedgerListing,
     ListedLedger,
@@ -16,6 +15,7 @@ from services.indexer.sources.horizon.counting import (
     parse_listing,
 )
 from services.indexer.sources.ledger_range import cursor_before
+from shared.chain.decode.records import HorizonTransaction, MalformedError
 from shared.domain.position import toid
 
 

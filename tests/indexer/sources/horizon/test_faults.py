@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.sources.base import FatalSourceError, SourceError
 from services.indexer.sources.horizon import history as history_module
 from services.indexer.sources.horizon.source import HorizonSource
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.indexer.sources.horizon.test_source_odd import until_error

@@ -9,8 +9,9 @@ from contextlib import aclosing, suppress
 import pytest
 
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.sources.base import Batch, FatalSourceError, SourceError, SourceGapError
+from services.indexer.sources.base import Batch, SourceGapError
 from services.indexer.sources.horizon import history as history_module
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.support.waiting import until

@@ -13,8 +13,9 @@ import pytest
 from aiohttp import web
 
 from deploy.simulator.horizon.transaction_stream import BYEBYE, HELLO
-from services.indexer.sources.base import Batch, FatalSourceError, SourceError
+from services.indexer.sources.base import Batch
 from services.indexer.sources.horizon.source import HorizonSource
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.domain.position import toid
 from tests.indexer.handmade import CONTRACTS, created, document, meta_v4, proof, result, withdrawn
 from tests.indexer.simulated import PASSPHRASE, Read

@@ -13,11 +13,11 @@ from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.values import to_scval
 from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts.storage import stream_key
-from services.indexer.decode.stream_record import read_record, stream_count
-from services.indexer.sources.base import SourceError
-from services.indexer.sources.rpc.client import MOST_KEYS, RpcClient, RpcError
-from services.indexer.xdr.entries import contract_data
-from services.indexer.xdr.ledger_keys import instance_key, record_key
+from shared.chain.decode.stream_record import read_record, stream_count
+from shared.chain.errors import SourceError
+from shared.chain.rpc import MOST_KEYS, RpcClient, RpcError
+from shared.chain.xdr.entries import contract_data
+from shared.chain.xdr.ledger_keys import instance_key, record_key
 from shared.domain.strkeys import CONTRACT, payload_of
 from tests.indexer.simulated import Sim, simulated
 from tests.support.web import serving

@@ -12,15 +12,15 @@ from aiohttp import web
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.decode.records import HorizonTransaction
-from services.indexer.decode.transactions import DecodedEvents
-from services.indexer.sources.base import FatalSourceError, SourceError
 from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.source import RpcSource
 from services.indexer.sources.verified_reader import VerifyingReader
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.decode.records import HorizonTransaction
+from shared.chain.decode.transactions import DecodedEvents
+from shared.chain.errors import FatalSourceError, SourceError
+from shared.chain.rpc import RpcClient
 from shared.domain.events import Event
 from shared.domain.position import parse_position, toid
 from tests.indexer.simulated import PASSPHRASE, Read, Sim, simulated

@@ -9,12 +9,12 @@ import pytest
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.sources.base import FatalSourceError, SourceError
-from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
 from services.indexer.sources.rpc.fetching import wanted_share
 from services.indexer.sources.rpc.pages import TransactionEvents
 from services.indexer.sources.rpc.source import RpcSource
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.errors import FatalSourceError, SourceError
+from shared.chain.rpc import NO_SUCH_METHOD, RpcClient, RpcError
 from shared.domain.position import toid
 from tests.indexer.simulated import PASSPHRASE, Read, Sim, simulated
 

@@ -13,9 +13,9 @@ from services.indexer.sources.base import SourceGapError
 from services.indexer.sources.failover.fallback import FallbackSource
 from services.indexer.sources.failover.source import FailoverSource
 from services.indexer.sources.ledger_range import cursor_before, next_ledger
-from services.indexer.sources.rpc.client import NO_SUCH_METHOD, RpcClient, RpcError
 from services.indexer.sources.rpc.polling import EventWindow
 from services.indexer.sources.rpc.presence import LedgerPresence
+from shared.chain.rpc import NO_SUCH_METHOD, RpcClient, RpcError
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.indexer.sources.horizon.test_continuity import (
     FIRST,

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer import metrics
-from services.indexer.sources.base import SourceError
 from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
-from services.indexer.sources.rpc.client import RpcClient, RpcError
 from services.indexer.sources.rpc.span import MAX_LEDGERS, LedgerSpan
+from shared.chain.errors import SourceError
+from shared.chain.rpc import RpcClient, RpcError
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.indexer.sources.rpc.test_source import ledgers, verdicts

@@ -10,10 +10,11 @@ import pytest
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.chain.operations import Operation, Proposal
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.sources.base import Batch, FatalSourceError, SourceError, SourceGapError
+from services.indexer.sources.base import Batch, SourceGapError
 from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.rpc import polling
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.errors import FatalSourceError, SourceError
 from shared.domain.position import toid
 from tests.indexer.simulated import Read, Sim, simulated
 from tests.support.waiting import until

@@ -15,11 +15,11 @@ import pytest
 from aiohttp import web
 
 from deploy.simulator.chain import accounts
-from services.indexer.decode.contracts import WatchedContracts
-from services.indexer.sources import http as http_module
-from services.indexer.sources.base import SourceError
-from services.indexer.sources.rpc.client import RpcClient
 from services.indexer.sources.rpc.source import RpcSource
+from shared.chain import http as http_module
+from shared.chain.decode.contracts import WatchedContracts
+from shared.chain.errors import SourceError
+from shared.chain.rpc import RpcClient
 from shared.domain.position import toid
 from tests.indexer.handmade import created, meta_v4, proof, result
 from tests.indexer.simulated import PASSPHRASE, Read

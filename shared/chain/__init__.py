@@ -1,0 +1,1 @@
+"""What is read from the chain: XDR, the decoder of events, and a client for Stellar RPC."""
