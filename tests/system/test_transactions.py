@@ -1,7 +1,12 @@
-"""All six actions by plain HTTP, with a key signed by stellar-sdk, in a whole installation."""
+"""All six actions by plain HTTP, with a key signed by stellar-sdk, in a whole installation.
+
+It also runs the example of docs/transactions.md.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +14,7 @@ import pytest
 from stellar_sdk import Keypair, TransactionEnvelope
 
 from deploy.simulator.chain import accounts
+from tests.docs.blocks import blocks, typed
 from tests.support.installation import Client, Installation, installation
 from tests.support.waiting import until
 
@@ -46,6 +52,19 @@ async def settle(whole: Installation, signer: Keypair, **body: Any) -> dict[str,
     return found
 
 
+async def run_the_example(whole: Installation) -> None:
+    """Run the program of docs/transactions.md."""
+    (program,) = blocks("docs/transactions.md", "python")
+    text = typed(program, {"http://localhost:3001": whole.url(whole.ports.gateway)})
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", text, stdout=pipe, stderr=pipe
+    )
+    output, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, errors.decode()
+    assert "['stream.fee_collected', 'stream.created']" in output.decode()
+
+
 async def test_each_action_reaches_an_event_source(tmp_path: Path) -> None:
     settings = {"CLOSE_SECONDS": "1", "SUBMIT_CLOSE_SECONDS": "0.1", "STREAMS": "0"}
     async with installation(tmp_path, **settings) as whole:
@@ -75,6 +94,7 @@ async def test_each_action_reaches_an_event_source(tmp_path: Path) -> None:
         await until(lambda: len(listener.events) >= len(wanted), what="the events")
         seen = [(e["txHash"], e["ledger"], e["id"], e["type"]) for e in listener.events]
         assert seen == wanted
+        await run_the_example(whole)
         assert {kind for *_, kind in wanted} == {
             f"stream.{kind}"
             for kind in ("fee_collected", "created", "topped_up", "withdrawn", "paused", "resumed",

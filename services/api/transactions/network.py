@@ -1,6 +1,8 @@
 """What transactions need of the network, by Stellar RPC. The answers are checked.
 
-All methods raise RpcUnavailableError if RPC does not answer, or answers nonsense.
+All methods but `send` raise RpcUnavailableError if RPC does not answer, or answers nonsense.
+
+See docs/decisions/0116-the-api-never-holds-a-key.md.
 """
 
 from __future__ import annotations
