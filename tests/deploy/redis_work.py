@@ -204,8 +204,8 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
 
     erin = accounts.keypair("erin")
     wanted = {"action": "create", "source": erin.public_key, "recipient": bob}
-    wanted |= {"token": accounts.TOKEN, "amount": "1000000", "duration": 1000}
-    paid = await call("POST", "transactions", json=wanted)
+    money = {"token": accounts.TOKEN, "amount": "1000000", "duration": 1000}
+    paid = await call("POST", "transactions", json=wanted | money)
     xdr = signed(paid["xdr"], erin, passphrase=paid["networkPassphrase"])
     await call("POST", "transactions/submit", 202, json={"xdr": xdr})
     await call("GET", f"transactions/{paid['hash']}")

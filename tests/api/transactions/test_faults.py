@@ -38,7 +38,9 @@ async def test_rpc_is_away_while_a_transaction_is_prepared(api: WebClient, sim: 
         async with api.post("/v1/transactions", json=CREATE) as response:
             problem = await response.json()
             assert (response.status, response.headers["Retry-After"]) == (503, "2")
-        assert problem["detail"] == "Stellar RPC cannot answer now (status_503). Nothing was sent."
+        assert problem["detail"] == (
+            "Stellar RPC cannot answer now (status_503). This request has sent nothing."
+        )
     await prepared(api, **CREATE)
 
 
@@ -236,3 +238,21 @@ async def test_since_protocol_23_a_call_restores_archived_entries_itself(
     document = await prepared(api, **of_stream("pause", ALICE))
     assert document["action"] == "pause"
     assert (await settled(api, sim, journal, document, ALICE))["status"] == "succeeded"
+
+
+async def test_a_wallet_that_has_sent_the_transaction_itself_is_not_told_to_prepare_it_again(
+    api: WebClient, sim: Sim
+) -> None:
+    document = await prepared(api, **CREATE)
+    envelope = signed(document, ALICE)
+    call = {"jsonrpc": "2.0", "id": 1, "method": "sendTransaction"}
+    async with sim.session.post(
+        f"{sim.url}/rpc", json=call | {"params": {"transaction": envelope}}
+    ) as response:
+        assert (await response.json())["result"]["status"] == "PENDING"
+    sim.close(12)
+    await sim.arm("lag", "rpc", after=12)  # the network has forgotten the hash, RPC lacks it yet
+    assert (await submitted(api, envelope))["status"] == "pending"
+    async with sim.session.delete(f"{sim.url}/sim/faults"):
+        pass
+    assert (await ask(api, f"/{document['hash']}"))["status"] == "succeeded"
