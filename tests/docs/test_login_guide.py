@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -32,19 +33,28 @@ ORIGIN = "http://localhost:8000"
 """Where the guide serves `my.html`. The test takes a free port."""
 
 
+@dataclass(frozen=True)
+class Site:
+    """A web server that serves a folder."""
+
+    folder: Path
+    origin: str
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestServer]:
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """Serves a folder with `my.html`, as the command of the guide does."""
     assert SERVE.text == f"python3 -m http.server {ORIGIN.rpartition(':')[2]} --bind localhost\n"
+    folder = tmp_path_factory.mktemp("site")
     app = web.Application()
-    app.router.add_static("/", tmp_path_factory.mktemp("site"), name="folder")
+    app.router.add_static("/", folder)
     async with TestServer(app) as server:
-        yield server
+        yield Site(folder, f"http://localhost:{server.port}")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def closed(
-    site: TestServer, tmp_path_factory: pytest.TempPathFactory
+    site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Installation]:
     """What the first block of the page starts."""
     assert f"AUTH_MODE=required CORS_ORIGINS={ORIGIN} make run" == START
@@ -52,7 +62,7 @@ async def closed(
     settings = {"AUTH_MODE": "required", "JWT_SECRET": SECRET.partition("=")[2]}
     folder = tmp_path_factory.mktemp("closed")
     with pytest.MonkeyPatch.context() as environment:  # the gateway reads it here
-        for name, value in {**settings, "CORS_ORIGINS": f"http://localhost:{site.port}"}.items():
+        for name, value in {**settings, "CORS_ORIGINS": site.origin}.items():
             environment.setenv(name, value)
         async with installation(folder, CLOSE_SECONDS="0.5", RETRY_MS="300") as closed:
             yield closed
@@ -67,13 +77,12 @@ async def token_of(shell: Shell, account: str = ACCOUNT) -> str:
     return (await shell.done(token_commands(account) + SHOW.text)).strip()
 
 
-async def served(page: Page, site: TestServer, body: str) -> list[str]:
+async def served(page: Page, site: Site, body: str) -> list[str]:
     """Save `my.html` and open it. Returns what it prints."""
     printed: list[str] = []
     page.on("console", lambda message: printed.append(message.text))
-    folder = site.app.router["folder"].get_info()["directory"]
-    (folder / "my.html").write_text(body, encoding="utf-8")
-    await page.goto(f"http://localhost:{site.port}/my.html")
+    (site.folder / "my.html").write_text(body, encoding="utf-8")
+    await page.goto(f"{site.origin}/my.html")
     return printed
 
 
@@ -91,7 +100,7 @@ async def test_a_token_opens_what_is_closed_without(closed: Installation, tmp_pa
 
 
 async def test_your_page_shows_your_stream(
-    closed: Installation, site: TestServer, page: Page, tmp_path: Path
+    closed: Installation, site: Site, page: Page, tmp_path: Path
 ) -> None:
     shell = Shell(tmp_path, closed.ports.gateway)
     words = {
@@ -112,7 +121,7 @@ async def test_your_page_shows_your_stream(
 
 
 async def test_an_event_source_connects_with_a_ticket(
-    closed: Installation, site: TestServer, page: Page, tmp_path: Path
+    closed: Installation, site: Site, page: Page, tmp_path: Path
 ) -> None:
     shell = Shell(tmp_path, closed.ports.gateway)
     account = accounts.address("alice")
