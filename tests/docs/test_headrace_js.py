@@ -6,12 +6,13 @@ import pytest
 from playwright.async_api import Page
 
 from deploy.simulator.chain import accounts
-from tests.docs.blocks import blocks, typed
+from tests.docs.blocks import typed
+from tests.support.fenced import fenced
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
-SUBSCRIPTION, SNAPSHOT = blocks("docs/clients/javascript.md", "js")
+SUBSCRIPTION, SNAPSHOT = fenced("docs/clients/javascript.md", "js")
 
 
 async def test_the_examples_load_streams_and_get_their_events(page: Page, address: str) -> None:

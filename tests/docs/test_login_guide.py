@@ -11,15 +11,16 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from tests.docs.blocks import ROOT, Shell, blocks, typed
+from tests.docs.blocks import Shell, typed
+from tests.support.fenced import ROOT, fenced
 from tests.support.installation import Installation, installation
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 PAGE = "docs/guides/subscribe-with-a-login.md"
-RUN, TOKEN, SUBSCRIBE = blocks(PAGE, "sh")
-(SCRIPT,) = blocks(PAGE, "js")
+RUN, TOKEN, SUBSCRIBE = fenced(PAGE, "sh")
+(SCRIPT,) = fenced(PAGE, "js")
 SECRET, START = RUN.text.splitlines()
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from shared import __version__
-from tests.clients.packages.js.archive import PACKAGE, ROOT
+from tests.clients.packages.js.archive import PACKAGE
+from tests.support.fenced import ROOT
 from tests.support.programs import needed
 
 SOURCE = PACKAGE / "src"
