@@ -16,11 +16,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from deploy.local.plan import Ports
-from tests.console.browser import User, chromium, user
+from tests.console.browser import User, browser, user
 from tests.console.test_page import TOO_WIDE, axe, faults
 from tests.deploy.gateways import installed_kinds
 from tests.support.installation import free_ports
-from tests.support.programs import needed
 from tests.support.tier import one_in_test
 from tests.support.waiting import until
 from tests.system.test_make_run import make_run
@@ -30,7 +29,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(300),
 ]
-__all__ = ["axe"]
+__all__ = ["axe", "browser"]
 expect.set_options(timeout=30_000)  # milliseconds; 5 s are too few on a busy machine
 GOOD = re.compile(r"missed: 0, twice: 0 \(([1-9]\d*) events in the history")
 
@@ -61,13 +60,6 @@ async def run(
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(90)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    needed("chromium")
-    async with chromium() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="session")
