@@ -155,10 +155,11 @@ async def test_logins(start_server: StartServer, run: RunCommand, chain: Chain) 
     assert await foreign.code() == 3
     assert "403 forbidden" in foreign.errors
     (sent,) = await chain.commit()
-    own = ["--users", ALICE, "--json", "--count", "1", "--since", "0-0"]
-    allowed = await run("tail", *own, *url, HEADRACE_TOKEN=token(ALICE))
-    assert await allowed.code() == 0, allowed.errors
-    assert orjson.loads(allowed.out[0])["id"] == sent
+    for names in (["--users", ALICE], []):  # without a name: the events of the token's account
+        own = [*names, "--json", "--count", "1", "--since", "0-0"]
+        allowed = await run("tail", *own, *url, HEADRACE_TOKEN=token(ALICE))
+        assert await allowed.code() == 0, allowed.errors
+        assert orjson.loads(allowed.out[0])["id"] == sent
     wrong = await run("tail", "--streams", "x", *url, HEADRACE_TOKEN=token(ALICE))
     assert await wrong.code() == 1
     assert "streams: 'x' is not a stream id: expected a number" in wrong.errors
@@ -192,7 +193,7 @@ async def test_a_reader_that_leaves(start_server: StartServer, chain: Chain) -> 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ("tail", "name at least one of --users, --streams and --all"),
+        ("tail", "without HEADRACE_TOKEN, name one of --users, --streams and --all"),
         ("tail --all --since 7", "'7' is not a position: expected <toid>-<n>"),
         ("tail --all --count 0", "--count: 0 is not above 0"),
         ("tail --all --url localhost", "'localhost' is not the URL of a server"),
