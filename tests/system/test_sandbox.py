@@ -121,6 +121,17 @@ async def test_lost_messages_are_read_from_the_journal(run: Run, visitor: User) 
     await expect(figure(page, "reconnects")).to_have_text("0")
 
 
+async def test_repeated_messages_are_sent_once(run: Run, visitor: User) -> None:
+    """Without the check of the feed (tests/chaos/mutants.py, dedup_off), the page says `twice`."""
+    page = await opened(visitor)
+    words = await press(page, "Repeat messages")
+    repeated = re.match(r"(\d+) messages were published again\. ", words)
+    assert repeated, words
+    assert int(repeated[1]) > 0
+    assert GOOD.search(words), words
+    await expect(figure(page, "reconnects")).to_have_text("0")
+
+
 async def test_a_paused_ledger_continues(run: Run, visitor: User) -> None:
     page = await opened(visitor)
     words = await press(page, "Pause the ledger")
@@ -199,7 +210,7 @@ async def test_only_the_own_console_may_use_the_sandbox(run: Run) -> None:
         "http://localhost",
     )
     for origin in foreign:
-        for fault in ("cut", "lose", "pause"):
+        for fault in ("cut", "lose", "repeat", "pause"):
             status, answer = await send(run, f"/sandbox/{fault}", origin)
             assert status == 403, origin
             assert answer["detail"].startswith("The header Origin must be ")
