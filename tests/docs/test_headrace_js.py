@@ -7,13 +7,14 @@ import re
 import pytest
 from playwright.async_api import Page
 
-from tests.docs.blocks import ADDRESS, blocks, typed
+from tests.docs.blocks import ADDRESS, typed
+from tests.support.fenced import fenced
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 _EVENT = re.compile(r"stream\.\w+ \d+$")
-SUBSCRIPTION, SNAPSHOT = blocks("docs/clients/javascript.md", "js")
+SUBSCRIPTION, SNAPSHOT = fenced("docs/clients/javascript.md", "js")
 
 
 def streams(logged: list[str]) -> list[str]:

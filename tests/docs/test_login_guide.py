@@ -15,17 +15,18 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Page
 
 from deploy.simulator.chain import accounts
-from tests.docs.blocks import ADDRESS, ROOT, Shell, blocks, typed
+from tests.docs.blocks import ADDRESS, Shell, typed
+from tests.support.fenced import ROOT, fenced
 from tests.support.installation import Installation, installation
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 PAGE = "docs/guides/subscribe-with-a-login.md"
-RUN, TOKEN, SUBSCRIBE, SHOW, SERVE, MAKE = blocks(PAGE, "sh")
-(SCRIPT,) = blocks(PAGE, "js")
-(MY_PAGE,) = blocks("README.md", "html")
-PAUSE = blocks("README.md", "sh")[5]
+RUN, TOKEN, SUBSCRIBE, SHOW, SERVE, MAKE = fenced(PAGE, "sh")
+(SCRIPT,) = fenced(PAGE, "js")
+(MY_PAGE,) = fenced("README.md", "html")
+PAUSE = fenced("README.md", "sh")[5]
 BEARER = ' -fsS -H "Authorization: Bearer $TOKEN"'
 SECRET, START = RUN.text.splitlines()
 ACCOUNT = re.findall(r"ACCOUNT=(\w+)", TOKEN.text)[0]

@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route
 
-from tests.docs.blocks import ADDRESS, ROOT, Block, Shell, blocks, typed
+from tests.docs.blocks import ADDRESS, Shell, typed
 from tests.operations.pages import block as operations_block
+from tests.support.fenced import ROOT, Block, fenced
 from tests.support.installation import Installation
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 PAGE = "README.md"
-RUN, SUBSCRIBE, RESUME, LIST, MAKE, PAUSE, PYTHON, WORK, COMPOSE = blocks(PAGE, "sh")
-(SCRIPT,) = blocks(PAGE, "js")
-(MY_PAGE,) = blocks(PAGE, "html")
+RUN, SUBSCRIBE, RESUME, LIST, MAKE, PAUSE, PYTHON, WORK, COMPOSE = fenced(PAGE, "sh")
+(SCRIPT,) = fenced(PAGE, "js")
+(MY_PAGE,) = fenced(PAGE, "html")
 RESET = "event: reset\ndata: {}\n\n"
 
 
