@@ -76,7 +76,7 @@ async def data(whole: Installation, committer: Committer) -> AsyncIterator[dict[
 
 @asynccontextmanager
 async def reader(
-    whole: Installation, browser: Browser, condition: Condition, account: str
+    whole: Installation, browser: Browser, condition: Condition, account: str, name: str = NAME
 ) -> AsyncIterator[User]:
     """A user in this condition, who has a name for the account."""
     look: dict[str, Any] = {
@@ -84,7 +84,7 @@ async def reader(
         "color_scheme": "dark" if condition.is_dark else "light",
         "reduced_motion": "reduce" if condition.is_calm else "no-preference",
     }
-    names = json.dumps(json.dumps({account: NAME}))
+    names = json.dumps(json.dumps({account: name}))
     named = f"localStorage.setItem('headrace names', {names})"
     async with user(browser, whole.url(whole.ports.gateway), **look) as someone:
         await someone.context.add_init_script(DENIED if condition.is_denied else named)
@@ -188,7 +188,8 @@ async def test_directions_in_the_text_of_a_stranger_change_nothing_beside_it(
     whole: Installation, browser: Browser, data: dict[str, Any]
 ) -> None:
     """Without isolation, the id after a label would be turned round, and two names would swap."""
-    async with reader(whole, browser, CONDITIONS[0], data["account"]) as someone:
+    wide, name = CONDITIONS[3], "\u202eAda"  # short, so that both names are in one line
+    async with reader(whole, browser, wide, data["account"], name) as someone:
         page = await someone.open(VIEWS["event"].address.format(**data))
         code = page.locator(f'.details a[href="#/streams/{data["id"]}"] + code')
         assert await code.evaluate(IS_FORWARD)
