@@ -15,13 +15,14 @@ from deploy.simulator.settings import SimulatorSettings
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys, namespace_of
 from shared.redis.client import connect
+from tests.console.accessibility import axe
 from tests.console.browser import User, browser, user
 from tests.console.samples import Counted, create
 from tests.support.installation import Installation, installation
 from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 
-__all__ = ["browser"]
+__all__ = ["axe", "browser"]
 
 expect.set_options(timeout=30_000)  # milliseconds; 5 s are too few on a busy machine
 
@@ -51,7 +52,7 @@ async def someone(whole: Installation, browser: Browser) -> AsyncIterator[User]:
         yield someone
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def committer(whole: Installation) -> AsyncIterator[Committer]:
     """Writes into the journal of the installation, as its indexer does."""
     url = f"redis://127.0.0.1:{whole.ports.redis}/0"

@@ -16,8 +16,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from deploy.local.plan import Ports
+from tests.console.accessibility import axe, faults, too_wide
 from tests.console.browser import User, browser, user
-from tests.console.test_page import TOO_WIDE, axe, faults
+from tests.console.keyboard import tab_to
 from tests.deploy.gateways import installed_kinds
 from tests.support.installation import free_ports
 from tests.support.tier import one_in_test
@@ -85,7 +86,7 @@ def figure(page: Page, name: str) -> Locator:
 async def press(page: Page, name: str) -> str:
     """Press a button by keyboard. Returns what the page says when it has checked its list."""
     button = page.get_by_role("button", name=name)
-    await button.focus()
+    await tab_to(page, button)
     await page.keyboard.press("Enter")
     said = page.locator("main [role=status]")
     await expect(said).to_contain_text(f"{name}: under way")
@@ -181,8 +182,7 @@ async def test_the_view_is_accessible_and_fits(
         page = await opened(visitor)
         await page.get_by_role("button", name="Pause the ledger").wait_for()
         assert await faults(page, axe) == []
-        if width == 360:
-            assert await page.evaluate(TOO_WIDE) == []
+        assert await too_wide(page) == []
         assert visitor.noise == []
 
 
