@@ -105,7 +105,7 @@ clean: ## remove what make has built
 
 $(VENV)/%.done: requirements/%.txt
 	@test -x $(BIN)/python || { echo "making $(VENV) …"; $(PYTHON) -m venv $(VENV); }
-	@echo "installing $< …"
+	@echo "installing $< … (takes a minute or two)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 

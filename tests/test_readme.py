@@ -11,8 +11,8 @@ from services.api.settings import ApiSettings
 from services.fanout.settings import FanoutSettings
 from services.indexer.settings import IndexerSettings
 from shared.journal.settings import CommonSettings
+from tests.support.fenced import ROOT, fenced, outside
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -37,7 +37,7 @@ PAGES = sorted(
 
 def anchors(path: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
-    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    text = outside(path.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.+)$", text, re.M)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
@@ -111,11 +111,11 @@ def test_the_glossary_is_in_alphabetical_order_and_its_classes_exist() -> None:
 
 def _folders_of_the_tree() -> set[str]:
     """The folders in the tree of docs/architecture.md, by their indentation of two spaces."""
-    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    block = next(b for b in re.findall(r"```\n(.*?)```", page, re.S) if b.startswith("shared/"))
+    texts = [block.text for block in fenced("docs/architecture.md")]
+    (tree,) = [text for text in texts if text.startswith("shared/")]
     found: set[str] = set()
     above: list[str] = []
-    for indent, name in re.findall(r"^( *)([a-z_/]+)/ {2,}\S", block, re.M):
+    for indent, name in re.findall(r"^( *)([a-z_/]+)/ {2,}\S", tree, re.M):
         above = [*above[: len(indent) // 2], name]
         found.add("/".join(above))
     return found

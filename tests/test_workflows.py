@@ -1,7 +1,11 @@
-"""The workflows of GitHub: valid YAML, pinned actions, and in agreement with what they build."""
+"""The workflows of GitHub: valid YAML, pinned actions, and in agreement with what they build.
+
+See docs/decisions/0113-packages-come-from-the-tag.md.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,7 +23,14 @@ from tests.support.programs import needed
 
 FILES = sorted((ROOT / ".github/workflows").glob("*.yaml"))
 ACTIONS = {"actions", "docker"}
-"""The owners of actions that we trust."""
+"""The owners of actions that we trust: a major version is enough. Others are pinned by hash."""
+
+VERSIONS = (
+    "shared/__init__.py",
+    "clients/python/headrace_client/version.py",
+    "clients/js/package.json",
+)
+"""The files that have the version, beside the manifests of production."""
 
 
 def workflow(name: str) -> dict[str, Any]:
@@ -51,8 +62,8 @@ def test_a_workflow_has_few_rights_time_limits_and_pinned_actions(path: Path) ->
         assert "timeout-minutes" in job or job["uses"].startswith("./.github/workflows/")
     for step in steps(document):
         if used := step.get("uses"):
-            assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", used), "a major version"
-            assert used.partition("/")[0] in ACTIONS
+            trusted = used.partition("/")[0] in ACTIONS
+            assert re.fullmatch(r"[\w-]+/[\w-]+@" + (r"v\d+" if trusted else "[0-9a-f]{40}"), used)
         if step.get("uses", "").startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False
         assert "${{" not in step.get("run", ""), "a value could become a command; use env"
@@ -100,19 +111,74 @@ def test_a_release_builds_each_image_for_both_platforms_with_sbom_and_provenance
 def test_a_release_needs_a_tag_and_a_changelog_of_this_version(
     tag: str, section: str, accepted: bool, tmp_path: Path
 ) -> None:
-    (tmp_path / "shared").mkdir()
-    shutil.copy(ROOT / "shared/__init__.py", tmp_path / "shared")
-    (tmp_path / "CHANGELOG.md").write_text(f"{section}\n", "utf-8")
+    copy_versions(tmp_path, section)
+    assert (version_check(tmp_path, tag) == "") == accepted
+
+
+@pytest.mark.io
+@pytest.mark.parametrize("file", VERSIONS)
+def test_a_release_needs_the_same_version_in_each_package(file: str, tmp_path: Path) -> None:
+    copy_versions(tmp_path, f"## {__version__}")
+    path = tmp_path / file
+    path.write_text(path.read_text("utf-8").replace(f'"{__version__}"', '"9.9.9"'), "utf-8")
+    said = version_check(tmp_path, f"v{__version__}")
+    assert said == f"the tag is v{__version__}, the version in {file} 9.9.9\n"
+
+
+def copy_versions(folder: Path, section: str) -> None:
+    for file in VERSIONS:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, folder / file)
+    (folder / "CHANGELOG.md").write_text(f"{section}\n", "utf-8")
+
+
+def version_check(folder: Path, tag: str) -> str:
+    """What the check of the tag says; nothing if the tag is right."""
     script = workflow("release")["jobs"]["version"]["steps"][-1]["run"]
-    environment = {**os.environ, "GITHUB_REF_NAME": tag}
     done = subprocess.run(
         ["bash", "-e", "-c", script],
-        cwd=tmp_path,
-        env=environment,
+        cwd=folder,
+        env={**os.environ, "GITHUB_REF_NAME": tag},
         capture_output=True,
+        text=True,
         check=False,
     )
-    assert (done.returncode == 0) == accepted
+    assert (done.returncode == 0) == (done.stdout == "")
+    return done.stdout
+
+
+def test_a_release_publishes_both_packages_after_the_checks_without_a_token() -> None:
+    document = workflow("release")
+    jobs = document["jobs"]
+    assert (jobs["npm"]["needs"], jobs["python"]["needs"]) == ("images", "images")
+    assert jobs["pypi"]["needs"] == "python"
+    assert set(jobs["release"]["needs"]) == {"images", "npm", "pypi"}
+    trusted = {name for name, job in jobs.items() if "id-token" in job.get("permissions", {})}
+    assert trusted == {"npm", "pypi"}
+    assert {name: jobs[name]["environment"] for name in trusted} == {"npm": "npm", "pypi": "pypi"}
+    secrets = [name for name, job in jobs.items() if "secrets." in str(job)]
+    assert secrets == ["images"]
+    publish = jobs["npm"]["steps"][-1]["run"]
+    assert publish == "npm publish --access public --provenance --ignore-scripts"
+    names = {step.get("uses", "").partition("@")[0] for step in jobs["pypi"]["steps"]}
+    assert names == {"actions/download-artifact", "pypa/gh-action-pypi-publish"}, "no own command"
+
+
+@pytest.mark.io
+def test_the_provenance_names_the_repository_of_the_workflow(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "clients/js/package.json", tmp_path)
+    (script,) = [
+        step["run"] for step in steps(workflow("release")) if "npm pkg set" in step.get("run", "")
+    ]
+    server = {"GITHUB_SERVER_URL": "https://forge.example", "GITHUB_REPOSITORY": "team/headrace"}
+    environment = {**os.environ, **server}
+    needed("npm")
+    subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, check=True)
+    assert json.loads((tmp_path / "package.json").read_text("utf-8"))["repository"] == {
+        "type": "git",
+        "url": "git+https://forge.example/team/headrace.git",
+        "directory": "clients/js",
+    }
 
 
 @pytest.mark.io

@@ -23,8 +23,7 @@ class SubscribeRefusedError(Exception):
 async def follow(url: str) -> None:
     """Print events until cancelled. After a lost connection, resume from the last id.
 
-    If a connection is refused, for example with AUTH_MODE=required, print the reason. Print each
-    reason only once.
+    If a connection is refused, print the reason. Print each reason only once.
     """
     last: str | None = None
     last_refusal: SubscribeRefusedError | None = None

@@ -137,6 +137,11 @@ def read_chain(environment: Mapping[str, str], ports: Ports) -> ChainSettings:
     return ChainSettings(testnet | {"CONTRACTS": named or native}, simulated=False)
 
 
+def needs_login(environment: Mapping[str, str]) -> bool:
+    """True if the services of this run need a token."""
+    return (environment.get("AUTH_MODE") or "open") != "open"
+
+
 def has_sandbox(chain: ChainSettings, environment: Mapping[str, str]) -> bool:
     """True if this run offers the sandbox.
 
@@ -145,9 +150,10 @@ def has_sandbox(chain: ChainSettings, environment: Mapping[str, str]) -> bool:
 
     See docs/decisions/0112-sandbox-belongs-to-the-runner.md.
     """
-    is_open = (environment.get("AUTH_MODE") or "open") == "open"
+    if needs_login(environment) or environment.get("REDIS_URL"):
+        return False
     kind, _ = find_gateway(environment.get("GATEWAY", ""))
-    return chain.simulated and is_open and not environment.get("REDIS_URL") and kind != "api"
+    return chain.simulated and kind != "api"
 
 
 def parts(

@@ -26,12 +26,14 @@ from deploy.local.plan import (
     Ports,
     UnusableSetupError,
     has_sandbox,
+    needs_login,
     parts,
     read_chain,
     read_ports,
 )
 from deploy.local.processes import Part, ProcessEndedError, Processes
 from deploy.local.sandbox import running_sandbox
+from deploy.simulator.chain import accounts
 from shared.runtime.tasks import run_until_first
 from shared.web import client as http
 
@@ -52,6 +54,9 @@ A part that ends is started again: kill a fanout to see its clients continue at 
   GATEWAY=nginx      which gateway: nginx, caddy or api; by default the first that is installed
   REDIS_URL=redis://…
                      your Redis in place of one that is started for the run
+  AUTH_MODE=required a login is needed; set JWT_SECRET too
+
+The settings of the services work too, for example CORS_ORIGINS.
 """
 
 
@@ -120,10 +125,8 @@ async def _live(ports: Ports, chain: ChainSettings, folder: Path, processes: Pro
     await run_until_first(processes.watch(), _until_ready(f"{gateway}/readyz", processes))
     async with running_sandbox(ports, processes) if sandbox else nullcontext():
         print(_where_to_look(gateway, processes, sandbox=sandbox), flush=True)
-        await run_until_first(
-            processes.keep_running(partial(print, flush=True)),
-            follow(f"{gateway}/events/subscribe?all=true"),
-        )
+        shown = () if needs_login(os.environ) else (follow(f"{gateway}/events/subscribe?all=true"),)
+        await run_until_first(processes.keep_running(partial(print, flush=True)), *shown)
 
 
 def _redis(port: int, folder: Path) -> Part:
@@ -149,21 +152,34 @@ async def _until_ready(url: str, processes: Processes) -> None:
     )
 
 
+_LOGIN = (
+    ' -H "Authorization: Bearer $TOKEN"',
+    f"""
+  a token           export TOKEN=$({sys.executable} -m services.api token \\
+                      --scope events:all --scope streams:write \\
+                      --account {accounts.address("alice")})
+                    in this folder, with the same JWT_SECRET or JWT_PRIVATE_KEY""",
+    "A login is needed, so no events are shown here.",
+)
+"""For a run that needs a login: curl's option, how to get a token, and the last line."""
+
+
 def _where_to_look(gateway: str, processes: Processes, *, sandbox: bool) -> str:
     kind, _ = find_gateway(os.environ.get("GATEWAY", ""))
     harm = f"\n  break something   {gateway}/#/sandbox" if sandbox else ""
-    follows = "L" if kind == "api" else ""  # for curl: -L follows the redirect to a fanout
+    login, token, after = _LOGIN if needs_login(os.environ) else ("", "", "Events as they arrive:")
+    curl = f"curl -N{'L' if kind == 'api' else ''}{login}"  # -L follows the redirect to a fanout
     return f"""
   Headrace is ready: open {gateway} in a browser
-
-  all events        curl -N{follows} '{gateway}/v1/events/subscribe?all=true'
-  one stream        curl -N{follows} '{gateway}/v1/events/subscribe?streams=1'
-  the streams       curl '{gateway}/v1/streams'
+{token}
+  all events        {curl} '{gateway}/v1/events/subscribe?all=true'
+  one stream        {curl} '{gateway}/v1/events/subscribe?streams=1'
+  the streams       curl{login} '{gateway}/v1/streams'
   ready or not      curl '{gateway}/readyz'{harm}
   logs              {processes.log_of("*")}
   the end           Ctrl-C
 
-Events as they arrive:"""
+{after}"""
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from aiohttp import web
 
 from deploy.local.plan import Ports
 from deploy.local.processes import Processes
-from shared.redis.client import RedisError, connect_multiplexed
+from shared.journal.keys import CHANNEL
+from shared.redis.client import RedisError, connect, connect_multiplexed
 from shared.web import client as http
 
 PATH = "/sandbox"
@@ -23,6 +24,8 @@ _CUT_SECONDS = 8.0
 """The runner gives up on a process that ends six times in 30 s, so a fanout must not end faster."""
 _LOSE_SECONDS = 5.0
 _PAUSE_SECONDS = 10
+_REPEAT_SECONDS = 8.0
+"""At least two ledgers of the simulated network close in this time."""
 
 Fault = Callable[[web.Request], Awaitable[str]]
 """Does one kind of harm and returns when it is over. The result is a sentence about it."""
@@ -40,6 +43,7 @@ class Sandbox:
         self._faults: Mapping[str, Fault] = {
             "cut": self._cut,
             "lose": self._lose,
+            "repeat": self._repeat,
             "pause": self._pause,
         }
 
@@ -98,6 +102,20 @@ class Sandbox:
         finally:
             await redis.aclose()
         return f"Redis ended {ended} subscriptions of the fanouts."
+
+    async def _repeat(self, _: web.Request) -> str:
+        """Publish each message of the channel once more, so that each fanout gets it twice."""
+        redis = connect(f"redis://127.0.0.1:{self._ports.redis}/0")
+        loop, repeated = asyncio.get_running_loop(), set[bytes]()
+        until = loop.time() + _REPEAT_SECONDS
+        async with redis, redis.pubsub(ignore_subscribe_messages=True) as channel:
+            await channel.subscribe(CHANNEL)
+            while (left := until - loop.time()) > 0:
+                message = await channel.get_message(timeout=left)
+                if message and message["data"] not in repeated:  # not one of our own
+                    repeated.add(message["data"])
+                    await redis.publish(CHANNEL, message["data"])
+        return f"{len(repeated)} messages were published again."
 
     async def _pause(self, _: web.Request) -> str:
         """Let the simulated network close no ledger for some time."""

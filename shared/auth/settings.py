@@ -78,7 +78,7 @@ class AuthSettings(BaseSettings):
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value().encode()) < 32:  # RFC 7518 3.2
-            raise ValueError("shorter than 32 bytes")
+            raise ValueError("shorter than 32 bytes; `openssl rand -hex 32` makes a secret")
         return value
 
     @field_validator("jwks_url")
@@ -94,7 +94,8 @@ class AuthSettings(BaseSettings):
         public = any(getattr(self, name) for name in self.public_key_settings)
         if self.auth_mode == "required" and bool(self.jwt_secret) == public:
             names = " or ".join(name.upper() for name in self.public_key_settings)
-            raise ValueError(f"AUTH_MODE=required needs {names}, or else only JWT_SECRET")
+            wrong = "not both" if public else "to check tokens"
+            raise ValueError(f"AUTH_MODE=required: set JWT_SECRET, or else {names}, {wrong}")
         if self.jwt_other_secret and not self.jwt_secret:
             raise ValueError("JWT_OTHER_SECRET needs JWT_SECRET")
         return self

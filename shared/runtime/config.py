@@ -43,17 +43,20 @@ def load(settings: type[S]) -> S:
     try:
         return settings()
     except ValidationError as error:
-        print("\n".join(_error_lines(error)), file=sys.stderr)
+        print("\n".join(_error_lines(settings, error)), file=sys.stderr)
         raise SystemExit(2) from None
 
 
-def _error_lines(error: ValidationError) -> list[str]:
+def _error_lines(settings: type[BaseSettings], error: ValidationError) -> list[str]:
     count = error.error_count()
     lines = [f"{count} invalid setting{'' if count == 1 else 's'}:"]
     for invalid in error.errors(include_url=False):
-        name, *entry = invalid["loc"] or ("settings",)
+        name, *entry = invalid["loc"] or ("",)  # a check of several settings names them itself
         where = [str(name).upper(), *(f"entry {n + 1}" for n in entry if isinstance(n, int))]
-        lines.append(f"  {': '.join(where)}: {invalid['msg'].removeprefix('Value error, ')}")
+        message = invalid["msg"].removeprefix("Value error, ")
+        if invalid["type"] == "missing":
+            message = f"not set; expected {settings.model_fields[str(name)].description}"
+        lines.append("  " + ": ".join(filter(None, [*where, message])))
     return lines
 
 

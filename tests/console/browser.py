@@ -1,4 +1,7 @@
-"""A real Chromium with a real installation. Pages record their messages and requests."""
+"""A real Chromium with a real installation. Pages record their messages and requests.
+
+A conftest that imports the fixture `browser` gives one browser to all tests of its folder.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+from tests.support.programs import needed
+
 _QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -24,13 +29,21 @@ _LOUD = ("error", "warning")
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """The browser. It is closed at the end."""
+    """The browser. It is closed at the end. Skips the test if Chromium is not installed."""
+    program = needed("chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
+        browser = await playwright.chromium.launch(executable_path=program, args=_QUIET)
         try:
             yield browser
         finally:
             await browser.close()
+
+
+# A browser that is not closed goes on drawing, so it is closed after the last test of the folder.
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
 
 
 class User:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -17,28 +15,16 @@ from deploy.simulator.settings import SimulatorSettings
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys, namespace_of
 from shared.redis.client import connect
-from tests.console.browser import CHROMIUM, User, chromium, user
+from tests.console.accessibility import axe
+from tests.console.browser import User, browser, user
 from tests.console.samples import Counted, create
 from tests.support.installation import Installation, installation
 from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 
+__all__ = ["axe", "browser"]
+
 expect.set_options(timeout=30_000)  # milliseconds; 5 s are too few on a busy machine
-
-# A browser that is not closed goes on drawing, so it is closed after the last of these tests.
-
-
-@pytest.fixture(scope="package")
-def installed() -> None:
-    if not Path(CHROMIUM).exists():
-        word = "chromium is missing"
-        pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
-
-
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def browser(installed: None) -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
@@ -66,7 +52,7 @@ async def someone(whole: Installation, browser: Browser) -> AsyncIterator[User]:
         yield someone
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def committer(whole: Installation) -> AsyncIterator[Committer]:
     """Writes into the journal of the installation, as its indexer does."""
     url = f"redis://127.0.0.1:{whole.ports.redis}/0"

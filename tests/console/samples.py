@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,7 @@ from playwright.async_api import Locator, Page
 
 from deploy.simulator.chain import accounts
 from tests.support.installation import Installation
+from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 SENDER = "GCS2BKDSKSWQT6SMSLBAFLFURPY3ZL74CGURQ5QNE2S2KQOX6XKNNRJG"
@@ -100,6 +103,21 @@ async def connections(whole: Installation) -> dict[str, int]:
         for part in system["parts"]
         if part["kind"] == "fanout"
     }
+
+
+@asynccontextmanager
+async def subscribed(whole: Installation, *queries: str) -> AsyncIterator[list[SseClient]]:
+    """Clients with these subscriptions, at both fanouts in turn."""
+    clients: list[SseClient] = []
+    try:
+        for n, query in enumerate(queries):
+            port = whole.ports.fanouts[n % len(whole.ports.fanouts)]
+            clients.append(await SseClient.connect(port, f"/v1/events/subscribe?{query}"))
+            await clients[-1].wait(1)
+        yield clients
+    finally:
+        for client in clients:
+            client.close()
 
 
 async def follows_the_journal(whole: Installation, page: Page, more: int = 5) -> None:

@@ -6,18 +6,21 @@ A whole installation runs for them, with a simulated network and streams of the 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Locator, Page
+from playwright.async_api import Browser, Locator, Page, expect
 
 from deploy.simulator.chain import accounts
 from tests.console.browser import chromium, user
-from tests.console.samples import create, step
+from tests.console.samples import RECIPIENT, SENDER, create, step, subscribed
+from tests.console.views import VIEWS, with_sandbox
 from tests.support.installation import Installation, installation
 from tests.support.waiting import until
 
@@ -98,14 +101,72 @@ async def shoot(browser: Browser, whole: Installation, look: str, account: str) 
             await page.screenshot(path=FOLDER / f"{name}-{look}.png")
 
 
+async def new_stream(page: Page) -> None:
+    """Fill in the dialog, so that it shows its preview. The window is high enough for all of it."""
+    await page.set_viewport_size({"width": 1120, "height": 1060})
+    await page.get_by_role("button", name="New stream").click()
+    fields = {"From": SENDER, "To": RECIPIENT, "Token": accounts.TOKEN}
+    fields |= {"Rate a second": "0.00046", "Deposit": "1200", "Label": "Rent", "Tags": "home"}
+    for name, value in fields.items():
+        await page.get_by_label(name, exact=True).fill(value)
+    await expect(page.locator(".preview")).to_contain_text("in total")
+
+
+async def download(page: Page) -> None:
+    await page.get_by_role("button", name="Download CSV").click()
+
+
+async def nothing(page: Page) -> None:
+    """The view shows enough."""
+
+
+ONCE: dict[str, tuple[str, str, Callable[[Page], Awaitable[None]]]] = {
+    "event": (VIEWS["event"].address, "pre", nothing),
+    "search": ("#/streams?search=landlady", ".party.named", nothing),
+    "create": ("#/streams", ".stream", new_stream),
+    "download": (VIEWS["stream"].address, ".picture", download),
+    "connections": ("#/system/connections", "tbody tr >> nth=2", nothing),
+    "sandbox": ("#/sandbox", ".event >> nth=5", nothing),
+}
+"""Views and dialogs with one picture: address, sign of the content, and what to do then."""
+
+
+async def shoot_once(browser: Browser, whole: Installation) -> None:
+    """The rest in one theme each, in turn."""
+    names = json.dumps(json.dumps({RECIPIENT: "Landlady", SENDER: "Me"}))
+    named = f"localStorage.setItem('headrace names', {names})"
+    path = "/v1/events?all=true&types=stream.withdrawn&limit=1"
+    _, found = await whole.get(whole.ports.gateway, path)
+    data = {"id": found["items"][0]["streamId"], "position": found["items"][0]["id"]}
+    for n, (name, (address, sign, act)) in enumerate(ONCE.items()):
+        look = {"color_scheme": ("light", "dark")[n % 2]}
+        async with (
+            subscribed(whole, f"users={SENDER}", "streams=1,2,3&types=stream.withdrawn"),
+            user(browser, whole.url(whole.ports.gateway), **look) as someone,
+        ):
+            if name == "sandbox":
+                await with_sandbox(someone.context, someone.address)
+            await someone.context.add_init_script(named)
+            page = await someone.open(address.format(**data))
+            await page.wait_for_selector(sign)
+            await page.wait_for_selector('#status[data-kind="live"]')
+            await act(page)
+            dialog = page.get_by_role("dialog")
+            shown = dialog if await dialog.count() else page
+            await shown.screenshot(path=FOLDER / f"{name}.png")
+
+
 async def main() -> int:
     """All views in all themes and sizes."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         async with installation(Path(folder), CLOSE_SECONDS="1") as whole, chromium() as browser:
             account = await streams_of(whole)
-            for look in sys.argv[1:] or LOOKS:
-                await shoot(browser, whole, look, account)
+            for look in sys.argv[1:] or [*LOOKS, "once"]:
+                if look == "once":
+                    await shoot_once(browser, whole)
+                else:
+                    await shoot(browser, whole, look, account)
     return 0
 
 

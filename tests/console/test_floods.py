@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 
 import pytest
 from playwright.async_api import Page, expect
 from stellar_sdk import Keypair
 
-from deploy.simulator.chain import accounts
-from shared.domain.events import Event, EventType, Origin
-from shared.domain.snapshot import snapshot_event, state_fields
-from shared.domain.stream import Stream
 from shared.journal.commit import Committer
 from tests.console.browser import User
+from tests.console.crowd import chain_stream, created_event, flood, old, read_event
 from tests.console.samples import create
 from tests.support.installation import Installation
 from tests.support.waiting import until
@@ -25,50 +21,6 @@ SNAPSHOTS = 400
 NEW = 200  # most rows that events add to a list: stream_list.js
 EVENTS = 200  # most rows of the view Live: live.js
 IDS = "all => all.map((each) => each.dataset.id)"
-
-
-def chain_stream(number: int, created: int, sender: str) -> Stream:
-    return Stream(
-        id=str(number),
-        origin=Origin.CHAIN,
-        contract_id=accounts.STREAMS,
-        sender=sender,
-        recipient=sender,
-        token=accounts.TOKEN,
-        rate=11,
-        deposited=10**12,
-        start_time=created,
-        last_update_time=created,
-        state_ledger=5,
-        created_at=created,
-        updated_at=created,
-    )
-
-
-def old(number: int, sender: str) -> Stream:
-    """A stream from before all streams of the simulated chain."""
-    return chain_stream(number, 1_700_000_000 - number, sender)
-
-
-def created_event(stream: Stream) -> Event:
-    return Event(EventType.STREAM_CREATED, stream.id, stream.created_at, state_fields(stream))
-
-
-def read_event(stream: Stream) -> Event:
-    return snapshot_event(stream, int(time.time()))
-
-
-async def flood(
-    committer: Committer, streams: Sequence[Stream], event: Callable[[Stream], Event]
-) -> None:
-    for first in range(0, len(streams), 100):
-        some = streams[first : first + 100]
-        await _commit(committer, [event(stream) for stream in some])
-
-
-async def _commit(committer: Committer, events: Sequence[Event]) -> None:
-    ids = [each.stream_id for each in events if each.stream_id]
-    await committer.change(ids, lambda _: events, fresh=True)
 
 
 async def arrived(whole: Installation, page: Page) -> str:

@@ -11,7 +11,9 @@ from playwright.async_api import Browser, Page, expect
 from stellar_sdk import Keypair
 
 from tests.api.auth.samples import ALICE, BOB, CAROL, SECRET, SERVER, signed, token_of
+from tests.console.accessibility import problems
 from tests.console.browser import User, user
+from tests.console.keyboard import enter, press
 from tests.console.samples import TOKEN
 from tests.support.installation import Installation, installation
 from tests.support.waiting import until
@@ -127,6 +129,25 @@ async def _position(closed: Installation, stream_id: str) -> str:
         return str((await response.json())["position"])
 
 
+async def test_the_pages_of_a_user_are_sound_on_a_phone(
+    closed: Installation, browser: Browser, axe: str
+) -> None:
+    """The header has the account and a button more. tests/console/test_views.py has no login."""
+    look = {"viewport": {"width": 390, "height": 844}}
+    found = {}
+    async with user(browser, closed.url(closed.ports.gateway), **look) as visitor:
+        await with_wallet(visitor, ALICE)
+        page = await visitor.open("#/login")
+        await page.get_by_role("button", name="Log in with Freighter").wait_for()
+        found["login"] = await problems(page, axe)
+        page = await log_in(visitor)
+        for view in ("streams", "live", "account", "system", "system/connections"):
+            await page.goto(f"{visitor.address}/#/{view}")
+            await page.locator("h1").wait_for()
+            found[view] = await problems(page, axe)
+    assert {name: told for name, told in found.items() if told} == {}
+
+
 async def test_a_logout_applies_to_all_tabs(visitor: User) -> None:
     await with_wallet(visitor, ALICE)
     page = await log_in(visitor)
@@ -141,11 +162,11 @@ async def test_an_admin_uses_a_token_and_sees_all(closed: Installation, visitor:
     page = await visitor.open("#/system")
     await page.get_by_role("heading", name="Log in").wait_for()
     assert await page.get_by_role("button", name="Log in with Freighter").is_disabled()
-    await page.get_by_label("Token").fill("no token")
-    await page.get_by_role("button", name="Use this token").click()
+    await enter(page, page.get_by_label("Token"), "no token")
+    await press(page, page.get_by_role("button", name="Use this token"))
     await page.get_by_role("alert").get_by_text("This is not a valid token").wait_for()
-    await page.get_by_label("Token").fill(token_of(CAROL.public_key, "admin"))
-    await page.get_by_role("button", name="Use this token").click()
+    await enter(page, page.get_by_label("Token"), token_of(CAROL.public_key, "admin"), "Shift+Tab")
+    await page.keyboard.press("Enter")
     await page.wait_for_selector(".stream")
     system = await visitor.open("#/system")
     await expect(system.locator(".part[data-url*=':']")).to_have_count(3)

@@ -10,8 +10,8 @@ from stellar_sdk import Keypair
 
 from shared.journal.commit import Committer
 from tests.console.browser import User
+from tests.console.crowd import chain_stream, flood, read_event
 from tests.console.samples import USDC, create, step
-from tests.console.test_floods import chain_stream, flood, read_event
 from tests.support.installation import Installation
 
 pytestmark = [

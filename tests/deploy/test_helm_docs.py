@@ -14,17 +14,17 @@ from services.api.settings import ApiSettings
 from tests.deploy.charts import VERSION
 from tests.deploy.dockerfile import ROOT
 from tests.deploy.manifests import PRODUCTION, SERVICES, environment, of_kind
+from tests.operations.pages import blocks
 from tests.support.programs import needed
 
 pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
 
-PAGE = (ROOT / "docs/operations/helm.md").read_text(encoding="utf-8")
 CONTRACT = "CA6ENHU5NRMHLU32IPZVHVHYRZQ7Z6ASYZXO4NCXIZNEBMG2IFJ6AUB2:stream"
 
 
 def commands(*beginning: str) -> list[str]:
     """The commands of the page that begin so, each in one line."""
-    text = "\n".join(re.findall(r"^```sh[^\n]*\n(.*?)^```", PAGE, re.M | re.S)).replace("\\\n", " ")
+    text = "".join(block.text for block in blocks("helm.md")).replace("\\\n", " ")
     return [line for line in text.splitlines() if line.startswith(beginning)]
 
 

@@ -1,4 +1,4 @@
-"""The pages outside of docs/operations, their fenced blocks, and a shell that runs commands.
+"""The pages outside of docs/operations, and a shell that runs the commands of their blocks.
 
 In the shell, curl connects to an installation of the test where a page says `localhost:3001`.
 """
@@ -7,35 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.fenced import ROOT, Block
+
 ADDRESS = "localhost:3001"
 """The address of the gateway in all examples: that of `make run`."""
 
-_FENCE = re.compile(r"^(`{3,})([^\n`]*)\n(.*?)^\1$", re.M | re.S)
 _FOLDERS = (".", "docs", "docs/clients", "docs/decisions", "docs/guides")
 PAGES = sorted(
     path.relative_to(ROOT).as_posix() for name in _FOLDERS for path in (ROOT / name).glob("*.md")
 )
 """All pages except those of docs/operations, whose blocks tests/operations runs."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """One fenced block of a page. `language` is the first word after the fence."""
-
-    page: str
-    line: int
-    language: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page}:{self.line}"
 
 
 @dataclass(frozen=True)
@@ -45,16 +31,6 @@ class Output:
     code: int
     text: str
     errors: str
-
-
-def blocks(page: str, language: str = "") -> list[Block]:
-    """The fenced blocks of a page, in order; with `language`, only those."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    found = []
-    for match in _FENCE.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        found.append(Block(page, line, match[2].partition(" ")[0], match[3]))
-    return [each for each in found if not language or each.language == language]
 
 
 def typed(block: Block, replaced: Mapping[str, str]) -> str:

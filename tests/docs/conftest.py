@@ -9,13 +9,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from tests.console.browser import chromium
+from tests.console.browser import browser
 from tests.docs.blocks import Shell
 from tests.fanout.conftest import auth_replica, start
 from tests.support.installation import Installation, installation
-from tests.support.programs import needed
 
-__all__ = ["auth_replica", "start"]
+__all__ = ["auth_replica", "browser", "start"]
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
@@ -24,13 +23,6 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Insta
     folder = tmp_path_factory.mktemp("docs")
     async with installation(folder, CLOSE_SECONDS="0.5", RETRY_MS="300") as whole:
         yield whole
-
-
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    needed("chromium")
-    async with chromium() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="session")

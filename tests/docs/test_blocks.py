@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import PAGES, ROOT, Block, blocks
+from tests.docs.blocks import PAGES
+from tests.support.fenced import ROOT, Block, fenced
 from tests.support.programs import needed
 
 RUNNABLE = {"sh", "js", "html", "python"}
@@ -38,7 +39,7 @@ def _is_only_make(block: Block) -> bool:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_test_runs_the_blocks_of_a_page(page: str) -> None:
-    for block in blocks(page):
+    for block in fenced(page):
         assert block.language in RUNNABLE | SHOWN, f"{block}: unknown language"
         if block.language in SHOWN:
             first = set(re.findall(r"^(?:\$ )?(\w+)", block.text, re.M))
@@ -54,9 +55,9 @@ def test_the_table_names_pages_that_exist() -> None:
 
 
 @pytest.mark.io(cached=True)
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")])
+@pytest.mark.parametrize("page", [page for page in PAGES if fenced(page, "sh")])
 def test_make_knows_the_targets_of_a_page(page: str, tmp_path: Path) -> None:
-    text = "\n".join(block.text for block in blocks(page, "sh"))
+    text = "\n".join(block.text for block in fenced(page, "sh"))
     for command in _MAKE.findall(text):
         done = subprocess.run(
             [needed("bash"), "-c", f"{command.replace('make', 'make --dry-run', 1)}"],

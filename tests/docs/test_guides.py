@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.docs.blocks import ADDRESS, Shell, blocks, typed
+from tests.docs.blocks import ADDRESS, Shell, typed
+from tests.support.fenced import fenced
 from tests.support.installation import Installation
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
-(EXPORT,) = blocks("docs/guides/export-the-history.md", "sh")
-(PROGRAM,) = blocks("docs/guides/follow-from-a-program.md", "python")
+(EXPORT,) = fenced("docs/guides/export-the-history.md", "sh")
+(PROGRAM,) = fenced("docs/guides/follow-from-a-program.md", "python")
 
 
 async def history(whole: Installation, query: str) -> list[dict[str, Any]]:

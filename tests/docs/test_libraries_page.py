@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from tests.clients.libraries import LIBRARIES
 from tests.clients.test_libraries import DEFECTS
-from tests.docs.blocks import ROOT
+from tests.support.fenced import ROOT
 
 PAGE = (ROOT / "docs/clients/libraries.md").read_text(encoding="utf-8")
 ROWS = {

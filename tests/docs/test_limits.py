@@ -29,7 +29,7 @@ from shared.auth.tickets import TICKET_SECONDS
 from shared.domain.stream import I128_MAX
 from shared.journal.read_size import READ_BYTES
 from shared.web.connection import Deadlines
-from tests.docs.blocks import ROOT
+from tests.support.fenced import ROOT
 
 PAGE = (ROOT / "docs/api.md").read_text(encoding="utf-8")
 SECTION = PAGE[PAGE.index("\n## Limits\n") : PAGE.index("\n## Errors\n")]

@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route
 
-from tests.docs.blocks import ADDRESS, ROOT, Block, Shell, blocks, typed
+from tests.docs.blocks import ADDRESS, Shell, typed
 from tests.operations.pages import block as operations_block
+from tests.support.fenced import ROOT, Block, fenced
 from tests.support.installation import Installation
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 PAGE = "README.md"
-RUN, SUBSCRIBE, RESUME, STREAMS, PYTHON, WORK, COMPOSE = blocks(PAGE, "sh")
-(SCRIPT,) = blocks(PAGE, "js")
+RUN, SUBSCRIBE, RESUME, LIST, MAKE, PAUSE, PYTHON, WORK, COMPOSE = fenced(PAGE, "sh")
+(SCRIPT,) = fenced(PAGE, "js")
+(MY_PAGE,) = fenced(PAGE, "html")
 RESET = "event: reset\ndata: {}\n\n"
 
 
@@ -80,12 +82,25 @@ async def test_the_resume_continues_after_an_event_of_every_run(
     assert seen[:shorter] == after[:shorter]
 
 
-async def test_streams_are_listed_and_made(shell: Shell) -> None:
-    listing, _, making = STREAMS.text.partition("\n")
-    listed = json.loads(await shell.done(listing))
+async def test_streams_are_listed(shell: Shell) -> None:
+    listed = json.loads(await shell.done(LIST.text))
     assert {stream["status"] for stream in listed["items"]} <= {"active"}
-    made = json.loads(await shell.done(making))
-    assert made["origin"] == "api"
+
+
+async def test_your_page_shows_your_stream(page: Page, shell: Shell, address: str) -> None:
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    file = shell.folder / "my.html"
+    file.write_text(typed(MY_PAGE, {ADDRESS: address}), encoding="utf-8")
+    await page.goto(file.as_uri())
+    await page.wait_for_selector("text=live")
+    made = json.loads(await shell.done(MAKE.text))["id"]
+    await page.wait_for_selector(f"#{made}:has-text('active')")
+    await page.reload()
+    await page.wait_for_selector(f"#{made}:has-text('active')")
+    await shell.done(typed(PAUSE, {"ID": made}))
+    await page.wait_for_selector(f"#{made}:has-text('paused')")
+    assert wrong == []
 
 
 async def test_the_script_prints_withdrawals(page: Page, address: str) -> None:
@@ -118,10 +133,10 @@ async def test_the_script_says_that_it_was_refused(page: Page, address: str) -> 
 async def test_the_python_client_shows_events(shell: Shell, address: str) -> None:
     """tests/clients/packages/python/test_package.py installs the package."""
     install, _, tail = PYTHON.text.strip().partition(" && ")
-    assert install == "pip install ./clients/python"
-    assert tail.startswith("headrace tail ")
+    assert install == ".venv/bin/pip install ./clients/python"
+    assert tail.startswith(".venv/bin/headrace tail ")
     source = f"PYTHONPATH={ROOT / 'clients/python'} python -m headrace_client"
-    command = f"{tail.replace('headrace', source, 1)} --url http://{address} --count 2"
+    command = f"{tail.replace('.venv/bin/headrace', source, 1)} --url http://{address} --count 2"
     shown = (await shell.done(command)).splitlines()
     assert len(shown) == 2
     assert all(re.match(r"[\d-]{10} [\d:]{8}Z  \w+\.\w+ ", line) for line in shown), shown

@@ -21,7 +21,7 @@ import yaml
 from playwright.async_api import Browser, Page
 
 from deploy.site import hooks
-from tests.docs.blocks import ROOT
+from tests.support.fenced import ROOT, outside
 
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
 PAGES = hooks.pages_of(ROOT / "docs")
@@ -33,7 +33,7 @@ def shown(page: str) -> str:
     """The text of a page as the site shows it, without its blocks."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     found = hooks.on_page_markdown(text, SimpleNamespace(file=SimpleNamespace(src_uri=page)))
-    return re.sub(r"^( *)```.*?^\1```$", "", found, flags=re.M | re.S)
+    return outside(found)
 
 
 def files(entries: list[Any]) -> Iterator[str]:

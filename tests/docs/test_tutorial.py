@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, Route
 
-from tests.docs.blocks import ADDRESS, Shell, blocks, typed
+from tests.docs.blocks import ADDRESS, Shell, typed
+from tests.support.fenced import fenced
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 PAGE = "docs/tutorial.md"
-RUN, WATCH, LIST, MAKE = blocks(PAGE, "sh")
-(FLOW,) = blocks(PAGE, "html")
+RUN, WATCH, LIST, MAKE = fenced(PAGE, "sh")
+(FLOW,) = fenced(PAGE, "html")
 
 
 async def opened(page: Page, folder: Path, address: str) -> None:

@@ -15,8 +15,8 @@ from tests.deploy.dockerfile import ROOT
 from tests.deploy.gateways import certificate
 from tests.operations.cluster import Cluster
 from tests.operations.engine import Engine
-from tests.operations.pages import Block
 from tests.operations.terminal import Carrier, Result, Terminal, terminal
+from tests.support.fenced import Block
 from tests.support.name_server import name_server
 from tests.support.programs import needed
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tests.operations.pages import Block
+from tests.support.fenced import Block
 
 SHIMS = ("docker", "kubectl")
 _LIMIT = 64 << 20

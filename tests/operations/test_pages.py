@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from tests.deploy.dockerfile import ROOT
-from tests.operations.pages import ELSEWHERE, FOLDER, PAGES, blocks, compose_blocks, fenced
+from tests.operations.pages import ELSEWHERE, FOLDER, PAGES, blocks, compose_blocks
 from tests.support.programs import needed
 
 LANGUAGES = {"sh", "text", "env", "json", "yaml"}
@@ -19,8 +19,7 @@ LONGEST = 250
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_short_and_its_blocks_have_a_language_and_a_name(page: str) -> None:
-    found = fenced(page)
-    for each in found:
+    for each in blocks(page, language=""):
         assert each.language in LANGUAGES, each
         if page not in ELSEWHERE:
             assert each.name or each.language != "sh", f"{each}: name the block, as ```sh start it"
@@ -36,7 +35,7 @@ def test_the_test_of_a_page_exists(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_command_stands_outside_of_a_block_that_is_run(page: str) -> None:
-    for each in fenced(page):
+    for each in blocks(page, language=""):
         if each.language != "sh":
             first = re.findall(r"^\s*(?:\$ )?(\w+)", each.text, re.M)
             assert not {"docker", "kubectl", "helm", "sh", "python", "curl"} & set(first), each

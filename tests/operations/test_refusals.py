@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.operations.pages import Block
 from tests.operations.site import Site, site
+from tests.support.fenced import Block
 
 pytestmark = [
     pytest.mark.io,

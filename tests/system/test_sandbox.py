@@ -16,11 +16,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from deploy.local.plan import Ports
-from tests.console.browser import User, chromium, user
-from tests.console.test_page import TOO_WIDE, axe, faults
+from tests.console.accessibility import axe, faults, too_wide
+from tests.console.browser import User, browser, user
+from tests.console.keyboard import tab_to
 from tests.deploy.gateways import installed_kinds
 from tests.support.installation import free_ports
-from tests.support.programs import needed
 from tests.support.tier import one_in_test
 from tests.support.waiting import until
 from tests.system.test_make_run import make_run
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(300),
 ]
-__all__ = ["axe"]
+__all__ = ["axe", "browser"]
 expect.set_options(timeout=30_000)  # milliseconds; 5 s are too few on a busy machine
 GOOD = re.compile(r"missed: 0, twice: 0 \(([1-9]\d*) events in the history")
 
@@ -63,13 +63,6 @@ async def run(
         process.wait(90)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    needed("chromium")
-    async with chromium() as browser:
-        yield browser
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def visitor(run: Run, browser: Browser) -> AsyncIterator[User]:
     async with user(browser, run.url) as visitor:
@@ -93,7 +86,7 @@ def figure(page: Page, name: str) -> Locator:
 async def press(page: Page, name: str) -> str:
     """Press a button by keyboard. Returns what the page says when it has checked its list."""
     button = page.get_by_role("button", name=name)
-    await button.focus()
+    await tab_to(page, button)
     await page.keyboard.press("Enter")
     said = page.locator("main [role=status]")
     await expect(said).to_contain_text(f"{name}: under way")
@@ -125,6 +118,17 @@ async def test_lost_messages_are_read_from_the_journal(run: Run, visitor: User) 
     ended = re.match(r"Redis ended (\d+) subscriptions of the fanouts\. ", words)
     assert ended, words
     assert int(ended[1]) >= len(run.ports.fanouts)
+    assert GOOD.search(words), words
+    await expect(figure(page, "reconnects")).to_have_text("0")
+
+
+async def test_repeated_messages_are_sent_once(run: Run, visitor: User) -> None:
+    """Without the check of the feed (tests/chaos/mutants.py, dedup_off), the page says `twice`."""
+    page = await opened(visitor)
+    words = await press(page, "Repeat messages")
+    repeated = re.match(r"(\d+) messages were published again\. ", words)
+    assert repeated, words
+    assert int(repeated[1]) > 0
     assert GOOD.search(words), words
     await expect(figure(page, "reconnects")).to_have_text("0")
 
@@ -178,8 +182,7 @@ async def test_the_view_is_accessible_and_fits(
         page = await opened(visitor)
         await page.get_by_role("button", name="Pause the ledger").wait_for()
         assert await faults(page, axe) == []
-        if width == 360:
-            assert await page.evaluate(TOO_WIDE) == []
+        assert await too_wide(page) == []
         assert visitor.noise == []
 
 
@@ -207,7 +210,7 @@ async def test_only_the_own_console_may_use_the_sandbox(run: Run) -> None:
         "http://localhost",
     )
     for origin in foreign:
-        for fault in ("cut", "lose", "pause"):
+        for fault in ("cut", "lose", "repeat", "pause"):
             status, answer = await send(run, f"/sandbox/{fault}", origin)
             assert status == 403, origin
             assert answer["detail"].startswith("The header Origin must be ")

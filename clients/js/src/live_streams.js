@@ -15,7 +15,7 @@ export const NOTHING = Object.freeze({
 });
 
 export class LiveStreams {
-  #options; #headrace = null; #stop = () => {}; #listeners = new Set(); #timer = null; #loads = 0;
+  #options; #completed = null; #headrace = null; #stop = () => {}; #listeners = new Set(); #timer = null; #loads = 0;
   #streams = new Map(); #versions = new Versions(); #current = NOTHING;
 
   constructor(options) {
@@ -37,6 +37,7 @@ export class LiveStreams {
   };
 
   #open() {
+    this.#completed ??= complete(this.#options);
     const headrace = (this.#headrace = new Headrace(this.#options));
     this.#change({ state: headrace.state.status, events: NOTHING.events, error: null });
     headrace.on("state", (state) => this.#heard(state));
@@ -61,7 +62,7 @@ export class LiveStreams {
 
   async #load() {
     const turn = ++this.#loads;
-    const { streams, position } = await loadSnapshot(complete(this.#options), this.#options, this.#options.maxStreams);
+    const { streams, position } = await loadSnapshot(this.#completed, this.#options, this.#options.maxStreams);
     if (turn !== this.#loads) return null; // a later load has replaced this one
     this.#streams = new Map();
     this.#versions = new Versions();

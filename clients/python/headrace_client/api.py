@@ -126,13 +126,14 @@ class Api:
     async def event_page(self, *, limit: int = 100, **filters: Unpack[EventFilters]) -> EventPage:
         """GET /v1/events: one page of past events, by default the newest first.
 
-        Name at least one of `streams`, `users` and `all`, as for Client.events.
+        Without `streams`, `users` and `all`: those of the token's account, as for Client.events.
         """
         wanted = subscription_of(
             filters.get("streams", ()),
             filters.get("users", ()),
             all=filters.get("all", False),
             types=filters.get("types", ()),
+            with_token=self._http.login.given,
         )
         others = {name: filters.get(name) for name in ("after", "before", "order")}
         query = wanted.query() + _query({"limit": limit, **others})

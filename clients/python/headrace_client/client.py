@@ -82,6 +82,8 @@ class Client(Api):
     ) -> EventStream:
         """Events of these streams and accounts, or all events: each once, for as long as you ask.
 
+        With a token you can leave out all three: then you get the events of its account.
+
         After every end of a connection it connects again and continues.
 
         `since`: begin after this position, by default now. "0-0" is before the first event of all,
@@ -96,7 +98,9 @@ class Client(Api):
 
         Raises ValueError and TypeError at once; the loop raises HeadraceError.
         """
-        wanted = subscription_of(streams, users, all=all, types=types, compact=compact)
+        wanted = subscription_of(
+            streams, users, all=all, types=types, compact=compact, with_token=self._http.login.given
+        )
         options = EventOptions(
             since=since,
             cursor=cursor,
@@ -118,8 +122,10 @@ class Client(Api):
     ) -> FollowedStreams:
         """The current state of these streams: loaded once, then kept up to date by the events.
 
+        With a token, `users` is its account if you name nothing; with an API key, name something.
         Iterate over the result; its `streams` is the state after each step. After a gap or a reset
         the state is loaded again.
         """
         options = EventOptions(on_state=on_state, silence_seconds=silence_seconds)
-        return FollowedStreams(self, self._http, subscription_of(streams, users, all=all), options)
+        wanted = subscription_of(streams, users, all=all, with_token=self._http.login.given)
+        return FollowedStreams(self, self._http, wanted, options)

@@ -17,6 +17,7 @@ from headrace_client.api import Api
 from headrace_client.backoff import DEFAULT_RETRY, wait_seconds
 from headrace_client.errors import GapError, HeadraceError, ResetError
 from headrace_client.http import Http, can_come_later
+from headrace_client.login import account
 from headrace_client.model.event import Event
 from headrace_client.model.filters import StreamFilters
 from headrace_client.model.stream import Stream
@@ -109,6 +110,7 @@ class FollowedStreams:
 
     async def _load(self, reason: Literal["start", "gap", "reset"]) -> Loaded:
         """Load all streams. Repeated until the server answers or refuses."""
+        await self._resolve()
         position, streams = await self._snapshot()
         self._position, self._reload = position, None
         self._streams.clear()
@@ -129,6 +131,14 @@ class FollowedStreams:
                     raise
             failures += 1
             await asyncio.sleep(wait_seconds(failures, DEFAULT_RETRY, random.random()))
+
+    async def _resolve(self) -> None:
+        """Name the account of the token, if the subscription names nothing. Raises ValueError."""
+        if self._subscription.is_own:
+            own = account(await self._http.login.token() or "")
+            if own is None:
+                raise ValueError("the token does not tell its account: name users or streams")
+            self._subscription = replace(self._subscription, users=(own,))
 
     async def _read_all(self) -> tuple[str, list[Stream]]:
         """All streams, and the position of the first read: no later event is missed."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -37,6 +37,11 @@ class Login:
         self._held = _Held(token, None) if isinstance(token, str) else None
         self._clock = clock
         self._lock = asyncio.Lock()
+
+    @property
+    def given(self) -> bool:
+        """True if there is a token, or a function that brings one."""
+        return self.renewable or self._held is not None
 
     @property
     def renewable(self) -> bool:
@@ -80,11 +85,22 @@ def _renewal_time(token: str, now: float) -> float | None:
 
 def expiry(token: str) -> float | None:
     """The claim `exp` of a JWT in Unix seconds; None if the text is no JWT. Nothing is verified."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
     try:
-        claims = orjson.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return float(claims["exp"])
-    except (binascii.Error, ValueError, KeyError, TypeError):
+        return float(_claims(token)["exp"])
+    except (ValueError, KeyError, TypeError):
         return None
+
+
+def account(token: str) -> str | None:
+    """The claim `sub` of a JWT, the account; None if the text is no JWT. Nothing is verified."""
+    try:
+        found = _claims(token)["sub"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _claims(token: str) -> Any:
+    """The JSON in the middle of a JWT. Raises ValueError."""
+    _, claims, _ = token.split(".")
+    return orjson.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))

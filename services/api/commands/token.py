@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from services.api.auth.settings import LoginSettings
 from services.api.auth.tokens import MAX_TOKEN_SECONDS, TokenIssuer
 from services.api.errors import FeatureDisabledError
-from services.api.settings import ApiSettings
 from shared.auth.principal import Scope
 from shared.domain.strkeys import is_account
 from shared.runtime.command_line import invoked_as
@@ -41,7 +41,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> int:
     """`python -m services.api token …`: prints the token; returns the exit code."""
     given = _arguments(argv)
-    issuer = TokenIssuer(load(ApiSettings))
+    issuer = TokenIssuer(load(LoginSettings))
     try:
         token, _ = issuer.issue(given.account, given.scope, seconds=int(given.hours * 3600) or 1)
     except FeatureDisabledError:

@@ -89,25 +89,38 @@ async def list_connections(request: web.Request) -> web.Response:
 def _merged(answers: Iterable[FanoutAnswer], troubles: Mapping[str, str]) -> dict[str, object]:
     good = [(answer.replica.key, answer.document) for answer in answers if not answer.trouble]
     following = [f"{key}.{page['next']}" for key, page in good if page["next"] is not None]
-    missing = [
-        {"replica": None, "url": url, "address": None, "trouble": trouble}
-        | {"connections": None, "lagSeconds": None}
-        for url, trouble in troubles.items()
+    asked = [
+        _replica(
+            each.replica.service,
+            each.trouble,
+            each.replica.key,
+            each.replica.address,
+            each.document,
+        )
+        for each in answers
     ]
+    missing = [_replica(url, trouble) for url, trouble in troubles.items()]
     return {
         "items": [{"replica": key, **item} for key, page in good for item in page["items"]],
-        "replicas": [*map(_replica, answers), *missing],
+        "replicas": asked + missing,
         "next": "-".join(following) or None,
     }
 
 
-def _replica(answer: FanoutAnswer) -> dict[str, object]:
-    page = answer.document or {}
+def _replica(
+    url: str,
+    trouble: str | None,
+    key: str | None = None,
+    address: str | None = None,
+    page: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    """What is known of a replica; without a key, of replicas that were not found at this URL."""
+    page = page or {}
     return {
-        "replica": answer.replica.key,
-        "url": answer.replica.service,
-        "address": answer.replica.address,
-        "trouble": answer.trouble,
+        "replica": key,
+        "url": url,
+        "address": address,
+        "trouble": trouble,
         "connections": page.get("connections"),
         "lagSeconds": page.get("lagSeconds"),
     }

@@ -12,14 +12,13 @@ import pytest
 
 from shared.auth.signing_keys import parse_signing_keys
 from tests.api.auth.samples import ALICE, REQUIRED, SECRET, bearer, claims_of
-from tests.api.samples import TOKEN
 from tests.support.web_client import StartApi
 
 KEY = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"  # RFC 8037 A.1
 
 
 async def command(*argv: str, **env: Any) -> tuple[int | None, str, str]:
-    kept = {"PATH": os.environ["PATH"], "CONTRACTS": TOKEN}
+    kept = {"PATH": os.environ["PATH"]}  # it needs no setting but the key
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.api", "token", *argv,

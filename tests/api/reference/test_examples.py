@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 from pathlib import Path
 
 from shared.journal.keys import Keys
 from shared.web.problems import Slug
 from tests.api.samples import TOKEN
+from tests.support.fenced import ROOT, fenced
 from tests.support.processes import running
 
-PAGE = (Path(__file__).parents[3] / "docs/api.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.M | re.S)
+PAGE = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+BLOCKS = [block.text for block in fenced("docs/api.md", "sh")]
 
 
 async def test_the_examples_run(redis_url: str, keys: Keys, tmp_path: Path) -> None:

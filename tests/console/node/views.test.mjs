@@ -7,7 +7,7 @@ globalThis.matchMedia = () => ({ matches: false });
 globalThis.localStorage = { getItem: () => null };
 
 const js = "../../../services/api/console/js";
-const { belongs, hasText, needsScan, order, updated } = await import(`${js}/search.js`);
+const { belongs, hasText, needsScan, order } = await import(`${js}/search.js`);
 const { isFeeOf } = await import(`${js}/event_list.js`);
 const { justBefore, proofOf, wordsOf } = await import(`${js}/event.js`);
 const { changed } = await import(`${js}/stream_change.js`);
@@ -45,13 +45,6 @@ test("orders: the largest deposit as people read it, the earliest end of a strea
   ];
   const ids = (sort) => [...all].sort((a, b) => (order(sort, tokenOf)(a, b) ? -1 : 1)).map(({ id }) => id);
   assert.deepEqual([ids("amount"), ids("end"), ids("")], [["2", "1", "3", "4"], ["2", "1", "4", "3"], ["4", "3", "2", "1"]]);
-});
-
-test("a match that waits for its row is replaced when its stream changes", () => {
-  const [one, two] = [stream({ id: "1" }), stream({ id: "2" })];
-  const newer = stream({ id: "1", version: 2 });
-  assert.deepEqual(updated([one, two], newer, true), [two, newer]);
-  assert.deepEqual(updated([one, two], newer, false), [two]);
 });
 
 test("a fee belongs to the next event of its transaction and its stream", () => {

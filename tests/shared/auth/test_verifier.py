@@ -198,8 +198,8 @@ def test_which_events_a_principal_may_see() -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"auth_mode": "required"}, "needs JWKS_URL"),
-        ({"auth_mode": "required", "jwt_secret": SECRET, "jwks_url": "https://a"}, "only JWT_S"),
+        ({"auth_mode": "required"}, "set JWT_SECRET, or else JWKS_URL, to check"),
+        ({"auth_mode": "required", "jwt_secret": SECRET, "jwks_url": "https://a"}, "not both"),
         ({"jwt_secret": "short"}, "32 bytes"),
         ({"jwt_secret": SECRET, "jwt_other_secret": "short"}, "32 bytes"),
         ({"jwt_other_secret": SECRET}, "needs JWT_SECRET"),

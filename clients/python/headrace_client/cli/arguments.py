@@ -60,7 +60,8 @@ def parse(argv: Sequence[str] | None) -> Arguments:
     tail = commands.add_parser(
         "tail",
         help="show events as they arrive",
-        description="Shows events as they arrive, one on each line. Reconnects and continues.",
+        description="Shows events as they arrive, one on each line. Reconnects and continues. "
+        "With a token, and without --users, --streams and --all: the events of its account.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -87,8 +88,8 @@ def _checked(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Argu
             position_key(given.since)
         if given.count is not None and given.count < 1:
             raise ValueError(f"--count: {given.count} is not above 0")
-        if not (given.users or given.streams or given.all):
-            raise ValueError("name at least one of --users, --streams and --all")
+        if not (given.users or given.streams or given.all or os.environ.get("HEADRACE_TOKEN")):
+            raise ValueError("without HEADRACE_TOKEN, name one of --users, --streams and --all")
     except ValueError as error:
         parser.error(str(error))
     return Arguments(

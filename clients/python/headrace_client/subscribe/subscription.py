@@ -10,7 +10,10 @@ from headrace_client.model.stream import Stream
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Streams by id, accounts, or all events; `types` keeps only these types."""
+    """Streams by id, accounts, or all events; `types` keeps only these types.
+
+    Without all three it is to the events of the account of the token.
+    """
 
     streams: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
@@ -18,10 +21,10 @@ class Subscription:
     types: tuple[str, ...] = ()
     compact: bool = False
 
-    def __post_init__(self) -> None:
-        """Raises ValueError if nothing is asked for."""
-        if not (self.streams or self.users or self.all):
-            raise ValueError("a subscription needs at least one of streams, users and all=True")
+    @property
+    def is_own(self) -> bool:
+        """True if it names nothing, so the token decides."""
+        return not (self.streams or self.users or self.all)
 
     def query(self) -> list[tuple[str, str]]:
         """The parameters of the request."""
@@ -53,18 +56,23 @@ def subscription_of(
     all: bool = False,  # noqa: A002 - the name of the parameter in the API
     types: Iterable[str] = (),
     compact: bool = False,
+    with_token: bool = False,
 ) -> Subscription:
     """A subscription from what a caller gave. Raises ValueError and TypeError.
 
+    It must name something, except `with_token`: then it can be to the events of the own account.
     A single text is refused: its characters would be taken for ids.
     """
     for name, given in (("streams", streams), ("users", users), ("types", types)):
         if isinstance(given, str):
             raise TypeError(f"{name}: expected a list, such as [{given!r}], not a text")
-    return Subscription(
+    made = Subscription(
         tuple(dict.fromkeys(map(str, streams))),
         tuple(dict.fromkeys(users)),
         all,
         tuple(dict.fromkeys(map(str, types))),
         compact,
     )
+    if made.is_own and not with_token:
+        raise ValueError("without a token, name at least one of streams, users and all=True")
+    return made

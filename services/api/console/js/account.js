@@ -5,12 +5,13 @@ import { answers } from "./answers.js";
 import { get } from "./api.js";
 import { allNames, keepName, nameFor, onNames } from "./book.js";
 import { copyButton } from "./copy.js";
-import { calmly, field, h, say } from "./dom.js";
+import { calmly, field, h, keepFocus, replaceContent, say } from "./dom.js";
 import { explorerLink, kindOf } from "./explorer.js";
 import { failurePlace } from "./failure.js";
 import { short } from "./format.js";
 import { session } from "./session.js";
 import { StreamList } from "./stream_list.js";
+import { streamRow } from "./stream_row.js";
 import { learn } from "./tokens.js";
 import { totals } from "./totals.js";
 
@@ -55,8 +56,8 @@ function addressBook() {
   const node = h("section", {}, h("h2", {}, "Your names for addresses"), h("p", { class: "quiet-text" }, "They are stored in this browser only."), list);
   const draw = () => {
     node.hidden = !allNames().length;
-    list.replaceChildren(...allNames().map(([address, name]) => h("li", {}, h("a", { href: `#/account/${address}` }, name), " ", h("code", {}, short(address)), " ",
-      h("button", { type: "button", class: "quiet small", "aria-label": `Remove the name ${name}`, click: () => keepName(address, "") }, "Remove"))));
+    keepFocus(list, () => list.replaceChildren(...allNames().map(([address, name]) => h("li", {}, h("a", { dir: "auto", href: `#/account/${address}` }, name), " ", h("code", {}, short(address)), " ",
+      h("button", { type: "button", class: "quiet small", "aria-label": `Remove the name ${name}`, click: () => keepName(address, "") }, "Remove")))), () => list.querySelector("button"));
   };
   draw();
   return { node, stop: onNames(draw) };
@@ -74,7 +75,7 @@ function chooser(current, said) {
 
 /** One list with its heading: {node, list, tell()}. Without `none`, it is hidden while it is empty. */
 function section(kind) {
-  const list = new StreamList(`${kind.title}, newest first`, kind.more);
+  const list = new StreamList(`${kind.title}, newest first`, (stream) => streamRow(stream, kind.more));
   const none = h("p", { class: "quiet-text" }, kind.none ?? "");
   const about = kind.about && h("p", { class: "quiet-text" }, kind.about);
   const node = h("section", { "data-list": kind.acceptance ?? "sent" }, h("h2", {}, kind.title), about, none, list.node);
@@ -111,9 +112,11 @@ function listsOf(account, said) {
     async load() {
       const pages = await Promise.all(lists.map(({ party: side, acceptance }) => get("/v1/streams", { [side]: account, acceptance, limit: PAGE })));
       for (const [n, { list }] of lists.entries()) {
-        list.clear();
         learn(pages[n].tokens);
-        list.load(pages[n].items, !pages[n].next);
+        keepFocus(list.node, () => {
+          list.clear();
+          list.load(pages[n].items, !pages[n].next);
+        });
       }
       say(said, "");
       tell();
@@ -146,8 +149,8 @@ export function account({ headrace, parts: [, given] }) {
   }
   const hidden = h("p");
   const lists = listsOf(current, said);
-  const sum = totals(current, (summary) => hidden.replaceChildren(...(summary.hidden ? [h("a", { href: `#/streams?search=${current}&acceptance=hidden` }, `Hidden streams: ${summary.hidden}`)] : [])));
-  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ users: current })) }, "Download CSV");
+  const sum = totals(current, (summary) => replaceContent(hidden, ...(summary.hidden ? [h("a", { href: `#/streams?search=${current}&acceptance=hidden` }, `Hidden streams: ${summary.hidden}`)] : [])));
+  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ users: current })).catch(failed.show) }, "Download CSV");
   body.append(identity(current), sum.node, ...lists.nodes, hidden, save);
   const again = calmly(() => sum.read().catch(failed.show), 500);
   const timer = setInterval(again, 15_000); // every 15 s, because the claimable amounts change with time

@@ -2,7 +2,8 @@
 
 import { amountField } from "./amount_field.js";
 import { post, streamPath } from "./api.js";
-import { h } from "./dom.js";
+import { h, isOff, keepFocus, switchOff } from "./dom.js";
+import { sentenceOf } from "./failure.js";
 import { isOver } from "./money.js";
 
 const FUNCTIONS = "create_stream, withdraw, top_up_stream, pause_stream, resume_stream, cancel_stream";
@@ -10,28 +11,29 @@ const FUNCTIONS = "create_stream, withdraw, top_up_stream, pause_stream, resume_
 /** {node, update()}: the actions on `stream()`. Call `update` after each change of the stream. */
 export function actions(stream) {
   const said = h("p", { class: "bad", role: "alert" });
-  const act = (name, body) => async () => {
+  const act = async (button, name, body) => {
+    if (isOff(button)) return;
     said.textContent = "";
-    for (const button of Object.values(buttons)) button.disabled = true;
+    for (const each of Object.values(buttons)) switchOff(each, true);
     try {
       await post(streamPath(stream().id, name), body?.());
     } catch (error) {
-      said.textContent = error.message;
+      said.textContent = sentenceOf(error);
     }
     update();
   };
-  const button = (name, words, kind = "") => h("button", { type: "button", class: kind, click: act(name) }, words);
+  const button = (name, words, kind = "") => h("button", { type: "button", class: kind, click: () => act(buttons[name], name) }, words);
   const buttons = {
     withdraw: button("withdraw", "Withdraw", "main"),
     pause: button("pause", "Pause"),
     resume: button("resume", "Resume"),
-    cancel: h("button", { type: "button", class: "danger", click: () => confirmCancel(act("cancel")) }, "Cancel stream"),
+    cancel: h("button", { type: "button", class: "danger", click: () => confirmCancel(() => act(buttons.cancel, "cancel")) }, "Cancel stream"),
     topUp: h("button", { type: "submit" }, "Top up"),
   };
   const more = amountField("Amount to add", () => stream().tokenAddress);
   const topUp = h("form", { class: "inline", submit: async (event) => {
     event.preventDefault();
-    await act("top-up", () => ({ amount: more.read() }))();
+    await act(buttons.topUp, "top-up", () => ({ amount: more.read() }));
     if (!said.textContent) more.clear();
   } }, more.node, buttons.topUp);
   const own = h("div", { class: "actions", role: "group", "aria-label": "Actions" },
@@ -43,13 +45,14 @@ export function actions(stream) {
   function update() {
     const { status, origin } = stream();
     const ended = isOver(stream());
-    foreign.hidden = origin !== "chain" || ended;
-    over.hidden = !ended;
-    own.hidden = origin === "chain" || ended;
-    buttons.pause.hidden = status !== "active";
-    buttons.resume.hidden = status !== "paused";
-    for (const each of Object.values(buttons)) each.disabled = false;
-    buttons.withdraw.disabled = status === "paused";
+    keepFocus(own, () => {
+      foreign.hidden = origin !== "chain" || ended;
+      over.hidden = !ended;
+      own.hidden = origin === "chain" || ended;
+      buttons.pause.hidden = status !== "active";
+      buttons.resume.hidden = status !== "paused";
+    }, () => (status === "paused" ? buttons.resume : buttons.pause));
+    for (const each of Object.values(buttons)) switchOff(each, each === buttons.withdraw && status === "paused");
   }
   update();
   return { node, update };

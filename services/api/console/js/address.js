@@ -8,7 +8,7 @@ import { short } from "./format.js";
 
 /** An address by the reader's name for it, else in its short form. The title is the whole address. */
 export function party(address) {
-  const node = h("span", { class: "party", "data-party": address ?? "", title: address });
+  const node = h("bdi", { class: "party", "data-party": address ?? "", title: address });
   draw(node);
   return node;
 }
@@ -30,7 +30,7 @@ export const contract = (address, what = "the address of the contract") => h("sp
 
 /** The reader's name for an address that stands beside it; empty without a name. */
 function named(address) {
-  const node = h("span", { class: "party", "data-party": address, "data-whole": true });
+  const node = h("bdi", { class: "party", "data-party": address, "data-whole": true });
   draw(node);
   return node;
 }

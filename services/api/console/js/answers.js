@@ -1,7 +1,8 @@
 /** The buttons with which a recipient accepts or hides a stream. */
 
 import { post, streamPath } from "./api.js";
-import { h } from "./dom.js";
+import { h, keepFocus } from "./dom.js";
+import { sentenceOf } from "./failure.js";
 import { session } from "./session.js";
 
 /** True if the user may answer for the stream's recipient. */
@@ -13,16 +14,18 @@ export function answers(stream) {
   const said = h("span", { class: "bad", role: "alert" });
   const act = (name) => async () => {
     said.textContent = "";
-    await post(streamPath(stream().id, name)).catch((error) => { said.textContent = error.message; });
+    await post(streamPath(stream().id, name)).catch((error) => { said.textContent = sentenceOf(error); });
   };
   const button = (name, words) => h("button", { type: "button", click: act(name) }, words);
   const [accept, hide] = [button("accept", "Accept"), button("hide", "Hide")];
   const node = h("div", { class: "answers", role: "group", "aria-label": "Answer" }, accept, hide, said);
   function update() {
     const { acceptance } = stream();
-    node.hidden = !mayAnswer(stream());
-    accept.hidden = acceptance === "accepted";
-    hide.hidden = acceptance === "hidden";
+    keepFocus(node, () => {
+      node.hidden = !mayAnswer(stream());
+      accept.hidden = acceptance === "accepted";
+      hide.hidden = acceptance === "hidden";
+    }, () => (accept.hidden ? hide : accept));
   }
   update();
   return { node, update };

@@ -3,6 +3,7 @@
 import { get, remove } from "./api.js";
 import { now } from "./clock.js";
 import { calmly, field, h, say } from "./dom.js";
+import { failurePlace } from "./failure.js";
 import { duration, short } from "./format.js";
 import { empty, remember } from "./router.js";
 import { session } from "./session.js";
@@ -87,6 +88,7 @@ export function connections({ parameters }) {
   let turn = 0;
   const places = new Map();
   const said = h("p", { class: "quiet-text", role: "status" });
+  const failed = failurePlace(again);
   const fanouts = h("ul", { class: "fanouts", "aria-label": "Fanouts" });
   const body = h("tbody", { role: "rowgroup" });
   const table = h("table", { class: "connections", role: "table", "aria-label": "Connections", hidden: true },
@@ -124,9 +126,10 @@ export function connections({ parameters }) {
         body.append(...rows);
         if (!next && document.activeElement === more) rows[0]?.querySelector("button").focus(); // `more` hides now
       }
+      failed.clear();
       describe();
     } catch (error) {
-      if (mine === turn) say(said, error.message);
+      if (mine === turn) failed.show(error);
     }
   }
 
@@ -152,7 +155,7 @@ export function connections({ parameters }) {
         if (error.status !== 404) {
           button.disabled = false;
           button.focus();
-          return say(said, error.message);
+          return failed.show(error);
         }
         result = "The connection had ended already.";
       }
@@ -179,7 +182,7 @@ export function connections({ parameters }) {
   load();
   return {
     title: "Connections",
-    node: h("section", {}, heading, back, filters, fanouts, said, table, more),
+    node: h("section", {}, heading, back, filters, fanouts, said, failed.node, table, more),
     stop: () => { turn++; },
   };
 }

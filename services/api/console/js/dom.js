@@ -42,12 +42,32 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Replace the content of a view. If its old content had the focus, its new heading gets it. */
-export function replaceContent(view, ...content) {
-  const focused = view.contains(document.activeElement);
-  view.replaceChildren(...content);
-  if (focused) view.querySelector("h1")?.focus({ preventScroll: true });
+const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
+const isShown = (node) => Boolean(node?.isConnected && node.getClientRects().length);
+const keyOf = (node) => [node.tagName, node.getAttribute("aria-label") ?? node.getAttribute("href") ?? node.textContent].join(" ");
+
+/**
+ * Make a change in a node that can remove or hide what has the focus. Then the control that is the same as
+ * before gets the focus; if there is none, `next()`; else the heading of the view. Without this, a reader
+ * who uses the keyboard would begin again at the top of the page.
+ */
+export function keepFocus(node, change, next = () => null) {
+  const focused = node.contains(document.activeElement) ? document.activeElement : null;
+  change();
+  if (!focused || (isShown(focused) && focused === document.activeElement)) return;
+  const same = [...node.querySelectorAll(FOCUSABLE)].find((each) => keyOf(each) === keyOf(focused) && isShown(each));
+  const heir = [same, next(), node.querySelector("h1"), document.querySelector("main h1")].find(isShown);
+  heir?.focus({ preventScroll: heir !== same });
 }
+
+/** Replace the content of a node. */
+export const replaceContent = (node, ...content) => keepFocus(node, () => node.replaceChildren(...content));
+
+/** Switch a button on or off. With `disabled`, the button would lose the focus; so its handler asks `isOff`. */
+export const switchOff = (button, off) => button.setAttribute("aria-disabled", String(off));
+
+/** True if a button is switched off. */
+export const isOff = (button) => button.getAttribute("aria-disabled") === "true";
 
 /** A function that calls `act` after this many milliseconds without a further call (debounce). */
 export function calmly(act, milliseconds = 250) {

@@ -5,7 +5,7 @@
 
 import { ask, Refusal } from "./api.js";
 import { now } from "./clock.js";
-import { field, h, say } from "./dom.js";
+import { field, h, isOff, say, switchOff } from "./dom.js";
 import { sentenceOf } from "./failure.js";
 import { fieldSeconds, fieldValue, zoneName } from "./times.js";
 
@@ -96,7 +96,8 @@ export function downloadDialog(parameters) {
 
   async function submit(event) {
     event.preventDefault();
-    go.disabled = true;
+    if (isOff(go)) return;
+    switchOff(go, true);
     wrong.textContent = "";
     try {
       const found = await collect(parameters, fieldSeconds(from.value), fieldSeconds(to.value), (read, rows) => {
@@ -109,6 +110,6 @@ export function downloadDialog(parameters) {
     } catch (error) {
       wrong.textContent = sentenceOf(error);
     }
-    go.disabled = false;
+    switchOff(go, false);
   }
 }

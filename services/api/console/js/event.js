@@ -64,7 +64,7 @@ function fields(event) {
   return [
     happened.length && ["What happened", happened],
     ["Time", moment(event.timestamp, true)],
-    event.streamId && ["Stream", h("span", { class: "address" }, h("a", { href: `#/streams/${event.streamId}` }, event.stream?.metadata?.label || streamName(event.streamId)), " ", h("code", {}, event.streamId), copyButton(event.streamId, "the id of the stream"))],
+    event.streamId && ["Stream", h("span", { class: "address" }, h("a", { dir: "auto", href: `#/streams/${event.streamId}` }, event.stream?.metadata?.label || streamName(event.streamId)), " ", h("code", {}, event.streamId), copyButton(event.streamId, "the id of the stream"))],
     ...rest.map(([name, value]) => [wordsOf(name), valueOf(name, value, token)]),
     token && ["Token", h("span", { class: "address" }, aboutToken(token), copyButton(token, "the token's address"), explorerLink("contract", token))],
     event.ledger && ["Ledger", h("span", { class: "address" }, String(event.ledger), event.ledgerClosedAt && [", closed ", moment(Date.parse(event.ledgerClosedAt) / 1000, true)], explorerLink("ledger", event.ledger))],

@@ -4,7 +4,7 @@
  */
 
 import { redraw } from "./amounts.js";
-import { h } from "./dom.js";
+import { h, keepFocus } from "./dom.js";
 import { eventRow } from "./events.js";
 
 const FEE = "stream.fee_collected";
@@ -32,9 +32,11 @@ export class EventList {
 
   /** Show these events instead, newest first as the API lists them. */
   load(events) {
-    this.#rows = [];
-    this.node.replaceChildren();
-    events.toReversed().forEach((event) => this.add(event));
+    keepFocus(this.node, () => {
+      this.#rows = [];
+      this.node.replaceChildren();
+      events.toReversed().forEach((event) => this.add(event));
+    });
   }
 
   /** Add an event that is newer than all others. `late`: see `eventRow`. */
@@ -51,6 +53,7 @@ export class EventList {
 
   #remove(at) {
     const [{ node }] = this.#rows.splice(at, 1);
-    node.remove();
+    const neighbour = this.#rows[Math.min(at, this.size - 1)];
+    keepFocus(node, () => node.remove(), () => neighbour?.node.querySelector("a"));
   }
 }

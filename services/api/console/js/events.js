@@ -127,7 +127,7 @@ function labelOf({ acceptance, sender, metadata }) {
  */
 export function eventRow(event, { late = null, stream = true, fee = null } = {}) {
   const label = event.stream && labelOf(event.stream);
-  const name = event.streamId && h("a", { class: "name", href: `#/streams/${event.streamId}` }, label || streamName(event.streamId));
+  const name = event.streamId && h("a", { class: "name", dir: "auto", href: `#/streams/${event.streamId}` }, label || streamName(event.streamId));
   const paid = fee ? [", fee ", ...factsOf(fee, false)] : [];
   return h("li", { class: "event", "data-id": event.id, "data-type": event.type, "data-fee": fee?.id },
     h("a", { class: "when", href: `#/events/${event.id}` }, moment(event.timestamp, !stream)), chip(event.type),

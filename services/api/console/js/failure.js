@@ -1,6 +1,6 @@
 /** Errors of the API in the page. An error is an alert with a button that tries again. */
 
-import { h } from "./dom.js";
+import { h, replaceContent } from "./dom.js";
 
 /** A sentence for an error. Without a response, the browser's message says nothing to the reader. */
 export const sentenceOf = (error) => (error.status === undefined && error instanceof TypeError
@@ -14,11 +14,11 @@ export function failurePlace(again) {
   const node = h("div");
   return {
     node,
-    clear() { if (node.firstChild) node.replaceChildren(); },
+    clear() { if (node.firstChild) replaceContent(node); },
     show(error) {
       const words = sentenceOf(error);
       if (node.firstChild?.dataset.words === words) return; // an alert that is repeated would be read again
-      node.replaceChildren(h("div", { class: "failure", role: "alert", "data-words": words },
+      replaceContent(node, h("div", { class: "failure", role: "alert", "data-words": words },
         h("p", {}, words), h("button", { type: "button", click: again }, "Try again")));
     },
   };

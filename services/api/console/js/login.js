@@ -2,6 +2,7 @@
 
 import { get, post } from "./api.js";
 import { field, h } from "./dom.js";
+import { sentenceOf } from "./failure.js";
 import { session } from "./session.js";
 import { wallet } from "./wallet.js";
 
@@ -25,7 +26,7 @@ export function login({ places }) {
       history.replaceState(null, "", "#/streams"); // only sets the address: the reload shows the view
       location.reload();
     } catch (error) {
-      said.textContent = error.message;
+      said.textContent = sentenceOf(error);
     }
   };
   const found = wallet();

@@ -1,7 +1,7 @@
 /** The view Replay: the events after a position, a part at a time, and then the live events. */
 
 import { get } from "./api.js";
-import { h, say } from "./dom.js";
+import { h, isOff, keepFocus, say, switchOff } from "./dom.js";
 import { justBefore } from "./event.js";
 import { EventList } from "./event_list.js";
 import { latency } from "./events.js";
@@ -31,18 +31,19 @@ export function replay({ headrace, parts: [, position = ""] }) {
     at = next ?? top;
     const lost = gap ? " Some events of this range are not stored any more." : "";
     say(said, `${total} ${total === 1 ? "event" : "events"} replayed.${next ? " More follow." : " New events appear as they happen."}${lost}`);
-    more.hidden = !next;
+    keepFocus(more, () => { more.hidden = !next; }, () => list.node.querySelector("a"));
     return next;
   }
   async function step() {
+    if (isOff(more)) return;
     failed.clear();
-    more.disabled = true;
+    switchOff(more, true);
     try {
       if (!show(await page())) follow();
     } catch (error) {
       failed.show(error);
     }
-    more.disabled = false;
+    switchOff(more, false);
   }
   /** All stored events are shown: read those that came meanwhile, then follow. */
   function follow() {

@@ -1,6 +1,7 @@
 /** Shows one view at a time: the view that the hash of the address names. */
 
 import { h } from "./dom.js";
+import { failurePlace } from "./failure.js";
 
 const WITHIN = { events: "live", replay: "live" }; // views that belong to another entry of the menu
 
@@ -21,7 +22,7 @@ export function route(main, find, context) {
   const show = async (event) => {
     const mine = ++turn;
     const [parts, parameters] = parse(location.hash);
-    const make = await find(parts).catch(notLoaded);
+    const make = await find(parts).catch((error) => notLoaded(error, show));
     if (mine !== turn) return; // another view was chosen meanwhile
     stop?.();
     const view = make({ ...context, parts, parameters });
@@ -43,10 +44,11 @@ export function route(main, find, context) {
 }
 
 /** A view in place of one whose module could not be loaded. */
-const notLoaded = (error) => () => ({
-  title: "Not loaded",
-  node: empty(`This view could not be loaded: ${error.message}`, h("button", { type: "button", click: () => location.reload() }, "Load the page again")),
-});
+function notLoaded(error, again) {
+  const failed = failurePlace(again);
+  failed.show(error);
+  return () => ({ title: "Not loaded", node: h("section", {}, h("h1", { tabindex: -1 }, "Not loaded"), failed.node) });
+}
 
 /** Write parameters into the address, without a new entry in the browser's history. */
 export function remember(path, parameters) {

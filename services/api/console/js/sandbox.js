@@ -21,6 +21,7 @@ const LARGE = 500; // events of a page of the history
 const FAULTS = {
   cut: ["Cut the connections of a fanout", "Kills the fanout to which this list is connected: the list reconnects at the other fanout and continues after its last event."],
   lose: ["Lose messages", "Ends the fanouts' subscriptions in Redis for 5 seconds: messages get lost, events come late, and the fanouts read them from the journal; the list stays connected."],
+  repeat: ["Repeat messages", "Publishes each message to the fanouts a second time, for 8 seconds: the fanouts drop what they have sent already."],
   pause: ["Pause the ledger", "Lets the simulated network close no ledger for 10 seconds: no event of the chain arrives, then they continue."],
 };
 

@@ -76,6 +76,3 @@ export function order(sort, tokenOf) {
     return x === y ? isNewer(a, b) : x < y;
   };
 }
-
-/** The matches that have no row, after a stream has changed. `isKept`: it still is one of them. */
-export const updated = (kept, stream, isKept) => [...kept.filter(({ id }) => id !== stream.id), ...(isKept ? [stream] : [])];

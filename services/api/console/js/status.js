@@ -1,7 +1,7 @@
 /** Shows the state of the connection. */
 
 import { now } from "./clock.js";
-import { h, say } from "./dom.js";
+import { h, keepFocus, say } from "./dom.js";
 import { duration } from "./format.js";
 
 const LATE = 15; // seconds of delay from which on "Behind" is shown; a ledger closes about every 5 s
@@ -95,5 +95,5 @@ export function showStatus(headrace, node, notice, age) {
 
 /** Fill the notice: its text and a button that closes it. */
 export function prepareNotice(notice) {
-  notice.append(h("span"), h("button", { type: "button", class: "quiet", click: () => { notice.hidden = true; } }, "Close"));
+  notice.append(h("span"), h("button", { type: "button", class: "quiet", click: () => keepFocus(notice, () => { notice.hidden = true; }) }, "Close"));
 }

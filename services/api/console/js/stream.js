@@ -58,8 +58,8 @@ function details(stream) {
     ["Started", moment(stream.startTime, true)],
     stream.endTime !== null && [isOver(stream) ? "Ended" : "Runs out", moment(stream.endTime, true)],
     stream.contractId && ["Contract", contract(stream.contractId)],
-    tags.length && ["Tags", tags.join(", ")],
-    note && ["Note", note],
+    tags.length && ["Tags", h("bdi", {}, tags.join(", "))],
+    note && ["Note", h("bdi", {}, note)],
     ["Id", h("span", { class: "address" }, h("code", {}, stream.id), copyButton(stream.id, "the id"))],
     stream.archived && ["Archived", "The contract's record of this stream is archived. The next transaction that uses the stream restores it, for a fee."],
     stream.stateLedger && ["Read from the contract", `as of ledger ${stream.stateLedger}`],
@@ -67,17 +67,17 @@ function details(stream) {
   ].filter(Boolean).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
 }
 
-/** The content of the view: {node, update, show, add}. */
-function page(first) {
+/** The content of the view: {node, update, show, add}. `failed`: where an error is shown. */
+function page(first, failed) {
   const shown = { stream: first, events: [] };
   const stream = () => shown.stream;
-  const name = h("h1", { tabindex: -1 });
+  const name = h("h1", { tabindex: -1, dir: "auto" });
   const status = h("span", { class: "status-of" });
   const flow = h("span", { class: "until" });
   const until = h("span", { class: "until" });
   const list = h("dl", { class: "details" });
   const timeline = new EventList("Events, newest first", { className: "events timeline", stream: false });
-  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ streams: first.id })) }, "Download CSV");
+  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ streams: first.id })).catch(failed.show) }, "Download CSV");
   const drawing = picture();
   const doing = actions(stream);
   const answering = answers(stream);
@@ -98,9 +98,7 @@ function page(first) {
     shown.stream = next;
     say(name, next.metadata.label || `Stream ${streamName(next.id)}`);
     status.replaceChildren(...[statusChip(next), answerChip(next)].filter(Boolean));
-    const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-    list.replaceChildren(...details(next));
-    if (focused) [...list.querySelectorAll("button")].find((each) => each.getAttribute("aria-label") === focused)?.focus();
+    replaceContent(list, ...details(next));
     const flowing = !isOver(next) && next.ratePerSecond !== "0";
     flow.replaceChildren(...(flowing ? [rate(next.ratePerSecond, next.tokenAddress, { brief: true }), ", "] : []));
     node.dataset.status = next.status;
@@ -142,7 +140,7 @@ export function stream({ headrace, parts: [, id] }) {
     const events = history.items.filter(({ streamId }) => streamId === id).reverse(); // without broadcasts
     failed.clear();
     versions = new Versions();
-    shown = page(current);
+    shown = page(current, failed);
     shown.show(events);
     news(current);
     news(events.at(-1)?.stream); // newer if the stream has changed between the two reads

@@ -3,7 +3,7 @@
  * streams in this order that match, without a hole. An event adds a row only where it belongs.
  */
 
-import { h } from "./dom.js";
+import { h, keepFocus } from "./dom.js";
 import { streamRow } from "./stream_row.js";
 
 const NEW = 200; // most rows beyond those that were loaded: a flood of events must not fill the page
@@ -19,7 +19,7 @@ export class StreamList {
   #rows = new Map(); // by id
   #order = []; // the same rows, in their order
   #loaded = 0;
-  #more;
+  #row;
   #above;
 
   /** False if further streams match too, and have no row. */
@@ -28,9 +28,9 @@ export class StreamList {
   /** True if rows were removed because many streams have arrived. */
   isCut = false;
 
-  /** `more`: see `streamRow`. `above(a, b)`: true if stream `a` stands above `b`. */
-  constructor(label, more = null, above = isNewer) {
-    this.#more = more;
+  /** `row(stream)` makes a row: see `streamRow`. `above(a, b)`: true if stream `a` stands above `b`. */
+  constructor(label, row = streamRow, above = isNewer) {
+    this.#row = row;
     this.#above = above;
     this.node = h("ol", { class: "streams", "aria-label": label });
   }
@@ -74,7 +74,7 @@ export class StreamList {
   }
 
   #insert(stream, at) {
-    const row = streamRow(stream, this.#more);
+    const row = this.#row(stream);
     this.#rows.set(stream.id, row);
     this.node.insertBefore(row.node, this.#order[at]?.node ?? null);
     this.#order.splice(at, 0, row);
@@ -88,8 +88,10 @@ export class StreamList {
   drop(id) {
     const row = this.#rows.get(id);
     if (!row) return;
-    row.node.remove();
+    const at = this.#order.indexOf(row);
     this.#rows.delete(id);
-    this.#order.splice(this.#order.indexOf(row), 1);
+    this.#order.splice(at, 1);
+    const neighbour = this.#order[Math.min(at, this.size - 1)];
+    keepFocus(row.node, () => row.node.remove(), () => neighbour?.node.querySelector("a"));
   }
 }

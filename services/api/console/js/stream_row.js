@@ -45,7 +45,7 @@ export function streamRow(first, more = null) {
   let stream = first;
   const added = more?.(() => stream);
   const status = h("span", { class: "status-of" });
-  const title = h("a", { class: "name", href: `#/streams/${stream.id}` });
+  const title = h("a", { class: "name", dir: "auto", href: `#/streams/${stream.id}` });
   const until = h("span", { class: "until" });
   const total = h("span", { class: "of" });
   const parties = h("span", { class: "parties" });

@@ -2,12 +2,13 @@
 
 import { get } from "./api.js";
 import { nameFor } from "./book.js";
-import { calmly, field, h, say, select } from "./dom.js";
+import { calmly, field, h, keepFocus, say, select } from "./dom.js";
 import { failurePlace } from "./failure.js";
+import { Results } from "./results.js";
 import { remember } from "./router.js";
 import { scan } from "./scan.js";
 import { ownAccount } from "./scope.js";
-import { belongs, meaning, needsScan, order, updated } from "./search.js";
+import { belongs, meaning, needsScan, order } from "./search.js";
 import { StreamList } from "./stream_list.js";
 import { learn, tokenOf } from "./tokens.js";
 import { called } from "./units.js";
@@ -70,34 +71,27 @@ export function streams({ headrace, parameters, places }) {
   let next = null;
   let read = 0; // streams that the page has searched itself
   let total = null;
-  let kept = []; // matches of the search that have no row yet, in their order
+  let before = 0; // rows before the reader asked for more
   const list = new StreamList("Streams");
+  const results = new Results(list);
   const said = h("p", { class: "quiet-text", role: "status" });
   const failed = failurePlace(() => begin());
   const more = h("button", { type: "button", hidden: true, click: () => (list.isCut ? begin() : addPage().catch(failed.show)) });
 
-  function show(found, rows = SCANNED) {
+  function show(found, isMixed = false) {
     learn(found.tokens);
     next = found.next;
     read += found.read ?? 0;
     total = found.total;
-    if (needsScan(filter)) return showMatches(found.items, rows);
-    list.load(found.items, !next);
-    describe();
-  }
-  /** Show the first matches. If the order is not that of the API, a later match can belong above others. */
-  function showMatches(items, rows = SCANNED) {
-    const above = order(filter.sort, tokenOf);
-    kept = [...kept, ...items].sort((a, b) => (above(a, b) ? -1 : 1));
-    const shown = kept.splice(0, rows);
-    // Streams that were not read can belong anywhere in another order, so a new match below all rows is shown.
-    list.load(shown, !kept.length && (!next || Boolean(filter.sort)));
+    if (needsScan(filter)) results[isMixed ? "mix" : "add"](found.items, SCANNED, !next);
+    else list.load(found.items, !next);
     describe();
   }
   /** After a cut, `next` would leave a hole: the list must be loaded again from its beginning. */
   function describe() {
-    more.hidden = !next && !kept.length && !list.isCut;
-    say(more, list.isCut ? "Load again" : next && !kept.length && needsScan(filter) ? "Search further" : "More");
+    const isMore = next || results.isWaiting || list.isCut;
+    keepFocus(more, () => { more.hidden = !isMore; }, () => list.node.children[before]?.querySelector("a"));
+    say(more, list.isCut ? "Load again" : next && !results.isWaiting && needsScan(filter) ? "Search further" : "More");
     const cut = `Many streams have arrived. The list shows only the ${filter.sort ? "first" : "latest"} ${list.size} streams.`;
     const searched = needsScan(filter) && next ? `Searched the latest ${read} ${total === null ? "streams" : `of ${total} streams`}.` : "";
     const nothing = list.size ? "" : nothingFound();
@@ -111,25 +105,18 @@ export function streams({ headrace, parameters, places }) {
     return `No streams yet. ${places.apiStreams ? "Create one, or wait" : "Wait"} for streams from the chain.`;
   }
   async function addPage() {
-    if (kept.length) return showMatches([]);
+    before = list.size;
+    if (results.isWaiting) {
+      results.add([], SCANNED, !next);
+      return describe();
+    }
     const found = await page(filter, next);
     failed.clear();
-    if (!filter.sort) return show(found);
-    const rows = list.size + SCANNED;
-    kept = list.streams;
-    list.clear();
-    return show(found, rows);
+    return show(found, Boolean(filter.sort));
   }
   function arrived({ type, stream }) {
     if (!stream) return;
-    const isWanted = fits(filter)(stream);
-    const wasFound = list.has(stream.id) || kept.some(({ id }) => id === stream.id);
-    if (!isWanted) list.drop(stream.id);
-    else if (type !== "stream.snapshot" || list.has(stream.id)) { // a snapshot is of an old stream
-      if (filter.sort) list.drop(stream.id); // the event may have moved it
-      list.put(stream);
-    }
-    kept = updated(kept, stream, isWanted && wasFound && !list.has(stream.id));
+    results.arrived(stream, fits(filter)(stream), type === "stream.snapshot"); // a snapshot is of an old stream
     if (list.size) describe();
   }
   function begin() {
@@ -138,9 +125,11 @@ export function streams({ headrace, parameters, places }) {
       async load() {
         const found = await page(filter);
         failed.clear();
-        [kept, read] = [[], 0];
-        list.clear(order(filter.sort, tokenOf));
-        show(found);
+        [read, before] = [0, 0];
+        keepFocus(list.node, () => {
+          results.clear(order(filter.sort, tokenOf));
+          show(found);
+        });
         return found.position;
       },
       apply: arrived,
@@ -148,7 +137,7 @@ export function streams({ headrace, parameters, places }) {
     });
   }
   begin();
-  const create = () => import("./create.js").then(({ createDialog }) => createDialog());
+  const create = () => import("./create.js").then(({ createDialog }) => createDialog()).catch(failed.show);
   return {
     title: "Streams",
     node: h("section", {},

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.support.fenced import ROOT
 from tests.support.programs import needed
 
-ROOT = Path(__file__).parents[4]
 PACKAGE = ROOT / "clients/js"
 LIBRARIES = ROOT / "tests/clients/node_modules"
 """React, TypeScript and esbuild: what the projects of users have besides the package."""
 
-README = (PACKAGE / "README.md").read_text()
-GUIDE = (ROOT / "docs/clients/javascript.md").read_text()
-
-
-def examples(text: str, kind: str) -> list[str]:
-    """The code blocks of this kind in a page."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.M | re.S)
+README = "clients/js/README.md"
+GUIDE = "docs/clients/javascript.md"
 
 
 def require_libraries() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
 
-from tests.clients.libraries import require_library
 from tests.clients.packages.js.archive import add_libraries, install, pack, require_libraries
 from tests.clients.packages.js.page_server import PageServer, page_server
-from tests.console.browser import chromium
+from tests.console.browser import browser
 from tests.support.installation import Installation, installation
+
+__all__ = ["browser"]
 
 
 @pytest.fixture(scope="package")
@@ -43,10 +43,3 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Insta
 async def pages(project: Path) -> AsyncIterator[PageServer]:
     async with page_server(project) as server:
         yield server
-
-
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    require_library("chromium")
-    async with chromium() as browser:
-        yield browser

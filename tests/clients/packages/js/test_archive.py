@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.packages.js.archive import GUIDE, LIBRARIES, PACKAGE, README, examples, run
+from tests.clients.packages.js.archive import GUIDE, LIBRARIES, PACKAGE, README, run
 from tests.clients.packages.js.page_server import FOLDER
+from tests.support.fenced import fenced
 from tests.support.programs import needed
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(120)]
@@ -59,9 +60,9 @@ def test_an_installed_package_exports_its_two_entries(project: Path) -> None:
 
 
 def test_the_examples_have_correct_types(project: Path) -> None:
-    found = [*examples(README, "js"), *examples(README, "jsx"), *examples(GUIDE, "js")]
+    found = [*fenced(README, "js"), *fenced(README, "jsx"), *fenced(GUIDE, "js")]
     assert len(found) == 5
-    files = {f"example-{number}.jsx": text for number, text in enumerate(found)}
+    files = {f"example-{number}.jsx": block.text for number, block in enumerate(found)}
     options = {"allowJs": True, "checkJs": True, "noImplicitAny": False}
     assert compile_types(project / "examples", files, **options) == ""
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.clients.packages.js.archive import README, bundle, examples
+from tests.clients.packages.js.archive import README, bundle
 from tests.clients.packages.js.page_server import PageServer
 from tests.console.samples import SENDER, create
+from tests.support.fenced import fenced
 from tests.support.installation import Installation
 from tests.support.programs import needed
 
@@ -22,7 +23,7 @@ SERVER = "http://localhost:3001"
 
 
 async def test_the_example_for_node_prints_events(whole: Installation, project: Path) -> None:
-    example = examples(README, "js")[0]
+    example = fenced(README, "js")[0].text
     assert SERVER in example
     script = project / "events.mjs"
     script.write_text(example.replace(SERVER, whole.url(whole.ports.gateway)))
@@ -42,7 +43,8 @@ async def test_the_example_for_node_prints_events(whole: Installation, project: 
 async def test_the_example_for_a_page_shows_streams(
     whole: Installation, pages: PageServer, project: Path, browser: Browser
 ) -> None:
-    [example] = examples(README, "html")
+    (block,) = fenced(README, "html")
+    example = block.text
     assert example.count(SERVER) == 2
     (project / "page.html").write_text(example.replace(SERVER, whole.url(whole.ports.gateway)))
     page = await browser.new_page()
@@ -58,7 +60,8 @@ async def test_the_example_for_a_page_shows_streams(
 async def test_the_example_for_react_shows_the_streams_of_an_account(
     whole: Installation, pages: PageServer, project: Path, browser: Browser
 ) -> None:
-    [example] = examples(README, "jsx")
+    (block,) = fenced(README, "jsx")
+    example = block.text
     component = project / "streams.jsx"
     component.write_text(example.replace(SERVER, whole.url(whole.ports.gateway)))
     main = project / "example.jsx"

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from headrace_client import Client
+
 from shared.journal.keys import Keys
-from tests.fanout.replicas import CONTRACT, Replica, replica_process
+from tests.fanout.replicas import ALICE, BOB, CONTRACT, Replica, replica_process
 from tests.support.processes import running
 from tests.support.waiting import free_port
 
@@ -71,3 +73,15 @@ async def server(redis_url: str, keys: Keys, **settings: Any) -> AsyncIterator[S
         await api.ready()
         site.port = api.port
         yield site
+
+
+async def make_stream(client: Client, sender: str = ALICE, recipient: str = BOB) -> str:
+    """Make a stream of the API, which flows for a day. Returns its id."""
+    stream = await client.create_stream(
+        sender=sender,
+        recipient=recipient,
+        token_address=CONTRACT,
+        rate_per_second=11,
+        deposited_amount=995_000,
+    )
+    return stream.id

@@ -12,11 +12,10 @@ from typing import Any, Self, TypeAlias
 
 import orjson
 import pytest
-from headrace_client import Client
 from headrace_client.cli.arguments import _EXIT_CODES
 
-from tests.clients.packages.python.conftest import StartServer
-from tests.clients.packages.python.server import Server
+from tests.clients.packages.python.conftest import Connect, StartServer
+from tests.clients.packages.python.server import make_stream
 from tests.clients.packages.python.test_cursors import PACKAGE
 from tests.fanout.replicas import ALICE, BOB, CONTRACT, Chain
 from tests.fanout.tokens import REQUIRED, token
@@ -96,25 +95,14 @@ async def run() -> AsyncIterator[RunCommand]:
         yield run
 
 
-async def create(server: Server) -> str:
-    async with Client(server.url) as client:
-        stream = await client.create_stream(
-            sender=ALICE,
-            recipient=BOB,
-            token_address=CONTRACT,
-            rate_per_second=11,
-            deposited_amount=995_000,
-        )
-    return stream.id
-
-
 async def test_a_live_view_says_what_happens_to_its_connection(
-    start_server: StartServer, run: RunCommand
+    start_server: StartServer, connect: Connect, run: RunCommand
 ) -> None:
     server = await start_server(tokens=f"{CONTRACT}=USDC:7")
+    client = connect(server.port)
     view = await run("tail", "--users", ALICE, "--types", "stream.created", "--url", server.url)
     await view.said(f"connected to {server.url}")
-    made = await create(server)
+    made = await make_stream(client)
     await until(lambda: view.out, what="a line")
     assert f"stream.created          #{made}  deposit 0.0995 “USDC”, " in view.out[0]
     assert f"{ALICE[:4]}…{ALICE[-4:]} → " in view.out[0]
@@ -124,7 +112,7 @@ async def test_a_live_view_says_what_happens_to_its_connection(
     await server.start(0)
     await server.start(1)
     await view.said("connected again")
-    await create(server)
+    await make_stream(client)
     await until(lambda: len(view.out) == 2, what="a second line")
     view.signal(signal.SIGINT)
     assert await view.code() == 0
@@ -167,10 +155,11 @@ async def test_logins(start_server: StartServer, run: RunCommand, chain: Chain) 
     assert await foreign.code() == 3
     assert "403 forbidden" in foreign.errors
     (sent,) = await chain.commit()
-    own = ["--users", ALICE, "--json", "--count", "1", "--since", "0-0"]
-    allowed = await run("tail", *own, *url, HEADRACE_TOKEN=token(ALICE))
-    assert await allowed.code() == 0, allowed.errors
-    assert orjson.loads(allowed.out[0])["id"] == sent
+    for names in (["--users", ALICE], []):  # without a name: the events of the token's account
+        own = [*names, "--json", "--count", "1", "--since", "0-0"]
+        allowed = await run("tail", *own, *url, HEADRACE_TOKEN=token(ALICE))
+        assert await allowed.code() == 0, allowed.errors
+        assert orjson.loads(allowed.out[0])["id"] == sent
     wrong = await run("tail", "--streams", "x", *url, HEADRACE_TOKEN=token(ALICE))
     assert await wrong.code() == 1
     assert "streams: 'x' is not a stream id: expected a number" in wrong.errors
@@ -204,7 +193,7 @@ async def test_a_reader_that_leaves(start_server: StartServer, chain: Chain) -> 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ("tail", "name at least one of --users, --streams and --all"),
+        ("tail", "without HEADRACE_TOKEN, name one of --users, --streams and --all"),
         ("tail --all --since 7", "'7' is not a position: expected <toid>-<n>"),
         ("tail --all --count 0", "--count: 0 is not above 0"),
         ("tail --all --url localhost", "'localhost' is not the URL of a server"),

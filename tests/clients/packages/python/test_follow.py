@@ -12,21 +12,11 @@ from redis.asyncio import Redis
 from shared.journal.keys import Keys
 from shared.journal.plan import Retention
 from tests.clients.packages.python.conftest import Connect, StartServer
-from tests.fanout.replicas import ALICE, BOB, CAROL, CONTRACT, Chain
+from tests.clients.packages.python.server import make_stream
+from tests.fanout.replicas import ALICE, BOB, CAROL, Chain
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
-
-
-async def create(client: Client, sender: str = ALICE, recipient: str = BOB) -> str:
-    stream = await client.create_stream(
-        sender=sender,
-        recipient=recipient,
-        token_address=CONTRACT,
-        rate_per_second=11,
-        deposited_amount=995_000,
-    )
-    return stream.id
 
 
 class Follower:
@@ -66,11 +56,11 @@ async def test_the_state_is_right_after_each_change(
 ) -> None:
     server = await start_server()
     client = connect(server.port)
-    old, other = await create(client), await create(client, CAROL, CAROL)
+    old, other = await make_stream(client), await make_stream(client, CAROL, CAROL)
     follower = Follower(client, users=[ALICE, BOB])
     await follower.until(lambda: follower.steps, "the snapshot")
     assert follower.versions() == {old: 1}
-    new = await create(client, BOB, CAROL)
+    new = await make_stream(client, BOB, CAROL)
     await client.top_up(old, 5)
     await client.top_up(other, 5)
     await server.end(0)
@@ -100,7 +90,7 @@ async def test_a_snapshot_that_is_newer_than_the_events_after_it(
     """Streams change between the pages of the snapshot: no state goes back, no event is missed."""
     server = await start_server()
     client = connect(server.port)
-    stream = await create(client)
+    stream = await make_stream(client)
     page = Client.stream_page
 
     async def slow_page(self: Client, **options: Any) -> Any:
@@ -125,7 +115,7 @@ async def test_a_hidden_stream_leaves_its_recipient(
 ) -> None:
     server = await start_server()
     client = connect(server.port)
-    stream = await create(client)
+    stream = await make_stream(client)
     bob, alice = Follower(client, users=[BOB]), Follower(client, users=[ALICE])
     both = Follower(client, streams=[stream])
     for each in (bob, alice, both):
@@ -145,7 +135,7 @@ async def test_after_a_gap_the_state_is_loaded_again(
     chain = Chain(redis, keys, retention=Retention(max_length=10))
     server = await start_server(ring_events=1)
     client = connect(server.port)
-    first = await create(client)
+    first = await make_stream(client)
     follower = Follower(client, streams=[first])
     await follower.until(lambda: follower.steps, "the snapshot")
     await client.top_up(first, 5)

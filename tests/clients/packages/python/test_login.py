@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from headrace_client import ForbiddenError, UnauthorizedError
-from headrace_client.login import Login, expiry
+from headrace_client.login import Login, account, expiry
 
 from shared.auth.revocations import Revocation, RevocationStore
 from tests.clients.packages.python.conftest import Connect, StartServer
 from tests.clients.packages.python.reader import Reader
+from tests.clients.packages.python.server import make_stream
 from tests.fanout.replicas import ALICE, BOB, CAROL, Chain, StartReplica
 from tests.fanout.tokens import REQUIRED, token
 from tests.support.waiting import until
@@ -148,6 +149,48 @@ async def test_an_api_key_subscribes_with_tickets(
     assert [event.id async for event in client.history(**CREATED, order="asc")] == sent
 
 
+async def test_a_token_without_a_name_gets_what_belongs_to_its_account(
+    start_server: StartServer, connect: Connect, chain: Chain
+) -> None:
+    server = await start_server(**REQUIRED)
+    types = ["stream.created"]
+    alice, carol = (
+        connect(server.port, token=token(each, scope="streams:write")) for each in (ALICE, CAROL)
+    )
+    async with Reader(alice, types=types) as own, Reader(carol, types=types) as foreign:
+        await own.live()
+        await foreign.live()
+        sent = await chain.commit_many(2)  # the streams of ALICE and BOB
+        await own.has(sent[-1])
+        assert own.ids == sent
+        made = await make_stream(carol, CAROL, CAROL)  # comes after the others
+        await until(lambda: foreign.ids, seconds=90, what="the event of CAROL")
+        assert [event.stream_id for event in foreign.events] == [made]
+    assert [event.id async for event in alice.history(types=types, order="asc")] == sent
+    assert [event.id async for event in carol.history(types=types)] == foreign.ids
+
+
+async def test_follow_without_a_name_follows_the_account_of_the_token(
+    start_server: StartServer, connect: Connect
+) -> None:
+    server = await start_server(**REQUIRED)
+    for scope in ("streams:write", "streams:write events:all"):
+        client = connect(server.port, token=token(BOB, scope=scope))
+        followed = client.follow()
+        await anext(followed)
+        before = set(followed.streams)
+        alice = connect(server.port, token=token(ALICE, scope="streams:write"))
+        await make_stream(alice, ALICE, CAROL)
+        made = await make_stream(alice)
+        await anext(followed)
+        assert set(followed.streams) == {*before, made}
+        await followed.aclose()
+    with pytest.raises(ValueError, match="the token does not tell its account: name users or"):
+        await anext(connect(server.port, token="hr_key").follow())
+    with pytest.raises(ValueError, match="without a token, name at least one of"):
+        connect(server.port).follow()
+
+
 async def test_many_requests_share_one_renewal() -> None:
     now = 1000.0
     made: list[str] = []
@@ -169,8 +212,11 @@ async def test_many_requests_share_one_renewal() -> None:
 
 async def test_the_end_of_a_token_is_read_without_its_key() -> None:
     assert expiry(token(ALICE, exp=1234)) == 1234
+    assert account(token(ALICE)) == ALICE
     for text in ("hr_key", "", "a.b.c", "a.e30.c", "..", "a.bnVsbA.c"):
         assert expiry(text) is None
+        assert account(text) is None
+    assert account(token("7")[:-1] + "é") == "7"
     fixed = Login("hr_key")
     assert [await fixed.token(), await fixed.renew("hr_key"), fixed.renewable] == ["hr_key"] * 2 + [
         False

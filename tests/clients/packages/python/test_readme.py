@@ -18,12 +18,13 @@ from shared.journal.plan import Retention
 from tests.clients.packages.python.conftest import StartServer
 from tests.clients.packages.python.test_cursors import PACKAGE
 from tests.fanout.replicas import CONTRACT, Chain
+from tests.support.fenced import fenced
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
 README = (PACKAGE / "README.md").read_text(encoding="utf-8")
-EXAMPLES = dict(re.findall(r"^```python (\S+)\n(.*?)^```$", README, re.M | re.S))
+EXAMPLES = {block.name: block.text for block in fenced("clients/python/README.md", "python")}
 
 EXPECTED = {
     "events": r"^1970-01-01 00:01:40\+00:00 stream\.created \d+ None$",

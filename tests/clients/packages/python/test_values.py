@@ -150,8 +150,11 @@ def test_a_problem_says_what_would_be_right() -> None:
 
 
 def test_a_subscription_without_anything_or_with_a_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one of streams, users and all=True"):
+    with pytest.raises(
+        ValueError, match="without a token, name at least one of streams, users and"
+    ):
         subscription_of(types=["stream.created"])
+    assert subscription_of(types=["stream.created"], with_token=True).is_own
     with pytest.raises(TypeError, match=r"users: expected a list, such as \['G1'\], not a text"):
         subscription_of(users="G1")
     assert subscription_of([7, "7"], ["G"], all=True, types=[EventType.STREAM_PAUSED]).query() == [
