@@ -53,6 +53,7 @@ ORDER = (
     *(f"deploy.simulator.{name}" for name in ("settings", "problems", "versions", "chain")),
     "deploy.simulator.contracts",
     *(f"deploy.simulator.{name}" for name in ("future_protocol", "execution", "script")),
+    "deploy.simulator.submission",
     *(f"deploy.simulator.{name}" for name in ("replay", "network", "faults")),
     *(f"deploy.simulator.{name}" for name in ("app_keys", "responses")),
     "deploy.simulator.faults.wire_faults",

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from deploy.simulator import control
+from deploy.simulator import control, control_accounts
 from deploy.simulator.app_keys import FAULTS, NETWORK, VERSIONS
 from deploy.simulator.chain.server_view import NOT_YET, HistoryBounds, ServerView, ServerViews
 from deploy.simulator.faults.faults import FaultKind, Faults
@@ -42,8 +42,8 @@ def build_app(network: Network) -> web.Application:
     app[VERSIONS] = ServerVersions.of(network.settings.protocol)
     app[FAULTS] = Faults(ServerViews(network.settings.root_cache_seconds))
     app.add_routes(routes)
-    app.add_routes(control.routes)
-    app.cleanup_ctx.append(_clock)
+    app.add_routes([*control.routes, *control_accounts.routes])
+    app.cleanup_ctx.extend((_clock, _close_after_submission))
     return app
 
 
@@ -77,6 +77,28 @@ async def _close_ledgers(network: Network) -> None:
         await asyncio.sleep(network.settings.close_seconds)
         if asyncio.get_running_loop().time() >= network.paused_until:
             network.close(int(time.time()))
+
+
+async def _close_after_submission(app: web.Application) -> AsyncIterator[None]:
+    """Close a ledger soon after a client submitted a transaction, if the settings say so."""
+    network, loop = app[NETWORK], asyncio.get_running_loop()
+    waiting: list[asyncio.TimerHandle] = []
+
+    def close() -> None:
+        waiting.clear()
+        if loop.time() >= network.paused_until:
+            network.close(int(time.time()))
+
+    def soon() -> None:
+        if not waiting:
+            waiting.append(loop.call_later(network.settings.submit_close_seconds, close))
+
+    if network.settings.submit_close_seconds > 0:
+        network.submission_listeners.add(soon)
+    yield
+    network.submission_listeners.discard(soon)
+    for each in waiting:
+        each.cancel()
 
 
 @routes.get("/", allow_head=False)
@@ -155,8 +177,7 @@ async def rpc(request: web.Request) -> web.Response:
     network = request.app[NETWORK]
     server = RpcServer(
         chain=_view(request, "rpc"),
-        storage=network.storage,
-        settings=network.settings,
+        network=network,
         reported=request.app[VERSIONS].rpc,
         faults=request.app[FAULTS],
         now=time.time(),

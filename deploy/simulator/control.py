@@ -9,6 +9,7 @@ from aiohttp import web
 
 from deploy.simulator.app_keys import FAULTS, NETWORK, VERSIONS
 from deploy.simulator.chain import accounts
+from deploy.simulator.chain.envelopes import BASE_FEE
 from deploy.simulator.chain.operations import Proposal, read_operation
 from deploy.simulator.chain.server_view import ServerViews
 from deploy.simulator.contracts.record import CallRefusedError, Record
@@ -94,6 +95,10 @@ def _at_once(network: Network, views: ServerViews, fault: Fault) -> bool:
         case FaultKind.LAG:
             for server in (one,) if one else SERVERS:
                 views.lag(server, fault.after)
+        case FaultKind.FEE_SURGE:
+            network.submissions.inclusion_fee = fault.fee
+        case FaultKind.ARCHIVED:
+            network.archive(fault.stream_id)
         case FaultKind.RESET:
             views.forget()
             network.reset(int(time.time()))
@@ -119,6 +124,7 @@ async def armed(request: web.Request) -> web.Response:
 async def behave(request: web.Request) -> web.Response:
     """Remove all faults."""
     request.app[FAULTS].clear()
+    request.app[NETWORK].submissions.inclusion_fee = BASE_FEE
     return answer({"armed": []})
 
 
@@ -204,22 +210,6 @@ async def alter(request: web.Request) -> web.Response:
     except (CallRefusedError, TypeError, ValueError) as error:
         raise bad_request(str(error)) from None
     return _state(request)
-
-
-@routes.get("/sim/accounts")
-async def parties(request: web.Request) -> web.Response:
-    """All names with their addresses, the contracts, and the passphrase."""
-    return answer(
-        {
-            "networkPassphrase": request.app[NETWORK].settings.network_passphrase,
-            "contractId": accounts.STREAMS,
-            "tokenId": accounts.TOKEN,
-            "tokens": accounts.TOKENS,
-            "routerId": accounts.ROUTER,
-            "strangerId": accounts.STRANGER,
-            "accounts": {name: accounts.address(name) for name in accounts.ALL_NAMES},
-        }
-    )
 
 
 def _tip(network: Network) -> web.Response:

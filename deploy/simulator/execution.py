@@ -65,7 +65,9 @@ def execute(
     proposal: Proposal, contract: StreamContract, place: LedgerSlot, caller_of: CallerOf
 ) -> Transaction:
     """Run the transaction, which changes the contract's state. Returns it as part of its ledger."""
-    caller = caller_of(_caller(proposal, contract), keypair(SPONSOR) if proposal.fee_bump else None)
+    caller = caller_of(
+        sender_of(proposal, contract), keypair(SPONSOR) if proposal.fee_bump else None
+    )
     if not proposal.operations:
         return _pay(caller, proposal, place)
     run = _call(contract, proposal.operations, place.closed_at)
@@ -160,10 +162,10 @@ def _returned(operations: Sequence[Operation], emissions: Sequence[Emission]) ->
     return scval.to_void()
 
 
-def _caller(proposal: Proposal, contract: StreamContract) -> Keypair:
+def sender_of(proposal: Proposal, contract: StreamContract) -> Keypair:
     """The account with the right to do this: the sender, or the recipient for some operations."""
     if not proposal.operations:
-        return keypair(NAMES[0])
+        return keypair(proposal.payer)
     operation = proposal.operations[0]
     if operation.op == "create":
         return signer(operation.sender)

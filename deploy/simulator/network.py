@@ -5,28 +5,35 @@ It has no clock and no socket: `close(now)` gets the time of the ledger in Unix 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import orjson
 from stellar_sdk import Keypair, xdr
 
-from deploy.simulator.chain.accounts import STREAMS, TOKEN
+from deploy.simulator.chain.accounts import STREAMS, TOKEN, name_of
 from deploy.simulator.chain.envelopes import Caller
+from deploy.simulator.chain.holdings import Holdings
 from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, close_ledger
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.storage_history import StorageHistory
-from deploy.simulator.chain.values import Emitted
+from deploy.simulator.chain.values import Emitted, to_scval
+from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts.entry_changes import first_entry, instance_change, stream_change
+from deploy.simulator.contracts.storage import INSTANCE_KEY, stream_key
 from deploy.simulator.contracts.stream_contract import StreamContract
 from deploy.simulator.contracts.token_instances import TOKEN_INSTANCES
-from deploy.simulator.execution import LedgerSlot, execute
+from deploy.simulator.execution import LedgerSlot, execute, sender_of
 from deploy.simulator.replay import Vector, ledgers, passes
 from deploy.simulator.script import Script
 from deploy.simulator.settings import SimulatorSettings
+from deploy.simulator.submission.queue import Pending, SubmissionStatus, Treatment
+from deploy.simulator.submission.state import State
+from deploy.simulator.submission.submissions import Submissions
+from deploy.simulator.submission.validity import Limits
 from shared.domain.position import Position
 
 
@@ -47,6 +54,8 @@ class Network:
         self.settings = settings
         self.listeners: set[Callable[[], None]] = set()
         """The functions to call after each ledger and each reset. They must not raise."""
+        self.submission_listeners: set[Callable[[], None]] = set()
+        """The functions to call after a client submitted a transaction. They must not raise."""
         self.events: list[RecordedEvent] = []
         """All events since the chain began, including those of trimmed ledgers."""
         self.storage = StorageHistory()
@@ -59,6 +68,17 @@ class Network:
         """Add transactions to the next ledger, before the script's. Returns how many wait now."""
         self._waiting += proposals
         return len(self._waiting)
+
+    def send(self, pending: Pending, limits: Limits) -> SubmissionStatus:
+        """Queue a transaction that a client submits. It can be in the next ledger.
+
+        Raises InvalidError if the network refuses it.
+        """
+        status = self.submissions.send(pending, self.chain.latest.sequence, limits)
+        if status is SubmissionStatus.PENDING:
+            for listener in tuple(self.submission_listeners):
+                listener()
+        return status
 
     def close(self, now: int) -> Ledger:
         """Close a ledger. Its time is `now`, or the last ledger's time if that is later."""
@@ -79,6 +99,17 @@ class Network:
         change = stream_change(self.contract.contract_id, before, after)
         self.storage.put(self.chain.latest.sequence, [change])
 
+    def archive(self, stream_id: str) -> None:
+        """Archive the entry of a stream; without an id, the instance of the stream contract.
+
+        Raises CallRefusedError if there is no such stream.
+        """
+        key = INSTANCE_KEY
+        if stream_id:
+            key = to_scval(stream_key(self.contract.stream(stream_id).id))
+        entry = entry_key(self.contract.contract_id, key).to_xdr()
+        self.storage.archive(entry, self.chain.latest.sequence)
+
     def put_instance(self, contract_id: str, instance: xdr.SCVal) -> None:
         """Replace the instance of a contract, such as a token with new metadata."""
         change = instance_change(contract_id, instance)
@@ -94,6 +125,7 @@ class Network:
         """Replace the chain by one pass of recorded transactions."""
         first, *rest = kept = ledgers(vectors, self.settings)
         self.contract = StreamContract(STREAMS, TOKEN, self.settings.fee_bps)
+        self.submissions = self._no_submissions(first.sequence)
         self.events = []
         self.chain = Chain(first, max(self.settings.history_ledgers, len(kept)))
         for ledger in rest:
@@ -111,33 +143,68 @@ class Network:
         self.storage.put(start_ledger, [first_entry(self.contract), *tokens])
         seed = f"{settings.seed}/{self._epoch}"
         self._script = Script(seed, settings.streams, settings.script_tokens)
-        self._sequences: defaultdict[str, int] = defaultdict(lambda: start_ledger << 32)
+        self.submissions = self._no_submissions(start_ledger)
         self._waiting = [Proposal(operations=(Operation(op="initialize"),))]
         genesis = sha256(f"{settings.network_passphrase}/{self._epoch}".encode()).hexdigest()
         first = self._next_ledger(start_ledger, now, genesis)
         self.chain = Chain(first, settings.history_ledgers)
 
-    def _next_ledger(self, sequence: int, now: int, previous: str) -> Ledger:
-        """The next ledger: the waiting transactions and the script's, or else one payment."""
-        transactions: list[Transaction] = []
-        for proposal in self._proposals(now):
-            place = LedgerSlot(sequence, len(transactions) + 1, now)
-            transactions.append(execute(proposal, self.contract, place, self._caller))
-        if not transactions:
-            place = LedgerSlot(sequence, 1, now)
-            transactions.append(execute(Proposal(), self.contract, place, self._caller))
-        self._record(transactions)
-        return close_ledger(sequence, now, previous, transactions, self.settings.protocol)
+    def _no_submissions(self, ledger: int) -> Submissions:
+        return Submissions(State(self.contract, self.storage, Holdings()), ledger)
 
-    def _proposals(self, now: int) -> Iterator[Proposal]:
+    def _next_ledger(self, sequence: int, now: int, previous: str) -> Ledger:
+        """The next ledger: what waits and was submitted, and the script's; or else one payment."""
+        done: list[Transaction] = []
+        for proposal in self._waiting_proposals():
+            done.append(self._execute(proposal, LedgerSlot(sequence, len(done) + 1, now)))
+        for pending in self.submissions.queue.due():
+            self._include(pending, done, sequence, now)
+        for proposal in self._script_proposals(now):
+            done.append(self._execute(proposal, LedgerSlot(sequence, len(done) + 1, now)))
+        if not done:
+            done.append(self._execute(self._payment(now), LedgerSlot(sequence, 1, now)))
+        self._record(done)
+        return close_ledger(sequence, now, previous, done, self.settings.protocol)
+
+    def _waiting_proposals(self) -> Iterator[Proposal]:
         waiting, self._waiting = self._waiting, []
         yield from waiting
-        if self.settings.streams:
-            yield from self._script.proposals(self.contract, now)
 
-    def _caller(self, keys: Keypair, sponsor: Keypair | None) -> Caller:
-        self._sequences[keys.public_key] += 1
-        sequence = self._sequences[keys.public_key]
+    def _script_proposals(self, now: int) -> Iterator[Proposal]:
+        """The script's transactions, without those of accounts that a client uses now."""
+        if not self.settings.streams:
+            return
+        for proposal in self._script.proposals(self.contract, now):
+            each = proposal if proposal.operations else self._payment(now, proposal.memo)
+            sender = sender_of(each, self.contract).public_key
+            if not self.submissions.is_reserved(sender, now):
+                yield each
+
+    def _payment(self, now: int, memo: str | None = None) -> Proposal:
+        return Proposal(memo=memo, payer=self.submissions.free_name(now))
+
+    def _include(self, pending: Pending, done: list[Transaction], sequence: int, now: int) -> None:
+        """Add a submitted transaction to `done`, unless a fault or a rule keeps it out."""
+        source = pending.submission.source
+        if pending.treatment is Treatment.OVERTAKE and (name := name_of(source)):
+            other = Proposal(payer=name)
+            done.append(self._execute(other, LedgerSlot(sequence, len(done) + 1, now)))
+        slot = LedgerSlot(sequence, len(done) + 1, now)
+        if pending.treatment is Treatment.DISCARD:
+            self.submissions.queue.ban(pending.submission, sequence)
+        elif included := self.submissions.include(pending.submission, slot):
+            done.append(included)
+
+    def _execute(self, proposal: Proposal, slot: LedgerSlot) -> Transaction:
+        """Execute a transaction that no client has submitted."""
+        done = execute(proposal, self.contract, slot, partial(self._caller, slot.ledger))
+        self.submissions.record(done)
+        return done
+
+    def _caller(self, ledger: int, keys: Keypair, sponsor: Keypair | None) -> Caller:
+        holdings, account = self.submissions.state.holdings, keys.public_key
+        sequence = holdings.sequence(account) + 1
+        holdings.put_sequence(ledger, account, sequence)
         return Caller(keys, sequence, self.settings.network_passphrase, sponsor)
 
     def _record(self, transactions: Sequence[Transaction]) -> None:

@@ -27,6 +27,9 @@ class SimulatorSettings:
         "passphrase of the network; signatures depend on it",
     )
     close_seconds: float = _setting(3.0, "seconds between ledgers; 0: only by POST /sim/close")
+    submit_close_seconds: float = _setting(
+        0.0, "seconds from a submitted transaction until a ledger closes; 0: as without it"
+    )
     start_ledger: int = _setting(3_700_000, "sequence number of the first ledger")
     history_ledgers: int = _setting(2_000, "number of ledgers kept; older ledgers are dropped")
     streams: int = _setting(8, "payment streams that the script keeps running; 0: no script")

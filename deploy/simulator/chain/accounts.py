@@ -45,8 +45,12 @@ def address(party: str) -> str:
 @lru_cache(maxsize=256)
 def signer(party: str) -> Keypair:
     """The key pair that signs for `party`: its own if its name is known, else the sponsor's."""
-    names = {address(name): name for name in ALL_NAMES}
-    return keypair(names.get(address(party), SPONSOR))
+    return keypair(name_of(address(party)) or SPONSOR)
+
+
+def name_of(account: str) -> str | None:
+    """The name of an account; None if it is none of the simulated accounts."""
+    return next((name for name in ALL_NAMES if address(name) == account), None)
 
 
 @lru_cache(maxsize=64)
@@ -68,6 +72,9 @@ LUMENS = Asset.native().contract_id(_PASSPHRASE)
 
 The addresses belong to the default passphrase. With another passphrase they prove nothing.
 """
+
+ASSETS = {TOKEN: USDC}
+"""The assets that need a trustline, by the address of their contract."""
 
 GOLD, SILENT, IMPOSTOR, HOSTILE = map(contract_id, ("gold", "silent", "impostor", "hostile"))
 """Other tokens: an honest one, one without metadata, and two that try to deceive."""

@@ -27,6 +27,7 @@ RESOURCE_FEE = 65_432
 class SignedTransaction:
     """A signed transaction. Fees are in stroops, hashes in hex, other bytes in base64.
 
+    `times` are the time bounds in Unix seconds; 0 stands for no bound.
     `native` is the address of the native asset's contract (lumens), which differs between networks.
     For a fee bump, `hash`, `signatures` and `max_fee` belong to the outer envelope, and the fields
     `inner_*` belong to the transaction inside.
@@ -41,6 +42,7 @@ class SignedTransaction:
     signatures: tuple[str, ...]
     native: str
     memo: str | None = None
+    times: tuple[int, int] = (0, 0)
     inner_hash: str | None = None
     inner_max_fee: int = 0
     inner_signatures: tuple[str, ...] = ()

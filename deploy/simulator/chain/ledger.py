@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from deploy.simulator.chain.envelopes import SignedTransaction
+from deploy.simulator.chain.envelopes import BASE_FEE, SignedTransaction
 from deploy.simulator.chain.header import ledger_header
 from deploy.simulator.chain.values import Emitted
 from deploy.simulator.chain.xdr import EntryChange
@@ -21,7 +21,8 @@ class Transaction:
     """A transaction in its ledger. `order` counts from 1; `result` and `meta` are base64 XDR.
 
     `operations` holds the events of each operation, and `entries` what was written to the storage.
-    `meta` is None if the server leaves it out.
+    `meta` is None if the server leaves it out. Fees are in stroops; `inclusion_fee` is the part of
+    `fee_charged` that was taken for the place in the ledger.
     """
 
     ledger: int
@@ -30,6 +31,7 @@ class Transaction:
     signed: SignedTransaction
     successful: bool
     fee_charged: int
+    inclusion_fee: int = BASE_FEE
     result: str
     meta: str | None
     fee_events: tuple[str, ...] = ()

@@ -62,7 +62,8 @@ class Proposal:
 
     Its calls succeed or fail together. If there are no calls, it is a classic payment. `meta` is
     the version of its meta, 3 or 4. `memo` is the memo of a payment. If `future` is a key of
-    `future_protocol.CHANGES`, the events are in XDR that the SDK does not know.
+    `future_protocol.CHANGES`, the events are in XDR that the SDK does not know. `payer` is the name
+    of the account that sends a payment.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -70,6 +71,7 @@ class Proposal:
     meta: int = 4
     memo: str | None = None
     future: str | None = None
+    payer: str = "alice"
 
 
 _TEXTS = frozenset({"op", *PARTIES, "token", "name", "form", "muxed"})

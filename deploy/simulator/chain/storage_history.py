@@ -19,12 +19,13 @@ LIFETIME = 518_400
 class StoredEntry(NamedTuple):
     """An entry as of some ledger. `data` is the XDR of a LedgerEntryData, in base64.
 
-    `live_until` is the last ledger in which the entry is live; 0 if it is archived.
+    `live_until` is the last ledger in which the entry is live; 0 if it is archived. It is None for
+    accounts and trustlines, which never expire.
     """
 
     modified: int
     data: str
-    live_until: int
+    live_until: int | None
 
 
 class StorageHistory:

@@ -154,16 +154,19 @@ def _fee_event(signed: SignedTransaction, *, soroban: bool) -> xdr.TransactionEv
 
 def _account_changes(signed: SignedTransaction, ledger: int) -> xdr.LedgerEntryChanges:
     """The entry changes of the source account: its sequence number rises by one."""
-    before = _entry(ledger - 1, _account(signed, signed.sequence - 1))
-    return _changes(before, _entry(ledger, _account(signed, signed.sequence)))
+    before = _entry(ledger - 1, account_entry(signed.source, signed.sequence - 1))
+    return _changes(before, _entry(ledger, account_entry(signed.source, signed.sequence)))
 
 
-def _account(signed: SignedTransaction, sequence: int) -> xdr.AccountEntry:
+def account_entry(
+    address: str, sequence: int, lumens: int = 100_000_000_000, trustlines: int = 0
+) -> xdr.AccountEntry:
+    """An account with this sequence number and balance (stroops)."""
     return xdr.AccountEntry(
-        account_id=Keypair.from_public_key(signed.source).xdr_account_id(),
-        balance=xdr.Int64(100_000_000_000),
+        account_id=Keypair.from_public_key(address).xdr_account_id(),
+        balance=xdr.Int64(lumens),
         seq_num=xdr.SequenceNumber(xdr.Int64(sequence)),
-        num_sub_entries=xdr.Uint32(0),
+        num_sub_entries=xdr.Uint32(trustlines),
         inflation_dest=None,
         flags=xdr.Uint32(0),
         home_domain=xdr.String32(b"local"),

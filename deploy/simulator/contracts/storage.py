@@ -32,6 +32,13 @@ _TOKEN_CODE = _wasm("a simulated token")
 _ASSET = xdr.ContractExecutable(xdr.ContractExecutableType.CONTRACT_EXECUTABLE_STELLAR_ASSET)
 
 
+def code_key() -> xdr.LedgerKey:
+    """The key of the stream contract's code."""
+    assert _WASM.wasm_hash
+    code = xdr.LedgerKeyContractCode(_WASM.wasm_hash)
+    return xdr.LedgerKey(xdr.LedgerEntryType.CONTRACT_CODE, contract_code=code)
+
+
 def stream_key(stream_id: str) -> Typed:
     """The key of a stream's entry."""
     return _enum("Stream", Typed("u64", int(stream_id)))
@@ -77,13 +84,18 @@ def contract_instance(streams: int, admin: str, treasury: str, fee_bps: int) -> 
 
     The first stream adds the number.
     """
-    config = {
+    config = config_value(admin, treasury, fee_bps)
+    counter = {_enum("StreamCounter"): scval.to_uint64(streams)} if streams else {}
+    return _instance(_WASM, {_enum("ProtocolConfig"): to_scval(config)} | counter)
+
+
+def config_value(admin: str, treasury: str, fee_bps: int) -> Mapping[str, Typed]:
+    """Who owns the contract, who gets its fees, and how much."""
+    return {
         "admin": Typed("address", admin),
         "fee_rate_bps": Typed("u32", fee_bps),
         "treasury": Typed("address", treasury),
     }
-    counter = {_enum("StreamCounter"): scval.to_uint64(streams)} if streams else {}
-    return _instance(_WASM, {_enum("ProtocolConfig"): to_scval(config)} | counter)
 
 
 def asset_instance(asset: str) -> xdr.SCVal:

@@ -68,8 +68,13 @@ class StreamContract:
         try:
             return [each for operation in operations for each in self._call(operation, now)]
         except CallRefusedError:
-            self.state = self.before
+            self.undo()
             raise
+
+    def undo(self) -> None:
+        """Go back to the state before the latest call."""
+        self.state = self.before
+        self.changed = set()
 
     def stream(self, stream_id: str) -> Record:
         """The record of a stream. Raises CallRefusedError if there is no such stream."""

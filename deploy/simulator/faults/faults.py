@@ -39,6 +39,12 @@ class FaultKind(StrEnum):
     STARTING = "starting"  # Horizon reports ledger 0 until its first check; RPC's database is empty
     UNHEALTHY = "unhealthy"  # getHealth fails; the last ledger is `seconds` old (0: there is none)
     PROCESSING_LIMIT = "processing_limit"  # getEvents takes too long for more than `after` ledgers
+    TRY_AGAIN_LATER = "try_again_later"  # sendTransaction does not take the transaction
+    DISCARDED = "discarded"  # a transaction is accepted, and is never in a ledger
+    DELAYED = "delayed"  # a transaction is accepted, and `after` ledgers close without it
+    OVERTAKEN = "overtaken"  # another transaction takes the sequence number of an accepted one
+    FEE_SURGE = "fee_surge"  # at once, until cleared: the least inclusion fee is `fee` stroops
+    ARCHIVED = "archived"  # at once: the entry of stream `stream_id` is archived, or the contract's
     TRIM = "trim"  # at once: all servers (or one) drop all but the newest `after` ledgers
     HOLE = "hole"  # at once: ledgers `first` to `last` are missing inside Horizon's history
     LAG = "lag"  # at once, until cleared: a server lags `after` ledgers behind
@@ -46,11 +52,29 @@ class FaultKind(StrEnum):
 
 
 OF_CONTENT = frozenset({FaultKind.NO_META, FaultKind.CORRUPT_META, FaultKind.EMPTY_META})
-AT_ONCE = frozenset({FaultKind.TRIM, FaultKind.HOLE, FaultKind.LAG, FaultKind.RESET})
+OF_SUBMISSION = frozenset(
+    {
+        FaultKind.TRY_AGAIN_LATER,
+        FaultKind.DISCARDED,
+        FaultKind.DELAYED,
+        FaultKind.OVERTAKEN,
+    }
+)
+AT_ONCE = frozenset(
+    {
+        FaultKind.FEE_SURGE,
+        FaultKind.ARCHIVED,
+        FaultKind.TRIM,
+        FaultKind.HOLE,
+        FaultKind.LAG,
+        FaultKind.RESET,
+    }
+)
 OF_ONE_SURFACE = {
     FaultKind.STARTING: "root",
     FaultKind.UNHEALTHY: "getHealth",
     FaultKind.PROCESSING_LIMIT: "getEvents",
+    **dict.fromkeys(OF_SUBMISSION, "sendTransaction"),
 }
 """Each of these faults belongs to one surface, which applies it. `starting` is also for RPC."""
 OF_EXCHANGE = frozenset(FaultKind) - OF_CONTENT - AT_ONCE - OF_ONE_SURFACE.keys()
@@ -100,6 +124,8 @@ class Fault:
       server sends its own header: 1 in a 429 of Horizon outside of a stream, else no header.
     * `status`: the status of a proxy's page.
     * `first`, `last`: the first and the last missing ledger of a hole.
+    * `fee`: the least inclusion fee in a surge, in stroops.
+    * `stream_id`: the stream whose entry is archived.
     """
 
     kind: FaultKind
@@ -111,6 +137,8 @@ class Fault:
     status: int = 404
     first: int = 0
     last: int = 0
+    fee: int = 100
+    stream_id: str = ""
 
     def strikes(self, surface: str, kinds: Collection[FaultKind], span: int) -> bool:
         """True if the fault is in `kinds` and applies to this surface and number of ledgers."""
@@ -134,12 +162,14 @@ def read_fault(body: Mapping[str, object]) -> Fault:
         match name, value:
             case "surface", str():
                 fault.surface = value
-            case "times" | "after" | "first" | "last", int() if value >= 0:
+            case "times" | "after" | "first" | "last" | "fee", int() if value >= 0:
                 setattr(fault, name, value)
             case "status", int() if value in set(HTTPStatus) and value >= 400:
                 fault.status = value
             case "seconds", int() | float() if value >= 0:
                 fault.seconds = float(value)
+            case "streamId", str() if value.isdecimal():
+                fault.stream_id = value
             case "retryAfter", int() | str() | None:
                 fault.retry_after = value
             case _:

@@ -142,10 +142,17 @@ def _transaction(transaction: Transaction, base: str) -> dict[str, object]:
         "fee_meta_xdr": "AAAAAA==",  # an empty list of changes
         "memo_type": "none" if signed.memo is None else "text",
         "signatures": list(signed.signatures),
-        # Horizon's text for the time bounds (0, 0), which all envelopes here have
-        "preconditions": {"timebounds": {"min_time": "0"}},
+        **_validity(*signed.times),
     }
     return shown | _fee_bump(transaction)
+
+
+def _validity(least: int, most: int) -> dict[str, object]:
+    """The time bounds, as Horizon writes them. A bound of 0 is no bound."""
+    after = {"valid_after": utc_text(least)} if least else {}
+    before = {"valid_before": utc_text(most)} if most else {}
+    bounds = {"min_time": str(least)} | ({"max_time": str(most)} if most else {})
+    return {**after, **before, "preconditions": {"timebounds": bounds}}
 
 
 def _fee_bump(transaction: Transaction) -> dict[str, object]:

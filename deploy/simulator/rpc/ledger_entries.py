@@ -1,4 +1,6 @@
-"""The method getLedgerEntries: entries of the contracts' storage, as of the server's last ledger.
+"""The method getLedgerEntries: accounts, trustlines, and entries of the contracts' storage.
+
+They are as of the server's last ledger.
 
 Entries that never existed are left out. An archived entry is there, and lives until ledger 0.
 """
@@ -7,16 +9,17 @@ from __future__ import annotations
 
 from stellar_sdk import xdr
 
-from deploy.simulator.chain.storage_history import StorageHistory, StoredEntry
+from deploy.simulator.chain.storage_history import StoredEntry
 from deploy.simulator.problems import INVALID_PARAMS, RpcProblem
 from deploy.simulator.rpc.parameters import check_format, items
+from deploy.simulator.submission.state import State
 
 MOST_KEYS = 200
 _NO_EXTENSION = xdr.LedgerEntryExt(0).to_xdr()
 Json = dict[str, object]
 
 
-def read_entries(params: Json, storage: StorageHistory, latest: int) -> Json:
+def read_entries(params: Json, state: State, latest: int) -> Json:
     """The answer for these parameters. Raises RpcProblem -32602."""
     check_format(params, "GetLedgerEntriesRequest")
     keys = [str(each) for each in items(params, "GetLedgerEntriesRequest.keys", "string")]
@@ -25,7 +28,7 @@ def read_entries(params: Json, storage: StorageHistory, latest: int) -> Json:
         raise RpcProblem(INVALID_PARAMS, reason)
     for index, key in enumerate(keys):
         _check(key, index)
-    found = [(key, storage.at(key, latest)) for key in keys]
+    found = [(key, state.entry(key, latest)) for key in keys]
     entries = [_shown(key, entry) for key, entry in found if entry is not None]
     return {"entries": entries, "latestLedger": latest}
 
@@ -45,6 +48,6 @@ def _shown(key: str, entry: StoredEntry) -> Json:
         "key": key,
         "xdr": entry.data,
         "lastModifiedLedgerSeq": entry.modified,
-        "liveUntilLedgerSeq": entry.live_until,
+        **({} if entry.live_until is None else {"liveUntilLedgerSeq": entry.live_until}),
         "extXdr": _NO_EXTENSION,
     }

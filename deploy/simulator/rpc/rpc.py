@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from deploy.simulator.chain.close_meta import close_meta, history_entry
 from deploy.simulator.chain.ledger import Ledger
 from deploy.simulator.chain.server_view import ServerView
-from deploy.simulator.chain.storage_history import StorageHistory
 from deploy.simulator.chain.values import to_base64
 from deploy.simulator.faults.faults import FaultKind, Faults
+from deploy.simulator.network import Network
 from deploy.simulator.problems import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -21,10 +21,14 @@ from deploy.simulator.problems import (
     RpcProblem,
 )
 from deploy.simulator.rpc.event_query import read_query, scan
+from deploy.simulator.rpc.fee_stats import fee_stats
 from deploy.simulator.rpc.ledger_entries import read_entries
 from deploy.simulator.rpc.parameters import item, mistyped, number
+from deploy.simulator.rpc.send import send
+from deploy.simulator.rpc.simulate import simulate
 from deploy.simulator.rpc.transactions import read_transaction, read_transactions
 from deploy.simulator.settings import SimulatorSettings
+from deploy.simulator.submission.submissions import Submissions
 from deploy.simulator.versions import ReportedVersion, version_info
 
 Json = dict[str, object]
@@ -43,12 +47,21 @@ class RpcServer:
     """The data that all methods read."""
 
     chain: ServerView
-    storage: StorageHistory
-    settings: SimulatorSettings
+    network: Network
     faults: Faults
     reported: ReportedVersion
     now: float
     """Unix seconds."""
+
+    @property
+    def settings(self) -> SimulatorSettings:
+        """The settings of the network."""
+        return self.network.settings
+
+    @property
+    def submissions(self) -> Submissions:
+        """The transactions that clients submit."""
+        return self.network.submissions
 
     def call(self, method: str, params: object) -> Json:
         """The result of a method. Raises RpcProblem."""
@@ -198,12 +211,28 @@ def get_events(server: RpcServer, params: Json) -> Json:
 
 
 def get_ledger_entries(server: RpcServer, params: Json) -> Json:
-    """Entries of the contracts' storage."""
-    return read_entries(params, server.storage, server.chain.latest.sequence)
+    """Accounts, trustlines, and entries of the contracts' storage."""
+    return read_entries(params, server.submissions.state, server.chain.latest.sequence)
+
+
+def get_fee_stats(server: RpcServer, params: Json) -> Json:
+    """The inclusion fees of the last ledgers."""
+    return fee_stats(server.chain, server.submissions.inclusion_fee)
+
+
+def send_transaction(server: RpcServer, params: Json) -> Json:
+    """Submit a transaction. It can be in the next ledger."""
+    return send(params, server.chain, server.network, server.faults, int(server.now))
+
+
+def simulate_transaction(server: RpcServer, params: Json) -> Json:
+    """What a transaction would do now, and what it must declare."""
+    return simulate(params, server.chain, server.network, server.reported.protocol)
 
 
 _METHODS: dict[str, Callable[[RpcServer, Json], Json]] = {
     "getEvents": get_events,
+    "getFeeStats": get_fee_stats,
     "getHealth": get_health,
     "getLatestLedger": get_latest_ledger,
     "getLedgerEntries": get_ledger_entries,
@@ -212,4 +241,6 @@ _METHODS: dict[str, Callable[[RpcServer, Json], Json]] = {
     "getTransaction": get_transaction,
     "getTransactions": get_transactions,
     "getVersionInfo": get_version_info,
+    "sendTransaction": send_transaction,
+    "simulateTransaction": simulate_transaction,
 }

@@ -1,0 +1,1 @@
+"""Transactions that clients submit: checked, simulated, queued, and executed in a ledger."""
