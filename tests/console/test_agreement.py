@@ -1,6 +1,6 @@
 """The page compares what a wallet would sign with what was asked, in envelopes of stellar-sdk.
 
-docs/decisions/0118-the-page-reads-what-a-wallet-signs.md says what it checks.
+docs/decisions/0118-a-wallet-signs-what-the-page-has-read.md says what it checks.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ export async function answerOf(fetch, address, init = undefined) {
 }
 
 function sentences({ detail, title, errors = [] }, status) {
-  const fields = errors.map(({ pointer, parameter, detail: expected }) => `${pointer ?? parameter}: ${expected}`);
+  const others = errors.filter((each) => each.detail !== detail); // a field can have the same sentence
+  const fields = others.map(({ pointer, parameter, detail: expected }) => `${pointer ?? parameter}: ${expected}`);
   return [detail ?? title ?? `the API answered with status ${status}`, ...fields].join(" ");
 }

@@ -38,20 +38,21 @@ export interface TransactionState {
   hash: string;
   /** "pending" can change; the others are final. "expired": its time is over, and it is in no ledger. */
   status: "pending" | "succeeded" | "failed" | "expired";
-  expiresAt: number;
+  /** After this time it can be in no ledger any more. */
+  expiresAt: number | null;
   ledger: number | null;
-  closedAt: number | string | null;
+  closedAt: number | null;
   /** The fee that was charged, in stroops. */
   fee: string | null;
-  /** The events of the transaction, as a subscription gets them. */
-  events: readonly HeadraceEvent[];
+  /** The events of the transaction, with their positions (`id`), without `publishedAt` and `stream`. */
+  events: readonly Omit<HeadraceEvent, "publishedAt" | "stream">[];
   error: { code: string; detail: string } | null;
 }
 
 /** The error of a call: its message has the sentences of the API. */
 export interface RefusedCall extends Error {
   status?: number;
-  problem?: { type?: string; detail?: string; errors?: { pointer?: string; detail: string }[] };
+  problem?: { type?: string; code?: string; detail?: string; errors?: { pointer?: string; detail: string }[] };
   /** Seconds after which the call can be repeated. */
   retryAfter?: number | null;
 }

@@ -102,13 +102,15 @@ class Transaction:
     """What became of a transaction. `status` is final unless it is "pending".
 
     "expired" means that its time is over, and that it is in no ledger. `fee` is what was charged,
-    in stroops. `events` are objects as in docs/events.md, with their positions.
+    in stroops. Times are in Unix seconds. `events` are objects as in docs/events.md, with their
+    positions (`id`), without `publishedAt` and `stream`.
     """
 
     hash: str
     status: TransactionStatus
-    expires_at: int
+    expires_at: int | None
     ledger: int | None
+    closed_at: int | None
     fee: int | None
     events: tuple[Json, ...]
     error: TransactionFailure | None
@@ -121,8 +123,9 @@ class Transaction:
         return cls(
             hash=required(document, "hash"),
             status=required(document, "status"),
-            expires_at=required(document, "expiresAt"),
+            expires_at=document.get("expiresAt"),
             ledger=document.get("ledger"),
+            closed_at=document.get("closedAt"),
             fee=whole_or_none(document.get("fee")),
             events=tuple(document.get("events") or ()),
             error=error and TransactionFailure(required(error, "code"), required(error, "detail")),

@@ -2,7 +2,7 @@
  * Compares the transaction that the server has prepared with what the reader asked for. The page reads the
  * transaction itself, so a wrong answer of the server does not get a signature. Pure.
  *
- * See docs/decisions/0118-the-page-reads-what-a-wallet-signs.md.
+ * See docs/decisions/0118-a-wallet-signs-what-the-page-has-read.md.
  */
 
 import { bytesOf, hashOf, readEnvelope } from "./envelope.js";

@@ -3,7 +3,7 @@
  * compare what a wallet will sign with what the reader asked for. Anything that the page does not know is
  * an Error. It does not read the resources behind the operation: they move no money. Pure.
  *
- * See docs/decisions/0118-the-page-reads-what-a-wallet-signs.md.
+ * See docs/decisions/0118-a-wallet-signs-what-the-page-has-read.md.
  */
 
 import { addressOf } from "./strkey.js";

@@ -68,7 +68,7 @@ function details(stream) {
 }
 
 /** The content of the view: {node, update, show, add}. */
-function page(first) {
+function page(first, context) {
   const shown = { stream: first, events: [] };
   const stream = () => shown.stream;
   const name = h("h1", { tabindex: -1 });
@@ -79,7 +79,7 @@ function page(first) {
   const timeline = new EventList("Events, newest first", { className: "events timeline", stream: false });
   const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ streams: first.id })) }, "Download CSV");
   const drawing = picture();
-  const doing = actions(stream);
+  const doing = actions(stream, context);
   const answering = answers(stream);
   const draw = () => drawing.draw(shown.events, stream(), Math.floor(now() / 1000));
   const node = h("div", { class: "one", "data-id": first.id },
@@ -127,7 +127,8 @@ function page(first) {
 }
 
 /** The view. */
-export function stream({ headrace, parts: [, id] }) {
+export function stream(context) {
+  const { headrace, parts: [, id] } = context;
   let shown = null;
   let stop = () => {};
   let versions = new Versions();
@@ -142,7 +143,7 @@ export function stream({ headrace, parts: [, id] }) {
     const events = history.items.filter(({ streamId }) => streamId === id).reverse(); // without broadcasts
     failed.clear();
     versions = new Versions();
-    shown = page(current);
+    shown = page(current, context);
     shown.show(events);
     news(current);
     news(events.at(-1)?.stream); // newer if the stream has changed between the two reads

@@ -64,7 +64,8 @@ function controls(filter, changed) {
 }
 
 /** The view. */
-export function streams({ headrace, parameters, places }) {
+export function streams(context) {
+  const { headrace, parameters, places } = context;
   let filter = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name) ?? ""]));
   let stop = () => {};
   let next = null;
@@ -149,11 +150,14 @@ export function streams({ headrace, parameters, places }) {
   }
   begin();
   const create = () => import("./create.js").then(({ createDialog }) => createDialog());
+  const createOnChain = () => import("./create_on_chain.js").then(({ createOnChainDialog }) => createOnChainDialog(context));
   return {
     title: "Streams",
     node: h("section", {},
       h("div", { class: "head" }, h("h1", { tabindex: -1 }, "Streams"),
-        places.apiStreams && h("button", { type: "button", class: "main", click: create }, "New stream")),
+        h("div", { class: "buttons" },
+          places.transactions && h("button", { type: "button", click: createOnChain }, "New stream on the chain"),
+          places.apiStreams && h("button", { type: "button", class: "main", click: create }, "New stream"))),
       controls(filter, (changed) => { filter = changed; remember("streams", filter); begin(); }),
       said, failed.node, list.node, more),
     stop: () => stop(),

@@ -78,7 +78,7 @@ const show = (event: HeadraceEvent): string | null =>
 headrace.on("event", show);
 const { streams, lag }: { streams: readonly { id: string }[]; lag: number | null } = useHeadrace();
 const made = prepareTransaction({ url: "https://h" }, { action: "pause", streamId: "7" });
-made.then(({ fee, hash }) => followTransaction({}, hash + fee.total)).then((now) => now.error?.code);
+made.then(({ hash }) => followTransaction({}, hash)).then(({ error }) => error?.code);
 """
 
 WRONG_USES = {
