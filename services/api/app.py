@@ -46,6 +46,7 @@ from services.api.streams.summary import AccountSummaries
 from services.api.system.routes import add_system_routes
 from services.api.tokens.directory import TokenDirectory
 from services.api.tokens.routes import TOKENS, add_token_routes
+from services.api.transactions.routes import add_transaction_routes
 from shared.auth.public_keys import PublicKeys, watch_keys
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
@@ -144,6 +145,7 @@ def build_app(
     add_routes(app)
     add_event_routes(app)
     add_token_routes(app)
+    add_transaction_routes(app, redis)
     add_login_routes(app)
     add_system_routes(app)
     add_console_routes(app)

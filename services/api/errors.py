@@ -100,3 +100,41 @@ class LoginRejectedError(ApiError):
 
 class HorizonUnavailableError(ApiError):
     """Horizon cannot return the signers of an account at the moment."""
+
+
+class TransactionRefusedError(ApiError):
+    """A contract or the network refuses the transaction. `code` is the name of its error.
+
+    `pointer` names the field of the request that must change (RFC 6901); "" if none would help.
+    """
+
+    def __init__(self, code: str, message: str, pointer: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.errors = [{"pointer": pointer, "detail": message}] if pointer else []
+
+
+class EnvelopeRejectedError(ApiError):
+    """The signed envelope is not one that this API submits. The message says why."""
+
+
+class TransactionNotFoundError(ApiError):
+    """No transaction with this hash was submitted here, and RPC has none."""
+
+
+class AmountLimitError(ApiError):
+    """The API key may not move such an amount of the token. `most` is what it may, or None."""
+
+    def __init__(self, token: str, most: int | None) -> None:
+        allowed = "no amount of it" if most is None else f"at most {most} in one transaction"
+        super().__init__(f"The settings of this API key (maxAmounts) allow {allowed}: {token}.")
+        self.token = token
+        self.most = most
+
+
+class RpcUnavailableError(ApiError):
+    """Stellar RPC, or the network behind it, cannot take the request at the moment."""
+
+    def __init__(self, message: str, retry_after: int = 2) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -6,6 +6,7 @@ Metrics of commits are in shared.runtime.metrics.
 from __future__ import annotations
 
 import time
+from enum import StrEnum
 from functools import lru_cache
 
 from aiohttp import web
@@ -22,6 +23,37 @@ SECONDS = Histogram("headrace_api_request_seconds", "Time to answer a request", 
 NOTICES = at_zero(
     Counter("headrace_api_notices_total", "Notices that streams run out", ["type"]),
     (EventType.STREAM_RUNNING_LOW, EventType.STREAM_DEPLETED),
+)
+
+
+class SubmissionOutcome(StrEnum):
+    """What became of an envelope that a client submitted and that was new.
+
+    UNKNOWN: RPC did not answer, so nobody knows whether it has the transaction.
+    """
+
+    SENT = "sent"
+    REFUSED = "refused"
+    TRY_AGAIN_LATER = "try_again_later"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+
+PREPARED = at_zero(
+    Counter(
+        "headrace_api_transactions_prepared_total",
+        "Transactions that were prepared, by action; restore: for archived entries",
+        ["action"],
+    ),
+    ("create", "top_up", "withdraw", "pause", "resume", "cancel", "restore"),
+)
+SUBMITTED = at_zero(
+    Counter(
+        "headrace_api_transactions_submitted_total",
+        "Transactions that were submitted, by outcome",
+        ["outcome"],
+    ),
+    SubmissionOutcome,
 )
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"})

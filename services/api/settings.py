@@ -23,6 +23,10 @@ def _explorer(value: str) -> str:
     return value if value in ("", "off") else http_url(value)
 
 
+def _optional_url(value: str) -> str:
+    return http_url(value) if value else ""
+
+
 class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
     """The settings of the API."""
 
@@ -69,6 +73,30 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
         ge=0,
         description="the same for all accounts of one IP address (IPv6: /64 network); 0 = no "
         "limit; in AUTH_MODE=open there is no limit unless you set this",
+    )
+    rpc_url: Annotated[str, AfterValidator(_optional_url)] = Field(
+        "",
+        description="URL of a Stellar RPC server; used as a source, or to read what Horizon lacks",
+    )
+    transaction_seconds: int = Field(
+        300,
+        ge=30,
+        le=3600,
+        description="seconds of ledger time for which a prepared transaction is valid, so that a "
+        "person can sign it",
+    )
+    max_inclusion_fee: int = Field(
+        100_000,
+        ge=100,
+        le=1_000_000_000,
+        description="the highest fee in stroops that a prepared transaction offers to be included; "
+        "below that, it offers what 90 % of the calls in the last ledgers paid at most",
+    )
+    rate_limit_transactions: int = Field(
+        60,
+        ge=0,
+        description="transactions a minute that one account or API key may prepare; 0 = no limit; "
+        "in AUTH_MODE=open there is no limit unless you set this, then for each IP address",
     )
     tokens: Annotated[tuple[TokenSpec, ...], NoDecode] = Field(
         (),

@@ -7,8 +7,8 @@ See docs/decisions/0076-topics-narrow-everything.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.domain.topics import ALL, user_topic
@@ -19,6 +19,7 @@ class Scope(StrEnum):
 
     EVENTS_ALL = "events:all"
     STREAMS_WRITE = "streams:write"
+    TRANSACTIONS_ANY = "transactions:any"
     ADMIN = "admin"
 
 
@@ -27,7 +28,8 @@ class Principal:
     """The owner of a valid token, or ANYONE in AUTH_MODE=open.
 
     `expires` and `issued` are Unix seconds. `expires` is None when the principal never expires.
-    `topics` is None when the token does not limit the topics.
+    `topics` is None when the token does not limit the topics. `max_amounts` is the most that one
+    transaction may take of each token; None when the API key does not limit it.
     """
 
     account: str
@@ -36,6 +38,7 @@ class Principal:
     expires: float | None = None
     issued: float = 0.0
     token_id: str = ""
+    max_amounts: Mapping[str, int] | None = field(default=None, hash=False)
 
     def has(self, scope: Scope) -> bool:
         """True if the token has this scope. The scope admin includes all others."""

@@ -101,6 +101,14 @@ class Keys:
         """The response to a request with an Idempotency-Key. Expires after a day."""
         return self._key("answer", digest)
 
+    def transaction(self, tx_hash: str) -> str:
+        """What is known of a submitted transaction (services.api.transactions.submissions)."""
+        return self._key("transaction", tx_hash)
+
+    def transaction_claim(self, tx_hash: str) -> str:
+        """Exists while a replica sends this transaction. Expires within seconds."""
+        return self._key("transaction-claim", tx_hash)
+
     @property
     def schedule_lease(self) -> str:
         """The token of the API replica that sends notices. Expires unless it is renewed."""

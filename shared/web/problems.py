@@ -43,6 +43,8 @@ class Slug(StrEnum):
     STALE_VERSION = "stale-version"
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
     CHANGE_LOST = "change-lost"
+    TRANSACTION_REFUSED = "transaction-refused"
+    AMOUNT_LIMIT = "amount-limit"
     STREAM_QUOTA = "stream-quota"
     CONTENDED = "contended"
     UNAVAILABLE = "unavailable"

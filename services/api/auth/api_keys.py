@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -28,7 +28,11 @@ _ID_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key without its secret. Times are Unix seconds. `expires` is None: no expiry."""
+    """An API key without its secret. Times are Unix seconds. `expires` is None: no expiry.
+
+    `max_amounts`: the most base units of each token that one transaction may take from its source;
+    other tokens are refused. None: no limit.
+    """
 
     id: str
     name: str
@@ -37,9 +41,11 @@ class ApiKey:
     created: int
     created_by: str
     expires: int | None
+    max_amounts: Mapping[str, int] | None = None
 
     def document(self) -> dict[str, object]:
         """The JSON object that the client gets."""
+        amounts = self.max_amounts
         return {
             "id": self.id,
             "name": self.name,
@@ -48,6 +54,7 @@ class ApiKey:
             "createdAt": self.created,
             "createdBy": self.created_by,
             "expiresAt": self.expires,
+            "maxAmounts": amounts and {token: str(most) for token, most in amounts.items()},
         }
 
     def principal(self) -> Principal:
@@ -58,6 +65,7 @@ class ApiKey:
             expires=None if self.expires is None else float(self.expires),
             issued=float(self.created),
             token_id=token_id(self.id),
+            max_amounts=self.max_amounts,
         )
 
 
@@ -83,12 +91,20 @@ class ApiKeys:
         by: str,
         now: int,
         expires: int | None,
+        max_amounts: Mapping[str, int] | None = None,
     ) -> tuple[ApiKey, str]:
         """Create a key. Returns the key and its secret, which cannot be read again later."""
         secret = PREFIX + secrets.token_urlsafe(32)
         digest = _digest(secret)
         key = ApiKey(
-            digest[:_ID_LENGTH], name, tuple(sorted(set(scopes))), account, now, by, expires
+            id=digest[:_ID_LENGTH],
+            name=name,
+            scopes=tuple(sorted(set(scopes))),
+            account=account,
+            created=now,
+            created_by=by,
+            expires=expires,
+            max_amounts=max_amounts,
         )
         stored = orjson.dumps(key.document() | {"digest": digest})
         pipe = self._replicas.pipeline()
@@ -127,7 +143,9 @@ def _digest(secret: str) -> str:
 def _key(document: dict[str, object]) -> ApiKey:
     expires = document["expiresAt"]
     scopes = document["scopes"]
+    amounts = document.get("maxAmounts")  # older keys have no such field
     assert isinstance(scopes, list)
+    assert isinstance(amounts, dict | None)
     return ApiKey(
         id=str(document["id"]),
         name=str(document["name"]),
@@ -136,4 +154,5 @@ def _key(document: dict[str, object]) -> ApiKey:
         created=int(str(document["createdAt"])),
         created_by=str(document["createdBy"]),
         expires=None if expires is None else int(str(expires)),
+        max_amounts=None if amounts is None else {t: int(most) for t, most in amounts.items()},
     )

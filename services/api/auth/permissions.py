@@ -36,7 +36,7 @@ def require_sender(principal: Principal, sender: str) -> None:
         raise PermissionDeniedError(
             "The claim `topics` of your token does not have the account of the sender."
         )
-    _require_account(principal, sender, "Only the sender may create a stream")
+    require_account(principal, sender, "Only the sender may create a stream")
 
 
 def require_party(
@@ -48,11 +48,12 @@ def require_party(
     """
     stream = require_read(principal, stream_id, stream)
     account = stream.sender if party is Party.SENDER else stream.recipient
-    _require_account(principal, account, f"Only the {party} of the stream may do this")
+    require_account(principal, account, f"Only the {party} of the stream may do this")
     return stream
 
 
-def _require_account(principal: Principal, account: str, rule: str) -> None:
+def require_account(principal: Principal, account: str, rule: str) -> None:
+    """Check that the caller is this account and may write. `rule` begins the error's message."""
     if Scope.ADMIN in principal.scopes:
         return
     if principal.account != account:

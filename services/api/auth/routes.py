@@ -169,6 +169,7 @@ async def create_key(request: web.Request) -> web.Response:
         by=subject_of(by) or "anyone",
         now=now,
         expires=body.expires_at,
+        max_amounts=body.max_amounts,
     )
     return json_response(key.document() | {"key": secret}, 201, _NOT_STORED)
 

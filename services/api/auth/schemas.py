@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from services.api.http.fields import Account
+from services.api.http.fields import Account, Amount, Contract
 from services.api.http.models import RequestBody
 from shared.auth.principal import Scope
 
@@ -42,12 +42,17 @@ class SignedChallenge(RequestBody):
 
 
 class CreateApiKey(RequestBody):
-    """POST /keys. A caller with the key acts as `account`. `expiresAt` is in Unix seconds."""
+    """POST /keys. A caller with the key acts as `account`. `expiresAt` is in Unix seconds.
+
+    `maxAmounts` has the most base units of each token that one prepared transaction may take from
+    its source. Then other tokens are refused.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], Field(max_length=len(Scope))]
     account: Account | None = None
     expires_at: Annotated[int, Field(strict=True, ge=1, le=253_402_300_799)] | None = None
+    max_amounts: Annotated[dict[Contract, Amount], Field(max_length=100)] | None = None
 
 
 class RevokeTokens(RequestBody):

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from services.api import errors
-from services.api.http.requests import etag
+from services.api.http.requests import etag, invalid
 from shared.auth.credentials import forbidden, unauthorized
 from shared.domain.commands import CommandRefusedError
 from shared.journal.commit_errors import ContentionError, JournalBehindError
@@ -20,6 +20,7 @@ from shared.web.problems import Problem, Slug, unavailable
 
 _SIMPLE: dict[type[Exception], tuple[int, Slug]] = {
     errors.StreamNotFoundError: (404, Slug.NOT_FOUND),
+    errors.TransactionNotFoundError: (404, Slug.NOT_FOUND),
     errors.FeatureDisabledError: (404, Slug.NOT_FOUND),
     errors.ClientDomainRejectedError: (400, Slug.MALFORMED),
     errors.IdempotencyKeyReusedError: (409, Slug.IDEMPOTENCY_KEY_REUSED),
@@ -65,4 +66,19 @@ def problem_of(error: Exception) -> Problem | None:
             return unavailable(message)
         case ContentionError():
             return Problem(503, Slug.CONTENDED, message, headers={"Retry-After": "1"})
+    return _transaction_problem(error, message)
+
+
+def _transaction_problem(error: Exception, message: str) -> Problem | None:
+    match error:
+        case errors.TransactionRefusedError():
+            refused, code = Slug.TRANSACTION_REFUSED, error.code
+            return Problem(422, refused, message, errors=error.errors, code=code)
+        case errors.EnvelopeRejectedError():
+            return invalid([{"pointer": "/xdr", "detail": message}])
+        case errors.AmountLimitError():
+            most = None if error.most is None else str(error.most)
+            return Problem(403, Slug.AMOUNT_LIMIT, message, token=error.token, limit=most)
+        case errors.RpcUnavailableError():
+            return unavailable(message, error.retry_after)
     return None

@@ -47,7 +47,7 @@ def _contract(value: str) -> str:
     return value
 
 
-def _integer(value: object) -> object:
+def integer(value: object) -> object:
     """Accept 1.0 as 1: JSON Schema counts 1.0 as an integer, and some clients send it."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -80,7 +80,7 @@ Account = Annotated[
 Contract = Annotated[str, AfterValidator(_contract), _text("stellar-contract", "^C[A-Z2-7]{55}$")]
 
 
-UnixSeconds = Annotated[int, Field(strict=True, ge=0, le=_MAX_TIME), BeforeValidator(_integer)]
+UnixSeconds = Annotated[int, Field(strict=True, ge=0, le=_MAX_TIME), BeforeValidator(integer)]
 
 
 StreamId = Annotated[

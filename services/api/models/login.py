@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.models.responses import ResponseModel, Seconds
+from services.api.models.responses import Amount, ResponseModel, Seconds
 from shared.auth.principal import Scope
 
 
@@ -43,6 +43,13 @@ class ApiKeyDocument(ResponseModel):
     created_at: Seconds
     created_by: str
     expires_at: Seconds | None
+    max_amounts: Annotated[
+        dict[str, Amount] | None,
+        Field(
+            description="the most that one prepared transaction may take of each token; then other "
+            "tokens are refused; null: no limit"
+        ),
+    ]
 
 
 class NewApiKeyDocument(ApiKeyDocument):

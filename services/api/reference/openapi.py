@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from services.api.http.models import EmptyBody
 from services.api.models.responses import ProblemDocument
 from services.api.reference.json_schemas import Json, schemas_of
-from services.api.reference.operations import OPERATIONS, TAGS, ApiOperation
+from services.api.reference.operation import TAGS, ApiOperation
+from services.api.reference.operations import OPERATIONS
 
 _ABOUT = (
     "Create, read, list and change payment streams on Stellar, and follow their events in real "
@@ -24,13 +25,18 @@ _PROBLEM = {
 }
 _HEADERS = {
     "ETag": "version of the stream, for If-Match",
-    "Location": "URL of the stream, or of the fanout",
+    "Location": "URL of the stream, of the transaction, or of the fanout",
     "Headrace-Position": "top of the journal before the read; subscribe from it to miss no event",
 }
+_VERSIONED = (
+    *("/streams", "/events", "/users", "/tokens", "/transactions"),
+    *("/auth", "/keys", "/system"),
+)
 _PATH = {
     "id": {"type": "string", "examples": ["7"]},
     "account": {"type": "string", "format": "stellar-account"},
     "address": {"type": "string", "format": "stellar-contract"},
+    "hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     "file": {"type": "string", "examples": ["style.css"]},
     "replica": {"type": "string", "examples": ["0f5a9c7d31e2"]},
     "slug": {"type": "string", "examples": ["invalid"]},
@@ -113,8 +119,7 @@ def _operation(method: str, path: str, operation: ApiOperation) -> Json:
 
 def _versioned() -> frozenset[str]:
     """The paths that also exist with /v1."""
-    roots = ("/streams", "/events", "/users", "/tokens", "/auth", "/keys", "/system")
-    return frozenset(f"/v1{path}" for _, path in OPERATIONS if path.startswith(roots))
+    return frozenset(f"/v1{path}" for _, path in OPERATIONS if path.startswith(_VERSIONED))
 
 
 def _ref(model: type[BaseModel]) -> Json:

@@ -6,8 +6,6 @@ The handlers validate requests with the same models. A test compares this table 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pydantic import BaseModel
 
 from services.api.auth.schemas import ChallengeQuery, CreateApiKey, RevokeTokens, SignedChallenge
@@ -18,39 +16,20 @@ from services.api.models import pages
 from services.api.models import responses as answers
 from services.api.models.connections import ConnectionPage
 from services.api.models.summaries import AccountSummary
+from services.api.models.transactions import PreparedTransaction, TransactionStatus
+from services.api.reference.operation import (
+    ADMIN,
+    EVENTS,
+    LOGIN,
+    SERVICE,
+    STREAMS,
+    TRANSACTIONS,
+    ApiOperation,
+)
 from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, SummaryQuery, TopUp
 from services.api.system.connections import ConnectionsQuery
 from services.api.system.routes import SystemDocument
-
-TAGS = STREAMS, EVENTS, LOGIN, ADMIN, SERVICE = "Streams", "Events", "Login", "Admin", "Service"
-"""The tags, in the order of the page /docs."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiOperation:
-    """One route.
-
-    * `body`: the model of the body; EmptyBody if the route needs no body.
-    * `changes`: True if the route changes a stream. Such a route accepts Idempotency-Key.
-    * `versioned`: True if the route accepts If-Match.
-    * `media`: the content types of its responses besides JSON.
-    * `problems`: the statuses of the errors that this route can have in addition to the common
-      ones.
-    * `open`: True if the route needs no token.
-    """
-
-    summary: str
-    tag: str
-    query: type[BaseModel] | None = None
-    body: type[BaseModel] | None = None
-    answer: type[BaseModel] | None = None
-    status: int = 200
-    changes: bool = False
-    versioned: bool = False
-    media: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-    problems: tuple[int, ...] = ()
-    open: bool = False
+from services.api.transactions.schemas import SubmitTransaction, TransactionRequest
 
 
 def _step(summary: str, body: type[BaseModel] = EmptyBody) -> ApiOperation:
@@ -147,6 +126,28 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         STREAMS,
         answer=pages.TokenDetails,
         problems=(400,),
+    ),
+    ("POST", "/transactions"): ApiOperation(
+        "Prepare a transaction that changes a stream on the chain, for a wallet to sign",
+        TRANSACTIONS,
+        body=TransactionRequest,
+        answer=PreparedTransaction,
+        problems=(400, 404, 413, 415, 422, 503),
+    ),
+    ("POST", "/transactions/submit"): ApiOperation(
+        "Submit a signed transaction; the same hash is sent once",
+        TRANSACTIONS,
+        body=SubmitTransaction,
+        answer=TransactionStatus,
+        status=202,
+        headers=("Location",),
+        problems=(400, 404, 413, 415, 422, 503),
+    ),
+    ("GET", "/transactions/{hash}"): ApiOperation(
+        "Read what has become of a transaction",
+        TRANSACTIONS,
+        answer=TransactionStatus,
+        problems=(404, 503),
     ),
     ("GET", "/auth"): ApiOperation(
         "Get a challenge to sign with a wallet (SEP-10)",

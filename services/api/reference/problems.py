@@ -159,6 +159,31 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
         "Streams that have ended count too.",
         extra={"limit": 1000},
     ),
+    Slug.TRANSACTION_REFUSED: ProblemType(
+        (422,),
+        "The contract, the token or the network refuses this transaction. `code` is the name of "
+        "their error: a StreamError of the stream contract such as StreamPaused, an error of the "
+        "asset such as BalanceError, or a code of the network such as txBAD_SEQ. The refused "
+        "transaction is in no ledger.",
+        "Do what `detail` says. If `errors` names a field, change it. Then prepare the transaction "
+        "again.",
+        "The balance of the token is too low for this amount.",
+        [
+            {
+                "pointer": "/amount",
+                "detail": "The balance of the token is too low for this amount.",
+            }
+        ],
+        extra={"code": "BalanceError"},
+    ),
+    Slug.AMOUNT_LIMIT: ProblemType(
+        (403,),
+        "The API key has limits for amounts (`maxAmounts`). The transaction would take more of the "
+        "token than `limit`, or a token that the key may not take (`limit` is null).",
+        "Use a smaller amount, or ask an admin for a key with other limits.",
+        "The settings of this API key (maxAmounts) allow at most 1000000 in one transaction: C….",
+        extra={"token": "C…", "limit": "1000000"},
+    ),
     Slug.CONTENDED: ProblemType(
         (503,),
         "The server tried this request many times. Each time, another request changed the same "

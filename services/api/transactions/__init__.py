@@ -1,0 +1,1 @@
+"""Transactions of the chain: prepared for a wallet, submitted when signed, and followed."""
