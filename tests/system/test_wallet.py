@@ -29,6 +29,7 @@ __all__ = ["axe"]
 expect.set_options(timeout=30_000)  # milliseconds; 5 s are too few on a busy machine
 
 ALICE, BOB = accounts.address("alice"), accounts.address("bob")
+TRIES = 4
 WARNING = "Simulated wallet: signs without asking."
 
 
@@ -56,13 +57,24 @@ def dialog(page: Page) -> Locator:
 
 
 async def signed(page: Page) -> str:
-    """Sign what the dialog shows. Returns the hash of the transaction when its event is there."""
+    """Sign what the dialog shows. Returns the hash of the transaction when its event is there.
+
+    If the script of the network has created a stream meanwhile, the id of the new stream is not
+    the one that was prepared, and the transaction fails. Then a user prepares it again.
+    """
     sign = dialog(page).get_by_role("button", name="Sign with the simulated wallet")
-    await sign.wait_for()
-    await expect(dialog(page)).to_contain_text(WARNING)
-    await sign.click()
-    await expect(dialog(page).get_by_role("status")).to_contain_text("Done: ", timeout=60_000)
-    return str(await dialog(page).get_attribute("data-settled"))
+    again = dialog(page).get_by_role("button", name="Prepare again")
+    done = dialog(page).get_by_role("status").get_by_text("Done: ")
+    for _ in range(TRIES):
+        await sign.wait_for()
+        await expect(dialog(page)).to_contain_text(WARNING)
+        await sign.click()
+        await expect(done.or_(again)).to_be_visible(timeout=60_000)
+        if await done.count():
+            return str(await dialog(page).get_attribute("data-settled"))
+        await expect(dialog(page).get_by_role("alert")).to_contain_text("has failed in ledger")
+        await again.click()
+    raise AssertionError(f"it failed {TRIES} times")
 
 
 async def close(page: Page) -> None:
@@ -159,8 +171,11 @@ async def arm(run: Run, kind: str) -> None:
 
 
 async def test_an_expired_transaction_is_prepared_again_by_a_click_only(
-    run: Run, tab: Page
+    run: Run, tab: Page, visitor: User
 ) -> None:
+    unsigned = await visitor.open("#/streams")
+    await fill(unsigned)
+    await dialog(unsigned).get_by_role("button", name="Sign").wait_for()
     await arm(run, "discarded")  # accepted by RPC, and in no ledger
     await fill(tab)
     sign = dialog(tab).get_by_role("button", name="Sign with the simulated wallet")
@@ -172,6 +187,9 @@ async def test_an_expired_transaction_is_prepared_again_by_a_click_only(
     await expect(expired).to_contain_text(
         "It is in no ledger and never will be", timeout=1000 * (2 * VALID_SECONDS + 30)
     )
+    over = dialog(unsigned).get_by_role("alert")
+    await expect(over).to_contain_text("It was not signed, and nothing was sent.")
+    await expect(dialog(unsigned).get_by_role("button", name="Sign")).to_have_count(0)
     posts = [each for each in asked if each.startswith("POST")]
     paths = ["/sandbox/wallet", "/v1/transactions/submit"]
     assert posts == [f"POST {run.url}{path}" for path in paths]
@@ -207,7 +225,10 @@ async def test_an_answer_that_is_lost_can_be_sent_again(tab: Page) -> None:
     await dialog(tab).get_by_role("button", name="Sign with the simulated wallet").click()
     await expect(dialog(tab).get_by_role("alert")).to_contain_text("The API does not answer")
     await dialog(tab).get_by_role("button", name="Send the same again").click()
-    await expect(dialog(tab).get_by_role("status")).to_contain_text("Done: Created")
+    await expect(dialog(tab).get_by_role("button", name="Send")).to_have_count(0)
+    ends = dialog(tab).get_by_text(re.compile("Done: Created|has failed in ledger"))
+    await expect(ends).to_be_visible()
+    assert len(bodies) == 2
     assert len(set(bodies)) == 1
 
 
@@ -233,7 +254,8 @@ async def test_the_dialog_is_accessible_fits_and_works_by_keyboard(
         await page.keyboard.press("Tab")
         await expect(sign).to_be_focused()
         await page.keyboard.press("Enter")
-        await expect(dialog(page).get_by_role("status")).to_contain_text("Done: Created")
+        ends = dialog(page).get_by_text(re.compile("Done: Created|has failed in ledger"))
+        await expect(ends).to_be_visible()
         assert await faults(page, axe) == []
         await page.keyboard.press("Escape")
         await expect(dialog(page)).to_have_count(0)

@@ -14,7 +14,8 @@ export interface PreparedTransaction {
   action: TransactionRequest["action"] | "restore";
   requested?: TransactionRequest["action"];
   contract: string;
-  function: string;
+  /** null for a restore, which is no call. */
+  function: string | null;
   arguments: Record<string, string | number>;
   source: string;
   sequence: string;

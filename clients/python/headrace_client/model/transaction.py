@@ -42,14 +42,15 @@ class PreparedTransaction:
     """A transaction to sign. `xdr` is the unsigned envelope in base64.
 
     `action` is "restore" if archived entries must be restored first: when this transaction is
-    settled, prepare the same action again. `stream_id` is the id of the new stream, and `amount`
-    is what a withdrawal would pay now. `events` are objects as in docs/events.md, without `id`.
-    `stream` is the stream after the call. `max_time` (Unix seconds) ends its life.
+    settled, prepare the same action again. It is no call, so `function` is None. `stream_id` is
+    the id of the new stream, and `amount` is what a withdrawal would pay now. `events` are objects
+    as in docs/events.md, without what only a ledger can say, such as `id`. `stream` is the stream
+    after the call. After `max_time` (Unix seconds) the transaction can be in no ledger any more.
     """
 
     action: str
     contract: str
-    function: str
+    function: str | None
     arguments: Mapping[str, Any]
     source: str
     sequence: int
@@ -72,7 +73,7 @@ class PreparedTransaction:
         return cls(
             action=required(document, "action"),
             contract=required(document, "contract"),
-            function=required(document, "function"),
+            function=document.get("function"),
             arguments=required(document, "arguments"),
             source=required(document, "source"),
             sequence=whole(required(document, "sequence")),
