@@ -6,21 +6,21 @@ the stand-in wallet.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Page, expect
 from stellar_sdk import TransactionEnvelope
 
 from deploy.simulator.chain import accounts
 from tests.console.browser import User, user
+from tests.console.signing import ALICE, BOB, ENDS, dialog, fill, signed
 from tests.support.installation import Installation
 
 pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
-
-ALICE, BOB = accounts.address("alice"), accounts.address("bob")
 
 EXTENSION = """addEventListener("message", async ({ source, data }) => {
   if (source !== window || data.source !== "FREIGHTER_EXTERNAL_MSG_REQUEST") return;
@@ -70,60 +70,54 @@ async def freighter(payer: User) -> Freighter:
     return freighter
 
 
-async def prepared(payer: User) -> tuple[Page, Locator]:
+async def prepared(payer: User) -> Page:
     """A tab with the dialog about a new stream."""
     page = await payer.open("#/streams")
-    await page.get_by_role("button", name="New stream on the chain").click()
-    form = page.get_by_role("dialog")
-    given = {"From": ALICE, "To": BOB, "Token": accounts.TOKEN, "Amount": "7200", "Duration": "1"}
-    for label, text in given.items():
-        await form.get_by_label(label, exact=True).fill(text)
-    await form.get_by_role("button", name="Prepare").click()
-    return page, page.locator("dialog.wide")
+    await fill(page)
+    return page
 
 
 async def test_freighter_signs_and_the_event_arrives(payer: User, freighter: Freighter) -> None:
-    page, dialog = await prepared(payer)
-    await dialog.get_by_role("button", name="Sign with Freighter").click()
-    await expect(dialog.get_by_role("status")).to_contain_text("Done: Created, in ledger ")
-    assert await dialog.locator(".warning").count() == 0, "only a wallet without questions has one"
+    page = await prepared(payer)
+    tx = await signed(page, "Freighter")
+    assert await dialog(page).locator(".warning").count() == 0, "only a wallet that never asks"
     kinds = [each["type"] for each in freighter.requests]
-    assert kinds == ["REQUEST_CONNECTION_STATUS", "REQUEST_ACCESS", "SUBMIT_TRANSACTION"]
+    assert kinds[:3] == ["REQUEST_CONNECTION_STATUS", "REQUEST_ACCESS", "SUBMIT_TRANSACTION"]
     assert freighter.requests[-1]["accountToSign"] == ALICE
-    await dialog.get_by_role("link", name="See the stream").click()
-    tx = page.locator('.timeline .event[data-type="stream.created"] .where')
-    await expect(tx).to_have_count(1)
+    await dialog(page).get_by_role("link", name="See the stream").click()
+    row = page.locator('.timeline .event[data-type="stream.created"] .where')
+    await expect(row).to_have_attribute("title", re.compile(tx))
     assert payer.noise == []
     assert len(payer.hosts) == 1, "no other host was asked"
 
 
 async def test_a_user_can_decline_and_sign_later(payer: User, freighter: Freighter) -> None:
     freighter.declines = True
-    _, dialog = await prepared(payer)
-    sign = dialog.get_by_role("button", name="Sign with Freighter")
+    page = await prepared(payer)
+    sign = dialog(page).get_by_role("button", name="Sign with Freighter")
     await sign.click()
-    await expect(dialog.get_by_role("alert")).to_have_text("The user rejected this request.")
+    await expect(dialog(page).get_by_role("alert")).to_have_text("The user rejected this request.")
     freighter.declines = False
     await sign.click()
-    await expect(dialog.get_by_role("status")).to_contain_text("Done: Created")
+    await expect(dialog(page).get_by_text(re.compile(ENDS))).to_be_visible()
     submitted = [each for each in freighter.requests if each["type"] == "SUBMIT_TRANSACTION"]
     assert len({each["transactionXdr"] for each in submitted}) == 1, "the same transaction"
 
 
 async def test_another_account_cannot_sign(payer: User, freighter: Freighter) -> None:
     freighter.account = "bob"
-    _, dialog = await prepared(payer)
-    refused = dialog.get_by_role("alert")
+    page = await prepared(payer)
+    refused = dialog(page).get_by_role("alert")
     await expect(refused).to_contain_text(f"The account of Freighter is {BOB}. Only {ALICE} can do")
     freighter.account = "alice"
-    await dialog.get_by_role("button", name="Try again").click()
-    await dialog.get_by_role("button", name="Sign with Freighter").wait_for()
+    await dialog(page).get_by_role("button", name="Try again").click()
+    await dialog(page).get_by_role("button", name="Sign with Freighter").wait_for()
 
 
 async def test_without_a_wallet_the_page_shows_the_transaction_and_says_what_is_missing(
     payer: User,
 ) -> None:
-    _, dialog = await prepared(payer)
-    await expect(dialog.locator(".preview")).to_contain_text("into the contract now")
-    await expect(dialog.get_by_role("alert")).to_contain_text("No wallet was found")
-    await expect(dialog.get_by_role("button", name="Sign")).to_have_count(0)
+    page = await prepared(payer)
+    await expect(dialog(page).locator(".preview")).to_contain_text("into the contract now")
+    await expect(dialog(page).get_by_role("alert")).to_contain_text("No wallet was found")
+    await expect(dialog(page).get_by_role("button", name="Sign")).to_have_count(0)

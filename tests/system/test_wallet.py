@@ -13,10 +13,10 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 
-from deploy.simulator.chain import accounts
 from tests.console.browser import User, user
+from tests.console.signing import ALICE, ENDS, close, dialog, fill, signed
 from tests.console.test_page import TOO_WIDE, axe, faults
 from tests.system.conftest import VALID_SECONDS, Run
 
@@ -28,8 +28,7 @@ pytestmark = [
 __all__ = ["axe"]
 expect.set_options(timeout=30_000)  # milliseconds; 5 s are too few on a busy machine
 
-ALICE, BOB = accounts.address("alice"), accounts.address("bob")
-TRIES = 4
+WALLET = "the simulated wallet"
 WARNING = "Simulated wallet: signs without asking."
 
 
@@ -52,48 +51,6 @@ class Chain:
         await self.page.locator(".one").wait_for()
 
 
-def dialog(page: Page) -> Locator:
-    return page.locator("dialog.wide")
-
-
-async def signed(page: Page) -> str:
-    """Sign what the dialog shows. Returns the hash of the transaction when its event is there.
-
-    If the script of the network has created a stream meanwhile, the id of the new stream is not
-    the one that was prepared, and the transaction fails. Then a user prepares it again.
-    """
-    sign = dialog(page).get_by_role("button", name="Sign with the simulated wallet")
-    again = dialog(page).get_by_role("button", name="Prepare again")
-    done = dialog(page).get_by_role("status").get_by_text("Done: ")
-    for _ in range(TRIES):
-        await sign.wait_for()
-        await expect(dialog(page)).to_contain_text(WARNING)
-        await sign.click()
-        await expect(done.or_(again)).to_be_visible(timeout=60_000)
-        if await done.count():
-            return str(await dialog(page).get_attribute("data-settled"))
-        await expect(dialog(page).get_by_role("alert")).to_contain_text("has failed in ledger")
-        await again.click()
-    raise AssertionError(f"it failed {TRIES} times")
-
-
-async def close(page: Page) -> None:
-    await dialog(page).get_by_role("button", name="Close").click()
-    await expect(dialog(page)).to_have_count(0)
-
-
-async def fill(page: Page, amount: str = "7200", hours: str = "1") -> None:
-    """Fill in the dialog of a new stream, and prepare it."""
-    await page.get_by_role("button", name="New stream on the chain").click()
-    form = page.get_by_role("dialog")
-    await expect(form.get_by_label("From", exact=True)).to_have_value(ALICE)
-    await form.get_by_label("To", exact=True).fill(BOB)
-    await form.get_by_label("Token", exact=True).fill(accounts.TOKEN)
-    await form.get_by_label("Amount", exact=True).fill(amount)
-    await form.get_by_label("Duration", exact=True).fill(hours)
-    await form.get_by_role("button", name="Prepare").click()
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def chain(run: Run, browser: Browser) -> AsyncIterator[Chain]:
     """Creates the stream in the console. The view Live is open in a second tab."""
@@ -104,7 +61,7 @@ async def chain(run: Run, browser: Browser) -> AsyncIterator[Chain]:
         words = dialog(page).locator(".preview")
         await expect(words).to_contain_text(re.compile(r"pays 7.?200\.00 USDC"))
         await expect(words).to_contain_text("after 1 h all of it")
-        tx = await signed(page)
+        tx = await signed(page, WALLET)
         await expect(
             live.locator(f'.event[data-type="stream.created"] .where[title*="{tx}"]')
         ).to_be_visible()
@@ -116,11 +73,11 @@ async def chain(run: Run, browser: Browser) -> AsyncIterator[Chain]:
         assert visitor.hosts == {f"localhost:{run.ports.gateway}"}
 
 
-ACTIONS = {
+ACTIONS = {  # the withdrawal comes late, so that something is claimable
     "Top up": ("stream.topped_up", "pays 12.50 USDC", "active"),
-    "Withdraw": ("stream.withdrawn", "USDC", "active"),
     "Pause": ("stream.paused", "no more money accrues", "paused"),
     "Resume": ("stream.resumed", "money accrues again", "active"),
+    "Withdraw": ("stream.withdrawn", "USDC", "active"),
     "Cancel stream": ("stream.cancelled", "cannot be undone", "cancelled"),
 }
 
@@ -132,7 +89,8 @@ async def test_each_action_ends_as_an_event_in_the_list(chain: Chain) -> None:
     for button, (event, words, status) in ACTIONS.items():
         await page.get_by_role("button", name=button, exact=True).click()
         await expect(dialog(page).locator(".preview")).to_contain_text(words)
-        tx = await signed(page)
+        await expect(dialog(page).locator(".warning")).to_contain_text(WARNING)
+        tx = await signed(page, WALLET)
         row = page.locator(f'.timeline .event[data-type="{event}"] .where[title*="{tx}"]')
         await expect(row).to_be_visible()
         await expect(page.locator(".one")).to_have_attribute("data-status", status)
@@ -178,7 +136,7 @@ async def test_an_expired_transaction_is_prepared_again_by_a_click_only(
     await dialog(unsigned).get_by_role("button", name="Sign").wait_for()
     await arm(run, "discarded")  # accepted by RPC, and in no ledger
     await fill(tab)
-    sign = dialog(tab).get_by_role("button", name="Sign with the simulated wallet")
+    sign = dialog(tab).get_by_role("button", name=f"Sign with {WALLET}")
     await sign.wait_for()
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
@@ -194,7 +152,7 @@ async def test_an_expired_transaction_is_prepared_again_by_a_click_only(
     paths = ["/sandbox/wallet", "/v1/transactions/submit"]
     assert posts == [f"POST {run.url}{path}" for path in paths]
     await dialog(tab).get_by_role("button", name="Prepare again").click()
-    await signed(tab)
+    await signed(tab, WALLET)
 
 
 async def test_what_the_server_did_not_prepare_is_not_signed(run: Run, tab: Page) -> None:
@@ -222,11 +180,11 @@ async def test_an_answer_that_is_lost_can_be_sent_again(tab: Page) -> None:
 
     await tab.route("**/v1/transactions/submit", lose)
     await fill(tab)
-    await dialog(tab).get_by_role("button", name="Sign with the simulated wallet").click()
+    await dialog(tab).get_by_role("button", name=f"Sign with {WALLET}").click()
     await expect(dialog(tab).get_by_role("alert")).to_contain_text("The API does not answer")
     await dialog(tab).get_by_role("button", name="Send the same again").click()
     await expect(dialog(tab).get_by_role("button", name="Send")).to_have_count(0)
-    ends = dialog(tab).get_by_text(re.compile("Done: Created|has failed in ledger"))
+    ends = dialog(tab).get_by_text(re.compile(ENDS))
     await expect(ends).to_be_visible()
     assert len(bodies) == 2
     assert len(set(bodies)) == 1
@@ -240,11 +198,12 @@ async def test_the_dialog_is_accessible_fits_and_works_by_keyboard(
         page = await visitor.open("#/streams")
         await page.get_by_role("button", name="New stream on the chain").focus()
         await page.keyboard.press("Enter")
+        await expect(page.get_by_role("dialog").get_by_label("From")).to_have_value(ALICE)
         assert await faults(page, axe) == []
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("dialog")).to_have_count(0)
         await fill(page)
-        sign = dialog(page).get_by_role("button", name="Sign with the simulated wallet")
+        sign = dialog(page).get_by_role("button", name=f"Sign with {WALLET}")
         await sign.wait_for()
         assert await faults(page, axe) == []
         if width == 360:
@@ -254,7 +213,7 @@ async def test_the_dialog_is_accessible_fits_and_works_by_keyboard(
         await page.keyboard.press("Tab")
         await expect(sign).to_be_focused()
         await page.keyboard.press("Enter")
-        ends = dialog(page).get_by_text(re.compile("Done: Created|has failed in ledger"))
+        ends = dialog(page).get_by_text(re.compile(ENDS))
         await expect(ends).to_be_visible()
         assert await faults(page, axe) == []
         await page.keyboard.press("Escape")

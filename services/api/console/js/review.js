@@ -68,6 +68,8 @@ export function review(request, prepared, stream) {
   const words = isRestore ? [RESTORE] : WORDS[request.action](request, prepared, stream);
   const rows = [
     ["Signed by", h("code", {}, prepared.source)],
+    !isRestore && ["Recipient", h("code", {}, request.recipient ?? stream.recipient)], // whole: a short form can be imitated
+    !isRestore && ["Token", h("code", {}, request.token ?? stream.tokenAddress)],
     ["Fee", `at most ${feeText(prepared.fee.total)} (${feeText(prepared.fee.inclusion)} for the place in a ledger, ${feeText(prepared.fee.resource)} for resources)`],
     ["Valid until", h("span", {}, ...validity(prepared.timeBounds.maxTime))],
     ["Network", prepared.networkPassphrase],

@@ -7,6 +7,8 @@
  * `sign` returns the signed envelope. Both reject with an Error whose message is for the user. `warning` is
  * shown before and while the wallet signs. `suggested` is an account that the wallet has, if it says so
  * without asking the user.
+ *
+ * See docs/decisions/0118-a-wallet-signs-what-the-page-has-read.md.
  */
 
 import { freighter } from "./freighter.js";

@@ -61,7 +61,7 @@ def test_an_installed_package_exports_its_three_entries(project: Path) -> None:
 
 def test_the_examples_have_correct_types(project: Path) -> None:
     found = [*examples(README, "js"), *examples(README, "jsx"), *examples(GUIDE, "js")]
-    assert len(found) == 5
+    assert len(found) == 6
     files = {f"example-{number}.jsx": text for number, text in enumerate(found)}
     options = {"allowJs": True, "checkJs": True, "noImplicitAny": False}
     assert compile_types(project / "examples", files, **options) == ""

@@ -1,6 +1,6 @@
 """The calls for transactions, against a server that plays the API.
 
-tests/docs/test_transactions_guide.py runs them against a real one.
+tests/docs/test_transactions_guide.py runs some of them against a real one.
 """
 
 from __future__ import annotations
