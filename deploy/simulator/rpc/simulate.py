@@ -37,7 +37,7 @@ def simulate(params: Json, chain: ServerView, network: Network, protocol: int) -
     network.submissions.reserve(submission.source, latest.closed_at)
     simulator = Simulator(network.submissions.state, latest.sequence, latest.closed_at, protocol)
     try:
-        found = simulator.simulate(submission)
+        found = simulator.simulate(submission, text(params, "SimulateTransactionRequest.authMode"))
     except SimulationError as error:
         ledger = chain.latest.sequence if error.of_host else 0
         return _failed(str(error), ledger, error.events)
