@@ -186,14 +186,13 @@ class Network:
 
     def _include(self, pending: Pending, done: list[Transaction], sequence: int, now: int) -> None:
         """Add a submitted transaction to `done`, unless a fault or a rule keeps it out."""
-        source = pending.submission.source
-        if pending.treatment is Treatment.OVERTAKE and (name := name_of(source)):
-            other = Proposal(payer=name)
-            done.append(self._execute(other, LedgerSlot(sequence, len(done) + 1, now)))
+        submission = pending.submission
         slot = LedgerSlot(sequence, len(done) + 1, now)
-        if pending.treatment is Treatment.DISCARD:
-            self.submissions.queue.ban(pending.submission, sequence)
-        elif included := self.submissions.include(pending.submission, slot):
+        if pending.treatment is Treatment.OVERTAKE and (name := name_of(submission.source)):
+            done.append(self._execute(Proposal(payer=name), slot))
+        if pending.treatment is not Treatment.INCLUDE:
+            self.submissions.queue.ban(submission, sequence)
+        elif included := self.submissions.include(submission, slot):
             done.append(included)
 
     def _execute(self, proposal: Proposal, slot: LedgerSlot) -> Transaction:

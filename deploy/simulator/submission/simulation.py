@@ -59,12 +59,16 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Simulator:
-    """Simulates after `ledger`, which closed at `now`, in the version `protocol` of the network."""
+    """Simulates after `ledger`, which closed at `now`, in the version `protocol` of the network.
+
+    `leeway` are the instructions that a client wants in addition.
+    """
 
     state: State
     ledger: int
     now: int
     protocol: int
+    leeway: int = 0
 
     def simulate(self, submission: Submission, mode: str = "") -> Simulation:
         """Simulate the transaction of an envelope, which needs no signature.
@@ -97,7 +101,7 @@ class Simulator:
         return Simulation(data=self._restoring(self.state.archived(writes, self.ledger)))
 
     def _restoring(self, keys: Sequence[str]) -> xdr.SorobanTransactionData:
-        return transaction_data(Footprint((), tuple(keys)), self._sizes(keys), (), 0)
+        return transaction_data(Footprint((), tuple(keys)), self._sizes(keys), (), instructions=0)
 
     def _call(self, operation: xdr.InvokeHostFunctionOp, source: str, mode: str) -> Simulation:
         entries = _entries(operation.auth, mode)
@@ -133,7 +137,7 @@ class Simulator:
         sizes = self._sizes(footprint.keys)
         sizes |= {each.key: len(each.after.to_xdr_bytes()) for each in diffs}
         return Simulation(
-            data=transaction_data(footprint, sizes, places),
+            data=transaction_data(footprint, sizes, places, leeway=self.leeway),
             returned=done.run.returned,
             authorization=given or self._authorization(done, source),
             events=_events(call, done),

@@ -14,7 +14,7 @@ from deploy.simulator.settings import SimulatorSettings
 from tests.simulator.samples import NOW, Sim, read
 from tests.simulator.submission.wallet import Wallet
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture

@@ -74,8 +74,8 @@ def total(network: Network, token: str) -> int:
     return sum(value for each, value in amounts(network).items() if each.token == token)
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.lists(steps, max_size=8))
+@settings(max_examples=10, deadline=None)
+@given(st.lists(steps, max_size=6))
 def test_money_moves_and_simulations_hold(script: list[Any]) -> None:
     """If the time of the ledger is that of the simulation, the call does what was simulated."""
     network = Network(QUIET, NOW)

@@ -13,7 +13,7 @@ from deploy.simulator.submission.queue import BAN_LEDGERS
 from tests.simulator.samples import NOW, Sim, calls, rpc
 from tests.simulator.submission.wallet import Wallet, code_of
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
@@ -196,9 +196,9 @@ async def test_the_script_leaves_an_account_alone_while_a_client_prepares(
 ) -> None:
     """After a simulation, all transactions of a busy script come from other accounts."""
     busy = Network(SimulatorSettings(close_seconds=0), NOW)
-    assert accounts.address("alice") in _sources(busy, NOW, 60)
+    assert accounts.address("alice") in _sources(busy, NOW, 20)
     busy.submissions.reserve(accounts.address("alice"), busy.chain.latest.closed_at)
-    quiet = _sources(busy, busy.chain.latest.closed_at, 59)
+    quiet = _sources(busy, busy.chain.latest.closed_at, 20)
     assert accounts.address("alice") not in quiet
 
 

@@ -14,7 +14,7 @@ from tests.simulator.samples import CREATE, NOW, close
 from tests.simulator.submission.conftest import WalletOf
 from tests.simulator.submission.wallet import Wallet, call_code, code_of
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 ALICE, BOB = accounts.address("alice"), accounts.address("bob")
 USDC, GOLD = accounts.TOKEN, accounts.GOLD
 

@@ -18,7 +18,7 @@ from deploy.simulator.network import Network
 from tests.simulator.samples import CREATE, NOW, Sim, close, rpc
 from tests.simulator.submission.wallet import Wallet, call_code, code_of
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
@@ -74,6 +74,23 @@ async def test_too_few_resources(alice: Wallet, bob: Wallet, field: str) -> None
     envelope = await alice.prepare("top_up_stream", alice.address, 1, 500)
     setattr(data_of(envelope).resources, field, xdr.Uint32(10))
     assert await outcome(alice, envelope) == ("FAILED", "RESOURCE_LIMIT_EXCEEDED")
+
+
+async def test_a_client_can_ask_for_more_instructions(
+    alice: Wallet, envelope: TransactionEnvelope
+) -> None:
+    built = TransactionEnvelope.from_xdr(envelope.to_xdr(), alice.passphrase)
+    answer = await alice.simulated(built, resourceConfig={"instructionLeeway": 50_000_000})
+    asked = xdr.SorobanTransactionData.from_xdr(answer["transactionData"])
+    assert asked.resources.instructions.uint32 > 50_000_000
+    assert int(answer["minResourceFee"]) > data_of(envelope).resource_fee.int64
+
+
+async def test_an_unknown_format(alice: Wallet, envelope: TransactionEnvelope) -> None:
+    """As in the real server, this error is in the result."""
+    answer = await alice.simulated(envelope, xdrFormat="x")
+    expected = "got 'x': expected base64, json for optional 'xdrFormat'"
+    assert answer == {"error": expected, "latestLedger": 0}
 
 
 async def test_what_is_not_used_of_the_fee_is_given_back(

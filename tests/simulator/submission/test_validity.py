@@ -23,7 +23,7 @@ from deploy.simulator.network import Network
 from tests.simulator.samples import NOW, rpc
 from tests.simulator.submission.wallet import Wallet, code_of
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture
