@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 from stellar_sdk import Keypair, xdr
 
-from deploy.simulator.chain.accounts import STREAMS, TOKEN, name_of
+from deploy.simulator.chain.accounts import SPONSOR, STREAMS, TOKEN, name_of
 from deploy.simulator.chain.envelopes import Caller
 from deploy.simulator.chain.holdings import Holdings
 from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, close_ledger
@@ -162,7 +162,9 @@ class Network:
         for proposal in self._script_proposals(now):
             done.append(self._execute(proposal, LedgerSlot(sequence, len(done) + 1, now)))
         if not done:
-            done.append(self._execute(self._payment(now), LedgerSlot(sequence, 1, now)))
+            # The sponsor pays, so that the sequence numbers of the other accounts stay.
+            payment = Proposal(payer=SPONSOR)
+            done.append(self._execute(payment, LedgerSlot(sequence, 1, now)))
         self._record(done)
         return close_ledger(sequence, now, previous, done, self.settings.protocol)
 
@@ -175,24 +177,22 @@ class Network:
         if not self.settings.streams:
             return
         for proposal in self._script.proposals(self.contract, now):
-            each = proposal if proposal.operations else self._payment(now, proposal.memo)
+            each = proposal
+            if not proposal.operations:
+                each = replace(proposal, payer=self.submissions.free_name(now))
             sender = sender_of(each, self.contract).public_key
             if not self.submissions.is_reserved(sender, now):
                 yield each
 
-    def _payment(self, now: int, memo: str | None = None) -> Proposal:
-        return Proposal(memo=memo, payer=self.submissions.free_name(now))
-
     def _include(self, pending: Pending, done: list[Transaction], sequence: int, now: int) -> None:
         """Add a submitted transaction to `done`, unless a fault or a rule keeps it out."""
-        source = pending.submission.source
-        if pending.treatment is Treatment.OVERTAKE and (name := name_of(source)):
-            other = Proposal(payer=name)
-            done.append(self._execute(other, LedgerSlot(sequence, len(done) + 1, now)))
+        submission = pending.submission
         slot = LedgerSlot(sequence, len(done) + 1, now)
-        if pending.treatment is Treatment.DISCARD:
-            self.submissions.queue.ban(pending.submission, sequence)
-        elif included := self.submissions.include(pending.submission, slot):
+        if pending.treatment is Treatment.OVERTAKE and (name := name_of(submission.source)):
+            done.append(self._execute(Proposal(payer=name), slot))
+        if pending.treatment is not Treatment.INCLUDE:
+            self.submissions.queue.ban(submission, sequence)
+        elif included := self.submissions.include(submission, slot):
             done.append(included)
 
     def _execute(self, proposal: Proposal, slot: LedgerSlot) -> Transaction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from deploy.simulator.chain.envelopes import BASE_FEE
 from deploy.simulator.chain.ledger import Ledger, Transaction
 from deploy.simulator.chain.server_view import ServerView
 
@@ -45,5 +46,5 @@ def _percentile(fees: Sequence[int], percent: int) -> int:
 
 
 def _is_soroban(transaction: Transaction) -> bool:
-    """A classic transaction pays for its inclusion only."""
-    return transaction.fee_charged > 2 * transaction.inclusion_fee
+    """A classic transaction pays for its inclusion only, with a fee bump twice."""
+    return transaction.fee_charged - transaction.inclusion_fee > BASE_FEE

@@ -11,7 +11,8 @@ from stellar_sdk import xdr
 
 from deploy.simulator.chain.server_view import ServerView
 from deploy.simulator.network import Network
-from deploy.simulator.rpc.parameters import text
+from deploy.simulator.problems import RpcProblem
+from deploy.simulator.rpc.parameters import check_format, item, number, text
 from deploy.simulator.submission.envelope import (
     Submission,
     UnsupportedEnvelopeError,
@@ -22,22 +23,29 @@ from deploy.simulator.submission.simulation import Simulation, SimulationError, 
 from deploy.simulator.submission.state import EntryDiff
 
 Json = dict[str, object]
+REQUEST = "SimulateTransactionRequest"
 
 
 def simulate(params: Json, chain: ServerView, network: Network, protocol: int) -> Json:
     """The answer. The script leaves the account alone for a while, so that it can sign."""
-    asked = text(params, "SimulateTransactionRequest.transaction")
+    asked = text(params, f"{REQUEST}.transaction")
+    config = item(params.get("resourceConfig"), f"{REQUEST}.resourceConfig", "ResourceConfig")
+    leeway = number(config, "ResourceConfig.resourceConfig.instructionLeeway", "uint")
     try:
+        check_format(params, REQUEST)
         submission = read_submission(asked, network.settings.network_passphrase)
+    except RpcProblem as problem:
+        return _failed(str(problem), 0)
     except ValueError:
         return _failed("Could not unmarshal transaction", 0)
     except UnsupportedEnvelopeError:
         return _failed("the simulated network knows envelopes of version 1 only", 0)
     latest = network.chain.latest
     network.submissions.reserve(submission.source, latest.closed_at)
-    simulator = Simulator(network.submissions.state, latest.sequence, latest.closed_at, protocol)
+    state, now = network.submissions.state, latest.closed_at
+    simulator = Simulator(state, latest.sequence, now, protocol, leeway)
     try:
-        found = simulator.simulate(submission)
+        found = simulator.simulate(submission, text(params, f"{REQUEST}.authMode"))
     except SimulationError as error:
         ledger = chain.latest.sequence if error.of_host else 0
         return _failed(str(error), ledger, error.events)

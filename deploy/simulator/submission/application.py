@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stellar_sdk import xdr
+from stellar_sdk import scval, xdr
 
 from deploy.simulator.chain.accounts import LUMENS
 from deploy.simulator.chain.holdings import Holding
@@ -163,5 +163,18 @@ class _Execution:
             raise _FailedError(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED, [error.event()])
         resources = self._data.resources
         written = sum(self._state.size(key, self._slot.ledger) for key in needed.writes)
-        if resources.instructions.uint32 < INSTRUCTIONS or resources.write_bytes.uint32 < written:
-            raise _FailedError(InvokeCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED)
+        for what, declared, used in (
+            ("instructions", resources.instructions.uint32, INSTRUCTIONS),
+            ("byte-write resources", resources.write_bytes.uint32, written),
+        ):
+            if declared < used:
+                raise _exceeded(what, declared, used)
+
+
+def _exceeded(what: str, declared: int, used: int) -> _FailedError:
+    """The failure if a call uses more than its transaction declares."""
+    reason = f"operation {what} exceeds amount specified"
+    details = [scval.to_uint64(used), scval.to_uint64(declared)]
+    error = HostError("Budget", "ExceededLimit", reason, details=details)
+    code = InvokeCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED
+    return _FailedError(code, [error.event()])

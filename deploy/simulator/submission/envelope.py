@@ -12,13 +12,8 @@ from stellar_sdk.exceptions import BadSignatureError
 from deploy.simulator.chain.envelopes import SignedTransaction, native
 from deploy.simulator.chain.values import to_base64
 
-SOROBAN = frozenset(
-    {
-        xdr.OperationType.INVOKE_HOST_FUNCTION,
-        xdr.OperationType.RESTORE_FOOTPRINT,
-        xdr.OperationType.EXTEND_FOOTPRINT_TTL,
-    }
-)
+SOROBAN = (xdr.OperationType.INVOKE_HOST_FUNCTION, xdr.OperationType.RESTORE_FOOTPRINT)
+"""The operations that the simulated network executes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +41,12 @@ class Submission:
     def operation(self) -> xdr.Operation:
         """The first operation. The network refuses Soroban transactions that have more."""
         return self.body.operations[0]
+
+    @property
+    def has_other_source(self) -> bool:
+        """True if the operation is one of another account than the transaction."""
+        source = self.operation.source_account
+        return source is not None and source != self.body.source_account
 
     @property
     def data(self) -> xdr.SorobanTransactionData | None:

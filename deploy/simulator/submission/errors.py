@@ -17,7 +17,7 @@ class HostError(Exception):
     """The host stops a call. `kind` and `code` are as in `Error(Contract, #4)`.
 
     `contract_id` is the contract that failed, and `reason` and `details` are the data of its
-    diagnostic event. `calls` are the calls that were open, as (contract, function, arguments).
+    diagnostic event. `calls` are the events of the calls that were open below the first one.
     """
 
     def __init__(
@@ -28,6 +28,7 @@ class HostError(Exception):
         *,
         contract_id: str | None = None,
         details: Sequence[xdr.SCVal] = (),
+        calls: Sequence[xdr.DiagnosticEvent] = (),
     ) -> None:
         self.error = _error(kind, code)
         super().__init__(f"{error_text(self.error)}: {reason}")
@@ -36,6 +37,7 @@ class HostError(Exception):
         self.reason = reason
         self.contract_id = contract_id
         self.details = tuple(details)
+        self.calls = tuple(calls)
 
     def event(self) -> xdr.DiagnosticEvent:
         """The diagnostic event of the error."""

@@ -18,9 +18,14 @@ from deploy.simulator.contracts import record as rules
 from deploy.simulator.contracts.entry_changes import entry_changes
 from deploy.simulator.contracts.record import CallRefusedError
 from deploy.simulator.contracts.stream_contract import StreamContract
-from deploy.simulator.contracts.token_transfers import TokenRefusedError, moved, transfers
+from deploy.simulator.contracts.token_transfers import (
+    TokenRefusedError,
+    Transfer,
+    moved,
+    transfers,
+)
 from deploy.simulator.submission.calls import StreamCall
-from deploy.simulator.submission.errors import HostError
+from deploy.simulator.submission.errors import HostError, called
 
 INVALID_TOKEN, UNAUTHORIZED = 10, 3
 _ESCALATED = "escalating Ok(ScErrorType::Contract) frame-exit to Err"
@@ -41,6 +46,8 @@ def run(call: StreamCall, contract: StreamContract, holdings: Holdings, now: int
         _check(call, contract)
         emissions = contract.call([call.operation], now)
     except CallRefusedError as refused:
+        if refused.code == rules.INVALID_RATE:  # the contract takes the deposit before
+            _require_deposit(call, contract, holdings)
         raise _refused(call, refused) from None
     events = [each.to_xdr() for each in emissions]
     try:
@@ -49,6 +56,15 @@ def run(call: StreamCall, contract: StreamContract, holdings: Holdings, now: int
         contract.undo()
         raise _refused_by_token(refused) from None
     return HostRun(events, _returned(call, emissions), entry_changes(contract), after)
+
+
+def _require_deposit(call: StreamCall, contract: StreamContract, holdings: Holdings) -> None:
+    token = contract.token_of(call.operation)
+    deposit = Transfer(token, call.party, contract.contract_id, call.operation.amount)
+    try:
+        moved(holdings.amount, [deposit])
+    except TokenRefusedError as refused:
+        raise _refused_by_token(refused) from None
 
 
 def _check(call: StreamCall, contract: StreamContract) -> None:
@@ -76,12 +92,21 @@ def _refused(call: StreamCall, refused: CallRefusedError) -> HostError:
 
 
 def _refused_by_token(refused: TokenRefusedError) -> HostError:
-    token = refused.transfer.token
+    token, payer, payee, amount = refused.transfer
+    arguments = [scval.to_address(payer), scval.to_address(payee), scval.to_int128(amount)]
+    calls = [called(token, "transfer", arguments)]
     if refused.code == 0:
         reason = "VM call trapped: UnreachableCodeReached"
-        return HostError("WasmVm", "InvalidAction", reason, contract_id=token)
+        return HostError("WasmVm", "InvalidAction", reason, contract_id=token, calls=calls)
     details = [scval.to_int128(each) for each in refused.details]
-    return HostError("Contract", refused.code, refused.reason, contract_id=token, details=details)
+    return HostError(
+        "Contract",
+        refused.code,
+        refused.reason,
+        contract_id=token,
+        details=details,
+        calls=calls,
+    )
 
 
 def _returned(call: StreamCall, emissions: Sequence[Emission]) -> xdr.SCVal:

@@ -58,4 +58,4 @@ def diagnostics(call: ContractCall, error: HostError) -> list[xdr.DiagnosticEven
     if error.contract_id in (None, call.contract_id):
         return [begun, error.event()]
     reason = "escalating error to VM trap from failed host function call: call"
-    return [begun, error.event(), error_event(error.error, call.contract_id, reason)]
+    return [begun, *error.calls, error.event(), error_event(error.error, call.contract_id, reason)]

@@ -27,7 +27,11 @@ class SubmissionStatus(StrEnum):
 
 
 class Treatment(StrEnum):
-    """What a fault does to a transaction that was accepted."""
+    """What a fault does to a transaction that was accepted.
+
+    If another transaction of an account overtakes it, it is in no ledger, as if it was discarded.
+    Only the accounts of the simulated network have other transactions.
+    """
 
     INCLUDE = "include"
     DISCARD = "discard"

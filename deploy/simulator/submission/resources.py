@@ -80,7 +80,9 @@ def transaction_data(
     footprint: Footprint,
     sizes: Mapping[str, int],
     archived: Iterable[int] = (),
+    *,
     instructions: int = INSTRUCTIONS,
+    leeway: int = 0,
 ) -> xdr.SorobanTransactionData:
     """The data that a simulation proposes. `sizes` are the bytes of the entries that are written.
 
@@ -98,7 +100,7 @@ def transaction_data(
             read_only=[xdr.LedgerKey.from_xdr(each) for each in footprint.reads],
             read_write=[xdr.LedgerKey.from_xdr(each) for each in footprint.writes],
         ),
-        instructions=xdr.Uint32(int(instructions * _MARGIN)),
+        instructions=xdr.Uint32(max(int(instructions * _MARGIN), instructions + leeway)),
         disk_read_bytes=xdr.Uint32(int(disk_bytes(footprint, sizes, places) * _MARGIN)),
         write_bytes=xdr.Uint32(int(written * _MARGIN)),
     )

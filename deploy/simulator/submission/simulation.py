@@ -22,6 +22,8 @@ from deploy.simulator.submission.resources import (
 )
 from deploy.simulator.submission.state import EntryDiff, State
 
+MODES = ("enforce", "record", "record_allow_nonroot")
+"""How a simulation treats authorization. By default it checks given entries, or records them."""
 AUTORESTORE = 23
 """The first protocol in which a call restores archived entries itself."""
 
@@ -57,17 +59,21 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Simulator:
-    """Simulates after `ledger`, which closed at `now`, in the version `protocol` of the network."""
+    """Simulates after `ledger`, which closed at `now`, in the version `protocol` of the network.
+
+    `leeway` are the instructions that a client wants in addition.
+    """
 
     state: State
     ledger: int
     now: int
     protocol: int
+    leeway: int = 0
 
-    def simulate(self, submission: Submission) -> Simulation:
+    def simulate(self, submission: Submission, mode: str = "") -> Simulation:
         """Simulate the transaction of an envelope, which needs no signature.
 
-        Raises SimulationError.
+        `mode` is RPC's parameter `authMode`. Raises SimulationError.
         """
         if len(submission.body.operations) != 1:
             raise SimulationError("Transaction contains more than one operation")
@@ -76,11 +82,13 @@ class Simulator:
             raise SimulationError(text)
         body = submission.operation.body
         if body.invoke_host_function_op is not None:
-            return self._call(body.invoke_host_function_op, submission.source)
+            return self._call(body.invoke_host_function_op, submission.source, mode)
         if body.type not in SOROBAN:
             kind = "".join(part.title() for part in body.type.name.split("_"))
             text = f"transaction contains unsupported operation type: OperationType{kind}"
             raise SimulationError(text)
+        if mode:
+            raise SimulationError("cannot set authMode with non-InvokeHostFunction operations")
         return self._restore(submission)
 
     def _restore(self, submission: Submission) -> Simulation:
@@ -93,15 +101,16 @@ class Simulator:
         return Simulation(data=self._restoring(self.state.archived(writes, self.ledger)))
 
     def _restoring(self, keys: Sequence[str]) -> xdr.SorobanTransactionData:
-        return transaction_data(Footprint((), tuple(keys)), self._sizes(keys), (), 0)
+        return transaction_data(Footprint((), tuple(keys)), self._sizes(keys), (), instructions=0)
 
-    def _call(self, operation: xdr.InvokeHostFunctionOp, source: str) -> Simulation:
+    def _call(self, operation: xdr.InvokeHostFunctionOp, source: str, mode: str) -> Simulation:
+        entries = _entries(operation.auth, mode)
         try:
             call = read_host_function(operation.host_function)
         except HostError as error:
             raise SimulationError(report(error, ()), of_host=True) from None
         try:
-            done = invoke(call, self.state, self.now, source, operation.auth or None)
+            done = invoke(call, self.state, self.now, source, entries)
         except HostError as error:
             events = diagnostics(call, error)
             raise SimulationError(report(error, events), events, of_host=True) from None
@@ -128,7 +137,7 @@ class Simulator:
         sizes = self._sizes(footprint.keys)
         sizes |= {each.key: len(each.after.to_xdr_bytes()) for each in diffs}
         return Simulation(
-            data=transaction_data(footprint, sizes, places),
+            data=transaction_data(footprint, sizes, places, leeway=self.leeway),
             returned=done.run.returned,
             authorization=given or self._authorization(done, source),
             events=_events(call, done),
@@ -145,6 +154,18 @@ class Simulator:
 
     def _sizes(self, keys: Sequence[str]) -> dict[str, int]:
         return {key: self.state.size(key, self.ledger) for key in keys}
+
+
+def _entries(
+    given: Sequence[xdr.SorobanAuthorizationEntry], mode: str
+) -> Sequence[xdr.SorobanAuthorizationEntry] | None:
+    """The entries to check; None to record those that are needed. Raises SimulationError."""
+    if mode not in ("", *MODES):
+        known = ",".join(MODES)
+        raise SimulationError(f"optional 'authMode' must be one of {known} when included")
+    if given and mode in MODES[1:]:
+        raise SimulationError(f"cannot set authMode to '{mode}' with an auth footprint")
+    return given if given or mode == MODES[0] else None
 
 
 def _events(call: ContractCall, done: Invocation) -> list[xdr.DiagnosticEvent]:

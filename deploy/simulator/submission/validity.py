@@ -75,7 +75,7 @@ def check(submission: Submission, holdings: Holdings, limits: Limits) -> None:
 
 def _check_form(submission: Submission) -> None:
     """One Soroban operation with its resources, and a fee that pays for them."""
-    if submission.operation.body.type not in SOROBAN:
+    if submission.operation.body.type not in SOROBAN or submission.has_other_source:
         raise InvalidError(Code.txNOT_SUPPORTED)  # of the simulated network only
     if (
         len(submission.body.operations) > 1

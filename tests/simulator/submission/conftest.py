@@ -1,0 +1,35 @@
+"""A network without a script, and the wallets of its accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import aiohttp
+import pytest
+
+from deploy.simulator.chain import accounts
+from deploy.simulator.network import Network
+from tests.simulator.samples import NOW, QUIET
+from tests.simulator.submission.wallet import Wallet
+
+WalletOf = Callable[[str], Wallet]
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network(QUIET, NOW)
+
+
+@pytest.fixture
+def wallet_of(http: aiohttp.ClientSession, network: Network) -> WalletOf:
+    return lambda name: Wallet(http, network, accounts.keypair(name))
+
+
+@pytest.fixture
+def alice(wallet_of: WalletOf) -> Wallet:
+    return wallet_of("alice")
+
+
+@pytest.fixture
+def bob(wallet_of: WalletOf) -> Wallet:
+    return wallet_of("bob")
