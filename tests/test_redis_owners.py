@@ -33,6 +33,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "fence": ("services.indexer.app", *SCRIPTS),
     "schedule_lease": ("services.api.streams.notices",),
     "stored_response": ("services.api.http.idempotency",),
+    "transaction": ("services.api.transactions.submission_store",),
+    "transaction_claim": ("services.api.transactions.submission_store",),
     "rate": ("services.api.http.rate_limits",),
     "api_keys": ("services.api.auth.api_keys",),
     "connections": ("services.fanout.connections.limits",),

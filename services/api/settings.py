@@ -76,7 +76,8 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
     )
     rpc_url: Annotated[str, AfterValidator(_optional_url)] = Field(
         "",
-        description="URL of a Stellar RPC server; used as a source, or to read what Horizon lacks",
+        description="URL of a Stellar RPC server, which prepares and submits transactions; empty = "
+        "/v1/transactions answers 404",
     )
     transaction_seconds: int = Field(
         300,

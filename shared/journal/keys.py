@@ -102,7 +102,7 @@ class Keys:
         return self._key("answer", digest)
 
     def transaction(self, tx_hash: str) -> str:
-        """What is known of a submitted transaction (services.api.transactions.submissions)."""
+        """What is known of a submitted transaction (services.api.transactions.submission_store)."""
         return self._key("transaction", tx_hash)
 
     def transaction_claim(self, tx_hash: str) -> str:

@@ -41,7 +41,7 @@ class Parameter(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class ContractFunction:
     """A function of the contract. Its first parameter is the account that must sign."""
 
     name: str
@@ -55,20 +55,22 @@ _STREAM = Parameter("streamId", ArgumentType.U64)
 _AMOUNT = Parameter("amount", ArgumentType.I128)
 _DURATION = Parameter("duration", ArgumentType.U64)
 
-FUNCTIONS: Mapping[Action, Function] = {
-    Action.CREATE: Function("create_stream", (_SENDER, _RECIPIENT, _TOKEN, _AMOUNT, _DURATION)),
-    Action.TOP_UP: Function("top_up_stream", (_SENDER, _STREAM, _AMOUNT)),
-    Action.WITHDRAW: Function("withdraw", (_RECIPIENT, _STREAM)),
-    Action.PAUSE: Function("pause_stream", (_SENDER, _STREAM)),
-    Action.RESUME: Function("resume_stream", (_SENDER, _STREAM)),
-    Action.CANCEL: Function("cancel_stream", (_SENDER, _STREAM)),
+FUNCTIONS: Mapping[Action, ContractFunction] = {
+    Action.CREATE: ContractFunction(
+        "create_stream", (_SENDER, _RECIPIENT, _TOKEN, _AMOUNT, _DURATION)
+    ),
+    Action.TOP_UP: ContractFunction("top_up_stream", (_SENDER, _STREAM, _AMOUNT)),
+    Action.WITHDRAW: ContractFunction("withdraw", (_RECIPIENT, _STREAM)),
+    Action.PAUSE: ContractFunction("pause_stream", (_SENDER, _STREAM)),
+    Action.RESUME: ContractFunction("resume_stream", (_SENDER, _STREAM)),
+    Action.CANCEL: ContractFunction("cancel_stream", (_SENDER, _STREAM)),
 }
 ACTIONS: Mapping[str, Action] = {each.name: action for action, each in FUNCTIONS.items()}
 """The action by the name of its function."""
 
 
 @dataclass(frozen=True, slots=True)
-class StreamCall:
+class ActionCall:
     """A call of the stream contract. `values` has one value for each parameter, in order."""
 
     contract_id: str
@@ -76,7 +78,7 @@ class StreamCall:
     values: tuple[str | int, ...]
 
     @property
-    def function(self) -> Function:
+    def function(self) -> ContractFunction:
         """The function that is called."""
         return FUNCTIONS[self.action]
 

@@ -21,7 +21,7 @@ from stellar_sdk import (
 )
 
 from services.api.errors import EnvelopeRejectedError
-from services.api.transactions.calls import Action, StreamCall
+from services.api.transactions.calls import Action, ActionCall
 from services.api.transactions.envelopes import Terms
 from services.api.transactions.reading import ReadEnvelope, address_of, read_call, read_envelope
 from shared.domain.errors import HeadraceError
@@ -32,7 +32,7 @@ class WrongEnvelopeError(HeadraceError):
 
 
 def check_prepared(
-    text: str, call: StreamCall, terms: Terms, *, token: str | None, restores: bool = False
+    text: str, call: ActionCall, terms: Terms, *, token: str | None, restores: bool = False
 ) -> ReadEnvelope:
     """The envelope, if it does what `call` and `terms` say, or restores archived entries for it.
 
@@ -50,7 +50,7 @@ def check_prepared(
 
 
 def _differences(
-    read: ReadEnvelope, call: StreamCall, terms: Terms, token: str | None, *, restores: bool
+    read: ReadEnvelope, call: ActionCall, terms: Terms, token: str | None, *, restores: bool
 ) -> Iterator[str]:
     transaction = read.envelope.transaction
     if transaction.source != MuxedAccount(terms.source):
@@ -67,14 +67,13 @@ def _differences(
         yield "signatures"
     if read.call != (None if restores else call):
         yield "call"
-    if isinstance(read.operation, InvokeHostFunction):
-        for entry in read.operation.auth or []:
-            if not _is_authorized(entry, call, token):
-                yield "authorization"
+    entries = read.operation.auth if isinstance(read.operation, InvokeHostFunction) else ()
+    if len(entries) > 1 or not all(_is_authorized(each, call, token) for each in entries):
+        yield "authorization"
 
 
 def _is_authorized(
-    entry: xdr.SorobanAuthorizationEntry, call: StreamCall, token: str | None
+    entry: xdr.SorobanAuthorizationEntry, call: ActionCall, token: str | None
 ) -> bool:
     """True if the source agrees to exactly this call, and to its transfer into the contract.
 
@@ -87,11 +86,12 @@ def _is_authorized(
         return False
     if read_call(args, call.contract_id) != call:
         return False
-    return all(_is_transfer(each, call, token) for each in root.sub_invocations)
+    below = root.sub_invocations
+    return len(below) <= 1 and all(_is_transfer(each, call, token) for each in below)
 
 
 def _is_transfer(
-    invocation: xdr.SorobanAuthorizedInvocation, call: StreamCall, token: str | None
+    invocation: xdr.SorobanAuthorizedInvocation, call: ActionCall, token: str | None
 ) -> bool:
     args = invocation.function.contract_fn
     if args is None or invocation.sub_invocations or token is None:

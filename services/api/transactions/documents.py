@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import orjson
 
-from services.api.transactions.calls import Action, StreamCall
-from services.api.transactions.simulation import Simulation
+from services.api.transactions.calls import Action, ActionCall
+from services.api.transactions.simulation import SimulatedCall
 from shared.chain.decode.contracts import WatchedContracts
 from shared.chain.decode.stream_contract import UnreadableEventError
 from shared.chain.xdr import XdrError, decode_contract_event, decode_scval
@@ -25,7 +25,7 @@ _NOT_YET = ("ledger", "ledgerClosedAt", "txHash", "verified")
 
 
 def simulated_events(
-    simulation: Simulation, contracts: WatchedContracts, closed: int
+    simulation: SimulatedCall, contracts: WatchedContracts, closed: int
 ) -> list[Event]:
     """The events of the watched contracts that a call would emit.
 
@@ -72,7 +72,7 @@ def stream_after(
     return stream_document(found[-1], now) if found else None
 
 
-def returned(call: StreamCall, simulation: Simulation) -> Document | None:
+def returned(call: ActionCall, simulation: SimulatedCall) -> Document | None:
     """What the contract returns: the number of a new stream, or the amount of a withdrawal."""
     name = {Action.CREATE: "streamId", Action.WITHDRAW: "amount"}.get(call.action)
     if name is None:

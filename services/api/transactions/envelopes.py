@@ -17,7 +17,7 @@ from stellar_sdk import (
     xdr,
 )
 
-from services.api.transactions.calls import ArgumentType, StreamCall
+from services.api.transactions.calls import ActionCall, ArgumentType
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ _TO_SCVAL = {
 }
 
 
-def invocation(call: StreamCall, terms: Terms) -> TransactionEnvelope:
+def invocation(call: ActionCall, terms: Terms) -> TransactionEnvelope:
     """The envelope of a call, ready to be simulated. Its fee pays for the inclusion only."""
     arguments = [
         _TO_SCVAL[parameter.type](value)  # type: ignore[operator]

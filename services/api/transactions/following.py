@@ -20,7 +20,11 @@ from services.api.transactions.settled import (
     network_error,
     read_settled,
 )
-from services.api.transactions.submissions import SubmissionRecord, Submissions, SubmissionState
+from services.api.transactions.submission_store import (
+    SubmissionRecord,
+    SubmissionState,
+    SubmissionStore,
+)
 from shared.auth.principal import Principal
 from shared.chain.decode.contracts import WatchedContracts
 from shared.chain.decode.transactions import decode_transaction
@@ -30,7 +34,7 @@ from shared.journal.plan import plan_writes
 from shared.journal.streams import StoredStreams
 
 
-class Following:
+class TransactionFollower:
     """Says what has become of a transaction."""
 
     def __init__(
@@ -38,7 +42,7 @@ class Following:
         network: ChainNetwork,
         streams: StoredStreams,
         contracts: WatchedContracts,
-        submissions: Submissions,
+        submissions: SubmissionStore,
     ) -> None:
         self._network = network
         self._streams = streams

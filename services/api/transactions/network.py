@@ -14,10 +14,10 @@ import aiohttp
 from stellar_sdk import Keypair, StrKey, xdr
 
 from services.api.errors import RpcUnavailableError
-from services.api.transactions.calls import StreamCall
+from services.api.transactions.calls import ActionCall
 from services.api.transactions.failures import Failure
 from services.api.transactions.settled import LedgerTimes, ledger_times
-from services.api.transactions.simulation import NeedsRestore, Simulation, read_simulation
+from services.api.transactions.simulation import NeedsRestore, SimulatedCall, read_simulation
 from shared.chain.errors import FatalSourceError, SourceError
 from shared.chain.http import check_network
 from shared.chain.rpc import RpcClient
@@ -89,7 +89,7 @@ class ChainNetwork:
             entry = (await self._rpc.entries([key])).found.get(key)
             return None if entry is None else _account(entry.data)
 
-    async def is_by_asset(self, failure: Failure, call: StreamCall) -> bool:
+    async def is_by_asset(self, failure: Failure, call: ActionCall) -> bool:
         """True if the contract that failed is the built-in one of a Stellar asset."""
         if failure.contract_id in (None, call.contract_id):
             return False
@@ -105,7 +105,7 @@ class ChainNetwork:
             stats = (await self._rpc.call("getFeeStats"))["sorobanInclusionFee"]
             return min(max(LEAST_INCLUSION_FEE, int(stats[FEE_PERCENTILE])), most)
 
-    async def simulate(self, envelope: str) -> Simulation | NeedsRestore | Failure:
+    async def simulate(self, envelope: str) -> SimulatedCall | NeedsRestore | Failure:
         """What the envelope would do after the last ledger."""
         async with answering():
             return read_simulation(

@@ -13,7 +13,7 @@ from stellar_sdk import TransactionEnvelope
 
 from services.api.auth.permissions import require_read
 from services.api.errors import RpcUnavailableError, TransactionRefusedError
-from services.api.transactions.calls import Action, StreamCall
+from services.api.transactions.calls import Action, ActionCall
 from services.api.transactions.checks import WrongEnvelopeError, check_prepared
 from services.api.transactions.documents import (
     Document,
@@ -28,8 +28,8 @@ from services.api.transactions.network import ChainNetwork, LedgerAccount
 from services.api.transactions.reading import ReadEnvelope
 from services.api.transactions.refusals import refusal_of
 from services.api.transactions.rights import require_amount, require_source, token_taken
-from services.api.transactions.simulation import NeedsRestore, Simulation
-from services.api.transactions.submissions import Submissions
+from services.api.transactions.simulation import NeedsRestore, SimulatedCall
+from services.api.transactions.submission_store import SubmissionStore
 from shared.auth.principal import Principal
 from shared.chain.decode.contracts import WatchedContracts
 from shared.domain.stream import Stream
@@ -47,7 +47,7 @@ class PreparationLimits:
     inclusion_fee: int
 
 
-class Preparation:
+class TransactionPreparer:
     """Prepares transactions that call the stream contract."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Preparation:
         network: ChainNetwork,
         streams: StoredStreams,
         contracts: WatchedContracts,
-        submissions: Submissions,
+        submissions: SubmissionStore,
         limits: PreparationLimits,
     ) -> None:
         self._network = network
@@ -64,7 +64,7 @@ class Preparation:
         self._submissions = submissions
         self._limits = limits
 
-    async def prepare(self, call: StreamCall, by: Principal) -> Document:
+    async def prepare(self, call: ActionCall, by: Principal) -> Document:
         """The unsigned transaction of a call, and what it would do.
 
         Raises StreamNotFoundError, PermissionDeniedError or AmountLimitError if the caller may not
@@ -85,14 +85,14 @@ class Preparation:
                 read = self._checked(restoration(data, terms), call, terms, restores=True)
                 await self._submissions.prepared(read)
                 effect = _Effect(None, [], None)
-            case Simulation() as found:
+            case SimulatedCall() as found:
                 complete = assembled(envelope, found.data, found.authorization)
                 read = self._checked(complete, call, terms, token=token)
                 effect = self._effect(call, found, stream, closed)
         _require_fee(account, read)
         return _document(call, read, terms, effect)
 
-    async def _stream(self, call: StreamCall, by: Principal) -> Stream | None:
+    async def _stream(self, call: ActionCall, by: Principal) -> Stream | None:
         """The stored stream that the call changes; None if it creates one."""
         if (stream_id := call.stream_id) is None:
             return None
@@ -117,7 +117,7 @@ class Preparation:
     def _checked(
         self,
         envelope: TransactionEnvelope,
-        call: StreamCall,
+        call: ActionCall,
         terms: Terms,
         *,
         token: str | None = None,
@@ -133,7 +133,7 @@ class Preparation:
             ) from error
 
     def _effect(
-        self, call: StreamCall, found: Simulation, stream: Stream | None, closed: int
+        self, call: ActionCall, found: SimulatedCall, stream: Stream | None, closed: int
     ) -> _Effect:
         events = simulated_events(found, self._contracts, closed)
         writes = plan_writes(events, {stream.id: stream} if stream else {})
@@ -167,7 +167,7 @@ def _require_fee(account: LedgerAccount, read: ReadEnvelope) -> None:
         raise TransactionRefusedError("InsufficientBalance", message, "/source")
 
 
-def _document(call: StreamCall, read: ReadEnvelope, terms: Terms, effect: _Effect) -> Document:
+def _document(call: ActionCall, read: ReadEnvelope, terms: Terms, effect: _Effect) -> Document:
     fee = read.envelope.transaction.fee
     return {
         "action": call.action if read.call else Action.RESTORE,

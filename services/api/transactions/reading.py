@@ -16,7 +16,7 @@ from stellar_sdk import (
 )
 
 from services.api.errors import EnvelopeRejectedError
-from services.api.transactions.calls import ACTIONS, FUNCTIONS, Action, ArgumentType, StreamCall
+from services.api.transactions.calls import ACTIONS, FUNCTIONS, Action, ActionCall, ArgumentType
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class ReadEnvelope:
 
     envelope: TransactionEnvelope
     operation: Operation
-    call: StreamCall | None
+    call: ActionCall | None
 
     @property
     def source(self) -> str:
@@ -78,7 +78,7 @@ def read_envelope(text: str, passphrase: str, contract_id: str) -> ReadEnvelope:
     return ReadEnvelope(envelope, operations[0], _call(operations[0], contract_id))
 
 
-def _call(operation: Operation, contract_id: str) -> StreamCall | None:
+def _call(operation: Operation, contract_id: str) -> ActionCall | None:
     if isinstance(operation, RestoreFootprint):
         return None
     function = operation.host_function if isinstance(operation, InvokeHostFunction) else None
@@ -87,14 +87,14 @@ def _call(operation: Operation, contract_id: str) -> StreamCall | None:
     return read_call(function.invoke_contract, contract_id)
 
 
-def read_call(args: xdr.InvokeContractArgs, contract_id: str) -> StreamCall:
+def read_call(args: xdr.InvokeContractArgs, contract_id: str) -> ActionCall:
     """The call in an invocation. Raises EnvelopeRejectedError unless it is of our contract."""
     called, name = address_of(args.contract_address), args.function_name.sc_symbol.decode()
     if called != contract_id:
         raise EnvelopeRejectedError(f"calls contract {called}, not {contract_id}")
     if (action := ACTIONS.get(name)) is None:
         raise EnvelopeRejectedError(f"calls {name}; allowed are {', '.join(ACTIONS)}")
-    return StreamCall(contract_id, action, _values(action, args.args))
+    return ActionCall(contract_id, action, _values(action, args.args))
 
 
 def _values(action: Action, arguments: list[xdr.SCVal]) -> tuple[str | int, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from services.api.errors import TransactionRefusedError
-from services.api.transactions.calls import Action, StreamCall
+from services.api.transactions.calls import Action, ActionCall
 from services.api.transactions.failures import Failure
 
 
@@ -79,7 +79,7 @@ ASSET_ERRORS: Mapping[int, Refusal] = {
 """By ContractError of the SAC."""
 
 
-def refusal_of(failure: Failure, call: StreamCall, *, by_asset: bool) -> TransactionRefusedError:
+def refusal_of(failure: Failure, call: ActionCall, *, by_asset: bool) -> TransactionRefusedError:
     """The error for the client. `by_asset`: the contract that failed is that of an asset."""
     refusal = _refusal(failure, call, by_asset=by_asset)
     pointer = refusal.pointer if refusal.pointer in _FIELDS[call.action] else ""
@@ -94,7 +94,7 @@ _FIELDS: Mapping[Action, frozenset[str]] = {
 """The fields of a request that a refusal can name."""
 
 
-def _refusal(failure: Failure, call: StreamCall, *, by_asset: bool) -> Refusal:
+def _refusal(failure: Failure, call: ActionCall, *, by_asset: bool) -> Refusal:
     code, where = failure.code, failure.contract_id
     if code is None:
         return Refusal("HostError", f"The call would fail: Error({failure.reason}).")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from services.api.auth.permissions import require_account
 from services.api.errors import AmountLimitError, PermissionDeniedError
-from services.api.transactions.calls import Action, StreamCall
+from services.api.transactions.calls import Action, ActionCall
 from shared.auth.principal import Principal, Scope
 from shared.domain.stream import Stream
 from shared.domain.topics import user_topic
@@ -27,7 +27,7 @@ def require_source(by: Principal, source: str) -> None:
         require_account(by, source, _RULE)
 
 
-def require_amount(by: Principal, call: StreamCall, token: str | None) -> None:
+def require_amount(by: Principal, call: ActionCall, token: str | None) -> None:
     """Check the amount that a call takes from its source. Raises AmountLimitError.
 
     `token` is the token that it takes; None if it takes none.
@@ -40,7 +40,7 @@ def require_amount(by: Principal, call: StreamCall, token: str | None) -> None:
         raise AmountLimitError(token, most)
 
 
-def token_taken(call: StreamCall, stream: Stream | None) -> str | None:
+def token_taken(call: ActionCall, stream: Stream | None) -> str | None:
     """The token that a call takes from its source; None if it takes none.
 
     "" if it is not known, because the stream of the call is not known here.

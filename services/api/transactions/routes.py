@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from redis.asyncio import Redis
@@ -19,11 +20,13 @@ from services.api.transactions.schemas import (
     PrepareTransaction,
     SubmitTransaction,
 )
-from services.api.transactions.service import TransactionService
 from shared.domain.strkeys import is_public_key
 from shared.web import client as http
 
-TRANSACTIONS = web.AppKey("transactions", TransactionService)
+if TYPE_CHECKING:
+    from services.api.transactions.service import TransactionService
+
+TRANSACTIONS: web.AppKey[TransactionService] = web.AppKey("transactions")
 
 _NOT_STORED = {"Cache-Control": "no-store"}
 
@@ -32,11 +35,15 @@ def add_transaction_routes(app: web.Application, redis: Redis) -> None:
     """Add the routes of transactions, and the service while the application runs."""
 
     async def run(app: web.Application) -> AsyncIterator[None]:
+        # Without RPC_URL, the API need not load stellar-sdk (0.4 s, 20 MB).
+        from services.api.transactions.service import TransactionService  # noqa: PLC0415
+
         async with http.session() as session:
             app[TRANSACTIONS] = TransactionService.of(app[SETTINGS], session, redis)
             yield
 
-    app.cleanup_ctx.append(run)
+    if app[SETTINGS].rpc_url:
+        app.cleanup_ctx.append(run)
     for prefix in ("/v1", ""):
         transactions = f"{prefix}/transactions"
         app.router.add_post(transactions, prepare)
@@ -51,7 +58,7 @@ async def prepare(request: web.Request) -> web.Response:
     body = await read_body(request, chosen.body)
     call = body.call(service.contract_id, _source(request, body))
     await _count(request)
-    document = await service.preparation.prepare(call, caller(request))
+    document = await service.preparer.prepare(call, caller(request))
     PREPARED.labels(document["action"]).inc()
     return json_response(document, headers=_NOT_STORED)
 
@@ -60,20 +67,20 @@ async def submit(request: web.Request) -> web.Response:
     """POST /v1/transactions/submit."""
     service = _service(request)
     body = await read_body(request, SubmitTransaction)
-    document = await service.submission.submit(body.xdr, caller(request))
+    document = await service.submitter.submit(body.xdr, caller(request))
     location = f"{request.path.removesuffix('/submit')}/{document['hash']}"
     return json_response(document, 202, headers={"Location": location, **_NOT_STORED})
 
 
 async def status(request: web.Request) -> web.Response:
     """GET /v1/transactions/{hash}."""
-    following = _service(request).following
-    document = await following.status(request.match_info["hash"], caller(request))
+    follower = _service(request).follower
+    document = await follower.status(request.match_info["hash"], caller(request))
     return json_response(document, headers=_NOT_STORED)
 
 
 def _service(request: web.Request) -> TransactionService:
-    if not request.app[SETTINGS].rpc_url:
+    if TRANSACTIONS not in request.app:
         raise FeatureDisabledError(
             "This installation prepares no transactions, because RPC_URL is not set for the API."
         )

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, RootMod
 
 from services.api.http.fields import Amount, Contract, integer
 from services.api.http.models import RequestBody
-from services.api.transactions.calls import Action, StreamCall
+from services.api.transactions.calls import Action, ActionCall
 from shared.domain.stream import U64_MAX
 from shared.domain.strkeys import is_contract, is_public_key
 
@@ -59,9 +59,9 @@ class PrepareTransaction(RequestBody):
     action: Action
     source: Source | None = None
 
-    def call(self, contract_id: str, source: str) -> StreamCall:
+    def call(self, contract_id: str, source: str) -> ActionCall:
         """The call of the contract that the client asks for."""
-        return StreamCall(contract_id, self.action, (source, *self._values()))
+        return ActionCall(contract_id, self.action, (source, *self._values()))
 
     def _values(self) -> tuple[str | int, ...]:
         raise NotImplementedError

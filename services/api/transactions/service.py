@@ -8,11 +8,11 @@ import aiohttp
 from redis.asyncio import Redis
 
 from services.api.settings import ApiSettings
-from services.api.transactions.following import Following
+from services.api.transactions.following import TransactionFollower
 from services.api.transactions.network import ChainNetwork
-from services.api.transactions.preparation import Preparation, PreparationLimits
-from services.api.transactions.submission import Submission
-from services.api.transactions.submissions import Submissions
+from services.api.transactions.preparation import PreparationLimits, TransactionPreparer
+from services.api.transactions.submission import TransactionSubmitter
+from services.api.transactions.submission_store import SubmissionStore
 from shared.chain.decode.contracts import WatchedContracts
 from shared.chain.rpc import RpcClient
 from shared.journal.streams import StoredStreams
@@ -23,9 +23,9 @@ class TransactionService:
     """Prepares, submits and follows transactions of one stream contract."""
 
     contract_id: str
-    preparation: Preparation
-    submission: Submission
-    following: Following
+    preparer: TransactionPreparer
+    submitter: TransactionSubmitter
+    follower: TransactionFollower
 
     @classmethod
     def of(
@@ -35,13 +35,13 @@ class TransactionService:
         network = ChainNetwork(RpcClient(session, settings.rpc_url), settings.network_passphrase)
         streams = StoredStreams(redis, settings.keys)
         contracts = WatchedContracts(settings.contracts)
-        submissions = Submissions(redis, settings.keys)
+        submissions = SubmissionStore(redis, settings.keys)
         limits = PreparationLimits(settings.transaction_seconds, settings.max_inclusion_fee)
-        following = Following(network, streams, contracts, submissions)
+        follower = TransactionFollower(network, streams, contracts, submissions)
         contract_id = contracts.stream.address
         return cls(
             contract_id,
-            Preparation(network, streams, contracts, submissions, limits),
-            Submission(network, streams, submissions, following, contract_id),
-            following,
+            TransactionPreparer(network, streams, contracts, submissions, limits),
+            TransactionSubmitter(network, streams, submissions, follower, contract_id),
+            follower,
         )

@@ -14,7 +14,7 @@ from shared.chain.errors import SourceError
 
 
 @dataclass(frozen=True, slots=True)
-class Simulation:
+class SimulatedCall:
     """A call that would succeed. `returned` and `events` are XDR: an ScVal, and ContractEvents."""
 
     ledger: int
@@ -31,7 +31,7 @@ class NeedsRestore:
     data: xdr.SorobanTransactionData
 
 
-def read_simulation(answer: Mapping[str, Any]) -> Simulation | NeedsRestore | Failure:
+def read_simulation(answer: Mapping[str, Any]) -> SimulatedCall | NeedsRestore | Failure:
     """What the answer says. Raises SourceError if it is malformed."""
     try:
         if error := answer.get("error"):
@@ -39,7 +39,7 @@ def read_simulation(answer: Mapping[str, Any]) -> Simulation | NeedsRestore | Fa
         if preamble := answer.get("restorePreamble"):
             return NeedsRestore(_data(preamble["transactionData"]))
         (result,) = answer["results"]
-        return Simulation(
+        return SimulatedCall(
             int(answer["latestLedger"]),
             _data(answer["transactionData"]),
             tuple(map(xdr.SorobanAuthorizationEntry.from_xdr, result.get("auth") or ())),

@@ -15,17 +15,17 @@ from stellar_sdk.exceptions import BadSignatureError
 from services.api.errors import EnvelopeRejectedError, RpcUnavailableError
 from services.api.metrics import SUBMITTED, SubmissionOutcome
 from services.api.transactions.documents import Document
-from services.api.transactions.following import Following, waiting
+from services.api.transactions.following import TransactionFollower, waiting
 from services.api.transactions.network import ChainNetwork, was_not_sent
 from services.api.transactions.preparation import no_account
 from services.api.transactions.reading import ReadEnvelope, read_envelope
 from services.api.transactions.rights import require_amount, require_source, token_taken
 from services.api.transactions.settled import NOT_FOUND, code_of, ledger_times, network_error
-from services.api.transactions.submissions import (
+from services.api.transactions.submission_store import (
     DAY,
     SubmissionRecord,
-    Submissions,
     SubmissionState,
+    SubmissionStore,
 )
 from shared.auth.principal import Principal
 from shared.chain.errors import SourceError
@@ -34,21 +34,21 @@ from shared.journal.streams import StoredStreams
 log = structlog.get_logger()
 
 
-class Submission:
+class TransactionSubmitter:
     """Submits transactions that call the stream contract."""
 
     def __init__(
         self,
         network: ChainNetwork,
         streams: StoredStreams,
-        submissions: Submissions,
-        following: Following,
+        submissions: SubmissionStore,
+        follower: TransactionFollower,
         contract_id: str,
     ) -> None:
         self._network = network
         self._streams = streams
         self._submissions = submissions
-        self._following = following
+        self._follower = follower
         self._contract_id = contract_id
 
     async def submit(self, text: str, by: Principal) -> Document:
@@ -64,7 +64,7 @@ class Submission:
         await self._network.check()
         await self._check_signatures(read)
         if record and record.state is SubmissionState.SENT:
-            return await self._following.status(read.hash, by)
+            return await self._follower.status(read.hash, by)
         if not await self._submissions.claim(read.hash):
             return waiting(read.hash, record or _record(read))
         try:
@@ -96,7 +96,7 @@ class Submission:
         before = await self._submissions.get(read.hash)  # another replica may just have sent it
         known = await self._network.transaction(read.hash)
         if known["status"] != NOT_FOUND:
-            return await self._following.settled(known, read.hash, by)
+            return await self._follower.settled(known, read.hash, by)
         times = ledger_times(known)
         if not 0 < read.max_time <= times.closed + DAY:
             raise EnvelopeRejectedError("must have an upper time bound within the next 24 hours")

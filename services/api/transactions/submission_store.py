@@ -43,7 +43,7 @@ class SubmissionRecord:
     after: int = 0
 
 
-class Submissions:
+class SubmissionStore:
     """The submitted transactions of one namespace."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
