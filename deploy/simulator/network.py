@@ -192,8 +192,11 @@ class Network:
             done.append(self._execute(Proposal(payer=name), slot))
         if pending.treatment is not Treatment.INCLUDE:
             self.submissions.queue.ban(submission, sequence)
-        elif included := self.submissions.include(submission, slot):
+            return
+        self._script.look(self.contract)
+        if included := self.submissions.include(submission, slot):
             done.append(included)
+        self._script.skip(self.contract)
 
     def _execute(self, proposal: Proposal, slot: LedgerSlot) -> Transaction:
         """Execute a transaction that no client has submitted."""

@@ -39,17 +39,21 @@ class Script:
         for _ in range(self._random.choice((0, 1, 1, 2))):
             yield self._noise()
         for _ in range(self._random.choice((0, 1, 1, 2, 3))):
-            self._look(contract)
+            self.look(contract)
             operations = self._operations(contract, now)
             if operations:
                 yield Proposal(operations=operations, fee_bump=self._random.random() < 0.1)
 
-    def _look(self, contract: StreamContract) -> None:
+    def look(self, contract: StreamContract) -> None:
         """Add new streams and remove those that ended."""
         streams = contract.state.streams
         self._live += [str(n) for n in range(self._seen + 1, len(streams) + 1)]
         self._seen = len(streams)
         self._live = [each for each in self._live if streams[each].active]
+
+    def skip(self, contract: StreamContract) -> None:
+        """Leave the streams alone that were created since the last look: a client did it."""
+        self._seen = len(contract.state.streams)
 
     def _noise(self) -> Proposal:
         if self._random.random() < 0.2:
