@@ -173,10 +173,15 @@ class Network:
         yield from waiting
 
     def _script_proposals(self, now: int) -> Iterator[Proposal]:
-        """The script's transactions, without those of accounts that a client uses now."""
+        """The script's transactions, without those that would disturb a client.
+
+        They come from an account that a client uses now, or take the id of the next stream while a
+        client creates one.
+        """
         if not self.settings.streams:
             return
-        for proposal in self._script.proposals(self.contract, now):
+        creates = not self.submissions.is_reserved(STREAMS, now)
+        for proposal in self._script.proposals(self.contract, now, creates=creates):
             each = proposal
             if not proposal.operations:
                 each = replace(proposal, payer=self.submissions.free_name(now))

@@ -30,8 +30,10 @@ class Script:
         self._zombies: list[str] = []
         self._tokens = cycle(list(TOKENS)[:tokens])
 
-    def proposals(self, contract: StreamContract, now: int) -> Iterator[Proposal]:
-        """The transactions of the next ledger.
+    def proposals(
+        self, contract: StreamContract, now: int, *, creates: bool = True
+    ) -> Iterator[Proposal]:
+        """The transactions of the next ledger. Without `creates`, no stream is created.
 
         This is a generator: each transaction is chosen after the contract has run the one before,
         so the choice sees its effect.
@@ -40,7 +42,7 @@ class Script:
             yield self._noise()
         for _ in range(self._random.choice((0, 1, 1, 2, 3))):
             self.look(contract)
-            operations = self._operations(contract, now)
+            operations = self._operations(contract, now, creates)
             if operations:
                 yield Proposal(operations=operations, fee_bump=self._random.random() < 0.1)
 
@@ -61,10 +63,14 @@ class Script:
             return Proposal(operations=(Operation(op="foreign", amount=amount),))
         return Proposal(memo=self._random.choice(MEMOS))
 
-    def _operations(self, contract: StreamContract, now: int) -> tuple[Operation, ...]:
+    def _operations(
+        self, contract: StreamContract, now: int, creates: bool
+    ) -> tuple[Operation, ...]:
         if self._zombies and self._random.random() < 0.5:
             return (Operation(op="resume", stream_id=self._zombies.pop()),)
-        if len(self._live) < self._target:
+        if not creates and not self._live:
+            return ()
+        if creates and len(self._live) < self._target:
             twice = self._random.random() < 0.15
             return tuple(self._create() for _ in range(2 if twice else 1))
         twice = len(self._live) > 1 and self._random.random() < 0.15

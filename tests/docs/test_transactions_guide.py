@@ -22,23 +22,16 @@ PREPARE, SEND, RUN = blocks(PAGE, "sh")
 SIGN, CHANGE = blocks(PAGE, "python")
 (SCRIPT,) = blocks(PAGE, "js")
 PYTHON = {".venv/bin/python": sys.executable}
-TRIES = 5
 
 
 async def created(shell: Shell, whole: Installation) -> dict[str, Any]:
-    """The settled transaction of the commands for curl.
-
-    As the page says, they are repeated if the script of the network has created a stream first.
-    """
+    """The settled transaction of the commands for curl."""
     (shell.folder / "sign.py").write_text(SIGN.text)
     send = typed(SEND, {**PYTHON, "localhost:3040": f"localhost:{whole.ports.network}"})
-    for _ in range(TRIES):
-        await shell.done(PREPARE.text)
-        state: dict[str, Any] = json.loads(await shell.done(send))
-        if state["status"] == "succeeded":
-            return state
-        assert state["status"] == "failed", state
-    raise AssertionError(f"not created in {TRIES} tries: {state}")
+    await shell.done(PREPARE.text)
+    state: dict[str, Any] = json.loads(await shell.done(send))
+    assert state["status"] == "succeeded", state
+    return state
 
 
 async def topped_up(page: Page, address: str, stream_id: str) -> list[str]:

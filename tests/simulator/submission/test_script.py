@@ -33,3 +33,22 @@ async def test_the_script_changes_its_own_streams_only(
     later = network.contract.state.streams
     assert later[created] == made
     assert any(later[number] != each for number, each in streams.items()), "it goes on elsewhere"
+
+
+async def test_the_script_takes_no_id_while_a_client_creates_a_stream(
+    alice: Wallet, bob: Wallet, network: Network
+) -> None:
+    """The id of the new stream is in the footprint of the transaction."""
+    envelope = await creation(alice, bob)
+    now, count = network.chain.latest.closed_at, len(network.contract.state.streams)
+    for n in range(1, RESERVED_SECONDS // 2):
+        network.close(now + n)
+    assert len(network.contract.state.streams) == count
+    assert await status(alice, envelope) == "PENDING"
+    network.close(now + RESERVED_SECONDS // 2)
+    assert len(network.contract.state.streams) == count + 1
+    events = len(network.events)
+    for n in range(RESERVED_SECONDS // 2, 4 * RESERVED_SECONDS):
+        network.close(now + n)
+    assert len(network.contract.state.streams) > count + 1, "later it goes on"
+    assert len(network.events) > events

@@ -42,8 +42,9 @@ PREPARED: dict[str, Any] = {
 
 
 def state(status: str, **more: Any) -> dict[str, Any]:
-    given = {"ledger": None, "closedAt": None, "fee": None, "events": [], "error": None}
-    return {"hash": HASH, "status": status, "expiresAt": 1_770_000_300, **given, **more}
+    unknown = dict.fromkeys(("ledger", "closedAt", "fee", "error"))
+    known = {"hash": HASH, "status": status, "expiresAt": 1_770_000_300, "events": []}
+    return {**known, **unknown, **more}
 
 
 class Server:
