@@ -70,11 +70,11 @@ async def chain(run: Run, browser: Browser) -> AsyncIterator[Chain]:
         assert visitor.hosts == {f"localhost:{run.ports.gateway}"}
 
 
-ACTIONS = {  # the withdrawal comes late, so that something is claimable
+ACTIONS = {
     "Top up": ("stream.topped_up", "pays 12.50 USDC", "active"),
+    "Withdraw": ("stream.withdrawn", "USDC", "active"),
     "Pause": ("stream.paused", "no more money accrues", "paused"),
     "Resume": ("stream.resumed", "money accrues again", "active"),
-    "Withdraw": ("stream.withdrawn", "USDC", "active"),
     "Cancel stream": ("stream.cancelled", "cannot be undone", "cancelled"),
 }
 
