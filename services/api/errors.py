@@ -29,7 +29,8 @@ class ChainOwnedError(ApiError):
     def __init__(self, stream_id: str, contract_id: str | None, function: str) -> None:
         super().__init__(
             f"Stream {stream_id} is on the chain, so only its contract can move its money. "
-            f"Call the function {function} of contract {contract_id}."
+            f"Call the function {function} of contract {contract_id}, or prepare the call with "
+            "POST /v1/transactions."
         )
         self.call = {"contractId": contract_id, "function": function}
         """The contract function that does what the client asked for."""

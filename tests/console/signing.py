@@ -16,7 +16,7 @@ def dialog(page: Page) -> Locator:
 
 async def fill(page: Page, amount: str = "7200", hours: str = "1") -> None:
     """Ask in the view Streams for a new stream of alice, and prepare it."""
-    await page.get_by_role("button", name="New stream on the chain").click()
+    await page.get_by_role("button", name="New on-chain stream").click()
     form = page.get_by_role("dialog")
     given = {"From": ALICE, "To": BOB, "Token": accounts.TOKEN, "Amount": amount, "Duration": hours}
     for label, text in given.items():

@@ -202,6 +202,14 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
     await call("GET", "streams", headers=bearer(api_key["key"]))
     await call("DELETE", f"keys/{api_key['id']}", 204)
 
+    erin = accounts.keypair("erin")
+    wanted = {"action": "create", "source": erin.public_key, "recipient": bob}
+    money = {"token": accounts.TOKEN, "amount": "1000000", "duration": 1000}
+    paid = await call("POST", "transactions", json=wanted | money)
+    xdr = signed(paid["xdr"], erin, passphrase=paid["networkPassphrase"])
+    await call("POST", "transactions/submit", 202, json={"xdr": xdr})
+    await call("GET", f"transactions/{paid['hash']}")
+
     assert await client.wait(1, "stream.cancelled")
     again = bearer(token_of(alice.public_key, iat=time.time()))
     target = f"{subscribe}?users={alice.public_key}"

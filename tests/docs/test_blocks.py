@@ -25,6 +25,7 @@ TESTS = {
     "docs/guides/follow-from-a-program.md": "tests/docs/test_guides.py",
     "docs/guides/streams-on-chain.md": "tests/docs/test_transactions_guide.py",
     "docs/guides/subscribe-with-a-login.md": "tests/docs/test_login_guide.py",
+    "docs/transactions.md": "tests/system/test_transactions.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
 }
 """The test that runs the blocks of a page. Blocks with nothing but `make` need none."""

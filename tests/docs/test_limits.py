@@ -21,6 +21,8 @@ from services.api.settings import ApiSettings
 from services.api.streams import schemas as streams
 from services.api.streams.listing import MAX_READ as LIST_READ
 from services.api.system.connections import ConnectionsQuery
+from services.api.transactions import schemas as transactions
+from services.api.transactions.submission_store import DAY
 from services.fanout.settings import FanoutSettings
 from shared.auth.principal import MAX_ISSUED_AHEAD
 from shared.auth.tickets import TICKET_SECONDS
@@ -46,6 +48,12 @@ MODELS: dict[type[BaseModel], str] = {
     streams.SummaryQuery: "`GET /v1/users/{account}/summary`",
     events.EventsQuery: "`GET /v1/streams/{id}/events`",
     events.HistoryQuery: "`GET /v1/events`",
+    transactions.PrepareTransaction: "`POST /v1/transactions`",
+    transactions.PrepareCreate: "`POST /v1/transactions`",
+    transactions.PrepareTopUp: "`POST /v1/transactions`",
+    transactions.PrepareChange: "`POST /v1/transactions`",
+    transactions.ChosenAction: "`POST /v1/transactions`",
+    transactions.SubmitTransaction: "`POST /v1/transactions/submit`",
     ConnectionsQuery: "`GET /v1/system/connections`",
     login.ChallengeQuery: "`GET /v1/auth`",
     login.SignedChallenge: "`POST /v1/auth`",
@@ -148,6 +156,8 @@ def test_the_settings_that_limit_nothing_exist() -> None:
         ("bytes that are read", READ_BYTES / (1 << 20)),
         ("index entries", LIST_READ),
         ("page of the history", HISTORY_READ),
+        ("upper time bound", DAY / 3600),
+        ("submitted transaction is remembered", DAY / 3600),
         ("ticket", TICKET_SECONDS),
         ("challenge", CHALLENGE_SECONDS),
         ("services.api token", MAX_TOKEN_SECONDS / 86_400),

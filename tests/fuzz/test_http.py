@@ -30,6 +30,7 @@ EXAMPLES = int(os.environ.get("EXAMPLES") or at_length(100, 2000))
 
 ONE = b"/v1/streams/{}"
 API = [b"POST /v1/streams"] * 4 + [b"GET /v1/streams", b"GET /v1/events"] * 2
+API += [b"POST /v1/transactions", b"POST /v1/transactions/submit"]
 API += [b"GET " + ONE, b"PATCH " + ONE, b"DELETE " + ONE, b"GET " + ONE + b"/events"]
 API += [b"POST " + ONE + step for step in (b"/top-up", b"/withdraw", b"/pause", b"/cancel")]
 API += [b"POST " + ONE + answer for answer in (b"/accept", b"/hide")]

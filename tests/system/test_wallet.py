@@ -191,7 +191,7 @@ async def test_the_dialog_is_accessible_fits_and_works_by_keyboard(
 ) -> None:
     async with user(browser, run.url, viewport={"width": width, "height": 800}) as visitor:
         page = await visitor.open("#/streams")
-        await page.get_by_role("button", name="New stream on the chain").focus()
+        await page.get_by_role("button", name="New on-chain stream").focus()
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("dialog").get_by_label("From")).to_have_value(ALICE)
         assert await faults(page, axe) == []

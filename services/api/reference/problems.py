@@ -109,11 +109,13 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
         (409,),
         "The stream is on the chain. Only its contract can move its money, so the API cannot "
         "withdraw, top up, pause, resume or cancel it.",
-        "The field `call` of this problem names a contract and a function. Call this function with "
-        "the wallet of the sender or of the recipient. The API then publishes the change as an "
-        "event. PATCH can change the metadata.",
+        "Prepare the transaction with POST /v1/transactions, sign it with the wallet of the sender "
+        "or of the recipient, and submit it. Or call the contract and the function that the field "
+        "`call` names in another way. The API then publishes the change as an event. PATCH can "
+        "change the metadata.",
         "Stream 7 is on the chain, so only its contract can move its money. "
-        "Call the function withdraw of contract C….",
+        "Call the function withdraw of contract C…, or prepare the call with "
+        "POST /v1/transactions.",
         extra={"call": {"contractId": "C…", "function": "withdraw"}},
     ),
     Slug.REFUSED: ProblemType(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import orjson
 
@@ -11,6 +12,7 @@ from services.api.transactions.simulation import SimulatedCall
 from shared.chain.decode.contracts import WatchedContracts
 from shared.chain.decode.stream_contract import UnreadableEventError
 from shared.chain.xdr import XdrError, decode_contract_event, decode_scval
+from shared.chain.xdr.event import contract_of
 from shared.domain.events import Event, Provenance
 from shared.domain.instant import utc_text
 from shared.domain.position import Position, toid
@@ -33,16 +35,15 @@ def simulated_events(
     """
     events = []
     for index, raw in enumerate(simulation.events):
-        event = decode_contract_event(raw)
-        contract = contracts.by_address(event.contract_id or "")
+        contract = contracts.by_raw(contract_of(raw, 0)[0])
         if contract is None:
             continue
         source = Provenance(contract.address, simulation.ledger, utc_text(closed), "", None)
         position = Position(toid(simulation.ledger), index)
-        try:
+        # An event can be unreadable if the contract is newer than this version of Headrace.
+        with suppress(XdrError, UnreadableEventError):
+            event = decode_contract_event(raw)
             events.append(contract.read(event, position, source, closed))
-        except UnreadableEventError:  # of a contract that is newer than this version of Headrace
-            continue
     return events
 
 

@@ -1,6 +1,8 @@
 """What transactions need of the network, by Stellar RPC. The answers are checked.
 
-All methods raise RpcUnavailableError if RPC does not answer, or answers nonsense.
+All methods but `send` raise RpcUnavailableError if RPC does not answer, or answers nonsense.
+
+See docs/decisions/0116-the-api-never-holds-a-key.md.
 """
 
 from __future__ import annotations
@@ -52,12 +54,16 @@ async def answering() -> AsyncIterator[None]:
         yield
     except SourceError as error:
         wait = int(error.retry_after or 2)
-        message = f"Stellar RPC cannot answer now ({error.kind}). Nothing was sent."
+        message = f"Stellar RPC cannot answer now ({error.kind}). This request has sent nothing."
         raise RpcUnavailableError(message, wait) from error
     except FatalSourceError as error:
-        raise RpcUnavailableError(f"RPC_URL is wrong: {error}. Nothing was sent.", 60) from error
+        raise RpcUnavailableError(
+            f"RPC_URL is wrong: {error}. This request has sent nothing.", 60
+        ) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        message = f"Stellar RPC sent a malformed answer ({error!s:.100}). Nothing was sent."
+        message = (
+            f"Stellar RPC sent a malformed answer ({error!s:.100}). This request has sent nothing."
+        )
         raise RpcUnavailableError(message) from error
 
 

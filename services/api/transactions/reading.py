@@ -89,7 +89,8 @@ def _call(operation: Operation, contract_id: str) -> ActionCall | None:
 
 def read_call(args: xdr.InvokeContractArgs, contract_id: str) -> ActionCall:
     """The call in an invocation. Raises EnvelopeRejectedError unless it is of our contract."""
-    called, name = address_of(args.contract_address), args.function_name.sc_symbol.decode()
+    called = address_of(args.contract_address)
+    name = args.function_name.sc_symbol.decode(errors="replace")
     if called != contract_id:
         raise EnvelopeRejectedError(f"calls contract {called}, not {contract_id}")
     if (action := ACTIONS.get(name)) is None:

@@ -1,4 +1,7 @@
-"""Reads the answers of getTransaction and sendTransaction about one transaction. Pure."""
+"""Reads the answers of getTransaction and sendTransaction about one transaction. Pure.
+
+See docs/decisions/0117-one-claim-for-a-hash.md.
+"""
 
 from __future__ import annotations
 

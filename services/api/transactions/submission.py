@@ -33,6 +33,8 @@ from shared.journal.streams import StoredStreams
 
 log = structlog.get_logger()
 
+_TRY_AGAIN_LATER = "TRY_AGAIN_LATER"
+
 
 class TransactionSubmitter:
     """Submits transactions that call the stream contract."""
@@ -145,13 +147,13 @@ class TransactionSubmitter:
             )
             await self._submissions.put(read.hash, sent)
             return waiting(read.hash, sent)
-        if _is_attempted(before) or status not in ("ERROR", "TRY_AGAIN_LATER"):
-            # An earlier attempt may have succeeded, and be the reason of this refusal: then the
-            # ledger will tell.
+        refusal = _refusal(answer)
+        # An earlier attempt may have succeeded, and be the reason of this refusal.
+        if _is_attempted(before) or refusal is None or not await self._is_certain(refusal, read):
             _count(SubmissionOutcome.UNKNOWN)
             return waiting(read.hash, record)
         await self._submissions.restore(read.hash, before)
-        if status == "TRY_AGAIN_LATER":
+        if refusal == _TRY_AGAIN_LATER:
             _count(SubmissionOutcome.TRY_AGAIN_LATER)
             raise RpcUnavailableError(
                 "The network takes no further transaction of this account now, or is busy. The "
@@ -159,7 +161,24 @@ class TransactionSubmitter:
                 retry_after=5,
             )
         _count(SubmissionOutcome.REFUSED)
-        raise network_error(_refused_code(answer))
+        raise network_error(refusal)
+
+    async def _is_certain(self, refusal: str, read: ReadEnvelope) -> bool:
+        """True if the transaction was surely refused, and is in no ledger.
+
+        txBAD_SEQ is also the answer if the transaction itself has used its sequence number: its
+        owner may have sent it without this API, and RPC may not have read that ledger yet. Only
+        after RPC has read the ledger that used the number, the transaction is there or not.
+        """
+        if refusal != "txBAD_SEQ":
+            return True
+        try:
+            account = await self._network.account(read.source)
+            found = (await self._network.transaction(read.hash))["status"] != NOT_FOUND
+        except RpcUnavailableError:
+            return False
+        used = account is not None and account.sequence >= read.envelope.transaction.sequence
+        return used and not found
 
 
 def _is_attempted(record: SubmissionRecord | None) -> bool:
@@ -174,7 +193,11 @@ def _count(outcome: SubmissionOutcome) -> None:
     SUBMITTED.labels(outcome).inc()
 
 
-def _refused_code(answer: Mapping[str, Any]) -> str:
+def _refusal(answer: Mapping[str, Any]) -> str | None:
+    """The network's code of an ERROR, or TRY_AGAIN_LATER; None if the answer is something else."""
+    status = answer.get("status")
+    if status != "ERROR":
+        return _TRY_AGAIN_LATER if status == _TRY_AGAIN_LATER else None
     try:
         return code_of(xdr.TransactionResult.from_xdr(str(answer["errorResultXdr"])))
     except Exception:  # the SDK raises many kinds of errors for wrong bytes

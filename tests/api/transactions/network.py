@@ -14,7 +14,7 @@ from tests.indexer.simulated import Read, Sim
 from tests.support.web_client import WebClient
 
 ALICE, BOB, CAROL = (accounts.keypair(name) for name in ("alice", "bob", "carol"))
-CREATE = {
+CREATE: dict[str, Any] = {
     "action": "create",
     "source": ALICE.public_key,
     "recipient": BOB.public_key,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from stellar_sdk import Keypair, TransactionEnvelope, scval, xdr
-from stellar_sdk.contract import ContractClientAsync
+from stellar_sdk.contract import AssembledTransactionAsync, ContractClientAsync
 
 from deploy.simulator.chain import accounts
 from tests.api.transactions.network import ALICE, BOB, CREATE, Journal, of_stream, prepared, settled
@@ -39,7 +39,9 @@ async def by_sdk(sim: Sim, signer: Keypair, function: str, arguments: list[xdr.S
     client = ContractClientAsync(
         accounts.STREAMS, f"{sim.url}/rpc", PASSPHRASE, HttpClient(sim.session)
     )
-    call = await client.invoke(function, arguments, source=signer.public_key)
+    call: AssembledTransactionAsync[xdr.SCVal] = await client.invoke(
+        function, arguments, source=signer.public_key
+    )
     assert call.built_transaction
     return operation_of(call.built_transaction)
 

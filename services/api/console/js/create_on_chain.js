@@ -22,7 +22,7 @@ export function createOnChainDialog(context) {
   const unit = select({}, UNITS, "3600");
   const preview = h("p", { class: "preview", role: "status" });
   const said = h("p", { class: "bad", role: "alert" });
-  const title = h("h2", { id: "on-chain-title" }, "New stream on the chain");
+  const title = h("h2", { id: "on-chain-title" }, "New on-chain stream");
   const seconds = () => Number(length.value) * Number(unit.value);
   const form = h("form", { submit },
     title,

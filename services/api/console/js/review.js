@@ -15,7 +15,7 @@ const STROOPS = 7; // decimals of XLM
 
 /** The title of each action. Pure. */
 export const titleOf = ({ action, streamId }) => ({
-  create: "New stream on the chain",
+  create: "New on-chain stream",
   top_up: `Top up stream ${streamName(streamId ?? "")}`,
   withdraw: `Withdraw from stream ${streamName(streamId ?? "")}`,
   pause: `Pause stream ${streamName(streamId ?? "")}`,

@@ -156,7 +156,7 @@ export function streams(context) {
     node: h("section", {},
       h("div", { class: "head" }, h("h1", { tabindex: -1 }, "Streams"),
         h("div", { class: "buttons" },
-          places.transactions && h("button", { type: "button", click: createOnChain }, "New stream on the chain"),
+          places.transactions && h("button", { type: "button", click: createOnChain }, "New on-chain stream"),
           places.apiStreams && h("button", { type: "button", class: "main", click: create }, "New stream"))),
       controls(filter, (changed) => { filter = changed; remember("streams", filter); begin(); }),
       said, failed.node, list.node, more),
