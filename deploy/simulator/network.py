@@ -30,6 +30,7 @@ from deploy.simulator.execution import LedgerSlot, execute, sender_of
 from deploy.simulator.replay import Vector, ledgers, passes
 from deploy.simulator.script import Script
 from deploy.simulator.settings import SimulatorSettings
+from deploy.simulator.submission.calls import creates_stream
 from deploy.simulator.submission.queue import Pending, SubmissionStatus, Treatment
 from deploy.simulator.submission.state import State
 from deploy.simulator.submission.submissions import Submissions
@@ -202,6 +203,8 @@ class Network:
         if included := self.submissions.include(submission, slot):
             done.append(included)
         self._script.skip(self.contract)
+        if creates_stream(submission.operation):
+            self.submissions.release(STREAMS)
 
     def _execute(self, proposal: Proposal, slot: LedgerSlot) -> Transaction:
         """Execute a transaction that no client has submitted."""

@@ -47,8 +47,6 @@ async def test_the_script_takes_no_id_while_a_client_creates_a_stream(
     assert await status(alice, envelope) == "PENDING"
     network.close(now + RESERVED_SECONDS // 2)
     assert len(network.contract.state.streams) == count + 1
-    events = len(network.events)
-    for n in range(RESERVED_SECONDS // 2, 4 * RESERVED_SECONDS):
+    for n in range(RESERVED_SECONDS // 2, RESERVED_SECONDS):
         network.close(now + n)
-    assert len(network.contract.state.streams) > count + 1, "later it goes on"
-    assert len(network.events) > events
+    assert len(network.contract.state.streams) > count + 1, "it goes on at once"
