@@ -1,4 +1,4 @@
-"""The sandbox of `make run`: requests that make the system misbehave, for a view of the console.
+"""The sandbox of `make run`: requests that make the system misbehave, and a stand-in wallet.
 
 Only the runner starts it, on loopback, beside the processes that it may harm. No service and no
 other gateway has its paths. See docs/decisions/0112-sandbox-belongs-to-the-runner.md.
@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import web
 
+from deploy.local import wallet
 from deploy.local.plan import Ports
 from deploy.local.processes import Processes
 from shared.journal.keys import CHANNEL
@@ -51,6 +52,8 @@ class Sandbox:
         """The application with the paths of the sandbox."""
         app = web.Application()
         app.router.add_get(PATH, self._offer)
+        app.router.add_get(PATH + "/wallet", self._accounts)
+        app.router.add_post(PATH + "/wallet", self._sign)
         app.router.add_post(PATH + "/{fault}", self._harm)
         return app
 
@@ -58,15 +61,36 @@ class Sandbox:
         """GET /sandbox: the names of the faults."""
         return web.json_response({"faults": list(self._faults)})
 
-    async def _harm(self, request: web.Request) -> web.Response:
-        """POST /sandbox/{fault}. Only pages of this run's gateway may send it.
+    async def _accounts(self, _: web.Request) -> web.Response:
+        """GET /sandbox/wallet: the accounts for which the wallet signs."""
+        return web.json_response({"accounts": wallet.offer()})
+
+    async def _sign(self, request: web.Request) -> web.Response:
+        """POST /sandbox/wallet {xdr, networkPassphrase, account}: the signed envelope."""
+        if (refused := self._refuse_foreign(request)) is not None:
+            return refused
+        try:
+            body = await request.json()
+            names = ("xdr", "networkPassphrase", "account")
+            signed = wallet.sign(*(body.get(name) for name in names))
+        except (ValueError, AttributeError) as error:
+            return _refusal(400, str(error))
+        return web.json_response({"signedXdr": signed})
+
+    def _refuse_foreign(self, request: web.Request) -> web.Response | None:
+        """Only pages of this run's gateway may send a POST; others get this answer.
 
         The allowed origins are fixed: a comparison with `Host` would accept a foreign name that
         leads to 127.0.0.1.
         """
-        if request.headers.get("Origin") not in self._origins:
-            allowed = " or ".join(sorted(self._origins))
-            return _refusal(403, f"The header Origin must be {allowed}.")
+        if request.headers.get("Origin") in self._origins:
+            return None
+        return _refusal(403, f"The header Origin must be {' or '.join(sorted(self._origins))}.")
+
+    async def _harm(self, request: web.Request) -> web.Response:
+        """POST /sandbox/{fault}."""
+        if (refused := self._refuse_foreign(request)) is not None:
+            return refused
         fault = self._faults.get(request.match_info["fault"])
         if fault is None:
             return _refusal(404, f"There is no such fault. Known: {', '.join(self._faults)}.")

@@ -30,6 +30,7 @@ from deploy.simulator.execution import LedgerSlot, execute, sender_of
 from deploy.simulator.replay import Vector, ledgers, passes
 from deploy.simulator.script import Script
 from deploy.simulator.settings import SimulatorSettings
+from deploy.simulator.submission.calls import creates_stream
 from deploy.simulator.submission.queue import Pending, SubmissionStatus, Treatment
 from deploy.simulator.submission.state import State
 from deploy.simulator.submission.submissions import Submissions
@@ -173,10 +174,15 @@ class Network:
         yield from waiting
 
     def _script_proposals(self, now: int) -> Iterator[Proposal]:
-        """The script's transactions, without those of accounts that a client uses now."""
+        """The script's transactions, without those that would disturb a client.
+
+        They come from an account that a client uses now, or take the id of the next stream while a
+        client creates one.
+        """
         if not self.settings.streams:
             return
-        for proposal in self._script.proposals(self.contract, now):
+        creates = not self.submissions.is_reserved(STREAMS, now)
+        for proposal in self._script.proposals(self.contract, now, creates=creates):
             each = proposal
             if not proposal.operations:
                 each = replace(proposal, payer=self.submissions.free_name(now))
@@ -192,8 +198,13 @@ class Network:
             done.append(self._execute(Proposal(payer=name), slot))
         if pending.treatment is not Treatment.INCLUDE:
             self.submissions.queue.ban(submission, sequence)
-        elif included := self.submissions.include(submission, slot):
+            return
+        self._script.look(self.contract)
+        if included := self.submissions.include(submission, slot):
             done.append(included)
+        self._script.skip(self.contract)
+        if creates_stream(submission.operation):
+            self.submissions.release(STREAMS)
 
     def _execute(self, proposal: Proposal, slot: LedgerSlot) -> Transaction:
         """Execute a transaction that no client has submitted."""

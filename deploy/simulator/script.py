@@ -30,8 +30,10 @@ class Script:
         self._zombies: list[str] = []
         self._tokens = cycle(list(TOKENS)[:tokens])
 
-    def proposals(self, contract: StreamContract, now: int) -> Iterator[Proposal]:
-        """The transactions of the next ledger.
+    def proposals(
+        self, contract: StreamContract, now: int, *, creates: bool = True
+    ) -> Iterator[Proposal]:
+        """The transactions of the next ledger. Without `creates`, no stream is created.
 
         This is a generator: each transaction is chosen after the contract has run the one before,
         so the choice sees its effect.
@@ -39,17 +41,21 @@ class Script:
         for _ in range(self._random.choice((0, 1, 1, 2))):
             yield self._noise()
         for _ in range(self._random.choice((0, 1, 1, 2, 3))):
-            self._look(contract)
-            operations = self._operations(contract, now)
+            self.look(contract)
+            operations = self._operations(contract, now, creates)
             if operations:
                 yield Proposal(operations=operations, fee_bump=self._random.random() < 0.1)
 
-    def _look(self, contract: StreamContract) -> None:
+    def look(self, contract: StreamContract) -> None:
         """Add new streams and remove those that ended."""
         streams = contract.state.streams
         self._live += [str(n) for n in range(self._seen + 1, len(streams) + 1)]
         self._seen = len(streams)
         self._live = [each for each in self._live if streams[each].active]
+
+    def skip(self, contract: StreamContract) -> None:
+        """Leave the streams alone that were created since the last look: a client did it."""
+        self._seen = len(contract.state.streams)
 
     def _noise(self) -> Proposal:
         if self._random.random() < 0.2:
@@ -57,10 +63,14 @@ class Script:
             return Proposal(operations=(Operation(op="foreign", amount=amount),))
         return Proposal(memo=self._random.choice(MEMOS))
 
-    def _operations(self, contract: StreamContract, now: int) -> tuple[Operation, ...]:
+    def _operations(
+        self, contract: StreamContract, now: int, creates: bool
+    ) -> tuple[Operation, ...]:
         if self._zombies and self._random.random() < 0.5:
             return (Operation(op="resume", stream_id=self._zombies.pop()),)
-        if len(self._live) < self._target:
+        if not creates and not self._live:
+            return ()
+        if creates and len(self._live) < self._target:
             twice = self._random.random() < 0.15
             return tuple(self._create() for _ in range(2 if twice else 1))
         twice = len(self._live) > 1 and self._random.random() < 0.15

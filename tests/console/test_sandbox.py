@@ -13,7 +13,13 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(180),
 ]
-ASKED = (("GET", "/sandbox"), ("POST", "/sandbox/cut"), ("POST", "/v1/sandbox/cut"))
+ASKED = (
+    ("GET", "/sandbox"),
+    ("POST", "/sandbox/cut"),
+    ("POST", "/v1/sandbox/cut"),
+    ("GET", "/sandbox/wallet"),
+    ("POST", "/sandbox/wallet"),
+)
 
 
 async def test_without_the_runner_there_is_no_sandbox(whole: Installation, someone: User) -> None:

@@ -56,7 +56,9 @@ class Dialog:
 
 DIALOGS = (
     Dialog("create.js", "streams", "New stream"),
+    Dialog("create_on_chain.js", "streams", "New on-chain stream"),
     Dialog("actions.js", "stream", "Cancel stream"),
+    Dialog("transact.js", "chain", "Cancel stream"),
     Dialog("download.js", "stream", "Download CSV"),
     Dialog("connections.js", "connections", "End the connection"),
 )

@@ -24,6 +24,7 @@ TESTS = {
     "docs/clients/javascript.md": "tests/docs/test_headrace_js.py",
     "docs/guides/export-the-history.md": "tests/docs/test_guides.py",
     "docs/guides/follow-from-a-program.md": "tests/docs/test_guides.py",
+    "docs/guides/streams-on-chain.md": "tests/docs/test_transactions_guide.py",
     "docs/guides/subscribe-with-a-login.md": "tests/docs/test_login_guide.py",
     "docs/transactions.md": "tests/system/test_transactions.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",

@@ -4,69 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
-from deploy.local.plan import Ports
 from tests.console.accessibility import axe, faults, too_wide
-from tests.console.browser import User, browser, user
+from tests.console.browser import User, user
 from tests.console.keyboard import tab_to
-from tests.deploy.gateways import installed_kinds
-from tests.support.installation import free_ports
-from tests.support.tier import one_in_test
 from tests.support.waiting import until
-from tests.system.test_make_run import make_run
+from tests.system.conftest import Run
 
 pytestmark = [
     pytest.mark.io,
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(300),
 ]
-__all__ = ["axe", "browser"]
+__all__ = ["axe"]
 expect.set_options(timeout=30_000)  # milliseconds; 5 s are too few on a busy machine
 GOOD = re.compile(r"missed: 0, twice: 0 \(([1-9]\d*) events in the history")
-
-
-@dataclass(frozen=True)
-class Run:
-    """A running `make run`."""
-
-    ports: Ports
-    log: Path
-
-    @property
-    def url(self) -> str:
-        return f"http://localhost:{self.ports.gateway}"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=one_in_test(installed_kinds()))
-async def run(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Run]:
-    folder, ports = tmp_path_factory.mktemp("sandbox"), free_ports()
-    log = folder / "run.txt"
-    more = {"PORT_BASE": str(ports.base), "GATEWAY": request.param}
-    process = make_run(folder, log, **more)
-    try:
-        await until(lambda: "Headrace is ready" in log.read_text(), seconds=90, what=log.read_text)
-        yield Run(ports, log)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(90)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def visitor(run: Run, browser: Browser) -> AsyncIterator[User]:
-    async with user(browser, run.url) as visitor:
-        yield visitor
 
 
 async def opened(visitor: User) -> Page:
@@ -210,12 +167,13 @@ async def test_only_the_own_console_may_use_the_sandbox(run: Run) -> None:
         "http://localhost",
     )
     for origin in foreign:
-        for fault in ("cut", "lose", "repeat", "pause"):
+        for fault in ("cut", "lose", "repeat", "pause", "wallet"):
             status, answer = await send(run, f"/sandbox/{fault}", origin)
             assert status == 403, origin
             assert answer["detail"].startswith("The header Origin must be ")
     for own in (run.url, run.url.replace("localhost", "127.0.0.1")):
         assert (await send(run, "/sandbox/fire", own))[0] == 404
+        assert (await send(run, "/sandbox/wallet", own))[0] == 400, "without a body"
         assert (await send(run, "/sandbox/cut?fanout=1", own))[0] == 400
         assert (await send(run, "/sandbox/cut", own, method="GET"))[0] == 405
 

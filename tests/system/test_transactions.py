@@ -14,7 +14,8 @@ import pytest
 from stellar_sdk import Keypair, TransactionEnvelope
 
 from deploy.simulator.chain import accounts
-from tests.docs.blocks import blocks, typed
+from tests.docs.blocks import typed
+from tests.support.fenced import fenced
 from tests.support.installation import Client, Installation, installation
 from tests.support.waiting import until
 
@@ -54,7 +55,7 @@ async def settle(whole: Installation, signer: Keypair, **body: Any) -> dict[str,
 
 async def run_the_example(whole: Installation) -> None:
     """Run the program of docs/transactions.md."""
-    (program,) = blocks("docs/transactions.md", "python")
+    (program,) = fenced("docs/transactions.md", "python")
     text = typed(program, {"http://localhost:3001": whole.url(whole.ports.gateway)})
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(

@@ -1,6 +1,7 @@
 // @ts-check
 /** Loads the streams of a subscription from the API, with the position at which they were read. */
 
+import { answerOf } from "./answers.js";
 import { comparePositions } from "./events.js";
 import { listOf } from "./options.js";
 
@@ -57,12 +58,4 @@ async function readOne(ask, id) {
     if (error.status !== 404) throw error;
     return { items: [], position: null };
   }
-}
-
-/** The answer of the API. An error has its status, and the message of the API. */
-async function answerOf(fetch, address) {
-  const answer = await fetch(address);
-  if (answer.ok) return answer;
-  const { detail = `the API answered with status ${answer.status}` } = await answer.json().catch(() => ({}));
-  throw Object.assign(new Error(detail), { status: answer.status });
 }

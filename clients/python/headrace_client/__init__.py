@@ -30,6 +30,14 @@ from headrace_client.follow import Changed, FollowedStreams, Loaded
 from headrace_client.model.answers import EventPage, StreamPage, Summary, Token
 from headrace_client.model.event import Event, EventType
 from headrace_client.model.stream import Claimable, Schedule, Stream
+from headrace_client.model.transaction import (
+    Fee,
+    PreparedTransaction,
+    Transaction,
+    TransactionAction,
+    TransactionFailure,
+    TransactionStatus,
+)
 from headrace_client.positions import START, is_after
 from headrace_client.subscribe.cursors import CursorStore, FileCursor, RedisCursor
 from headrace_client.subscribe.events import EventStream
@@ -46,6 +54,7 @@ __all__ = [
     "EventPage",
     "EventStream",
     "EventType",
+    "Fee",
     "FileCursor",
     "FollowedStreams",
     "ForbiddenError",
@@ -54,6 +63,7 @@ __all__ = [
     "InvalidRequestError",
     "Loaded",
     "NotFoundError",
+    "PreparedTransaction",
     "ProblemError",
     "ProtocolError",
     "RateLimitedError",
@@ -69,6 +79,10 @@ __all__ = [
     "StreamPage",
     "Summary",
     "Token",
+    "Transaction",
+    "TransactionAction",
+    "TransactionFailure",
+    "TransactionStatus",
     "UnauthorizedError",
     "__version__",
     "is_after",

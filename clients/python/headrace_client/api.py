@@ -7,24 +7,21 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal, Unpack
 from urllib.parse import quote
 
-from headrace_client.http import Http
 from headrace_client.model.answers import EventPage, StreamPage, Summary, Token
 from headrace_client.model.event import Event
 from headrace_client.model.fields import Json, required
 from headrace_client.model.filters import ChangeOptions, EventFilters, StreamFilters
 from headrace_client.model.stream import Stream
 from headrace_client.subscribe.subscription import subscription_of
+from headrace_client.transactions import Transactions
 
 
-class Api:
+class Api(Transactions):
     """Calls of one server. Each raises HeadraceError.
 
     A call is sent again, a few times, if its answer was lost or the server is busy. A call that
     changes something carries an Idempotency-Key, so that it changes it once.
     """
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
 
     async def info(self) -> Json:
         """GET /: the name of the service, `authMode`, `apiStreams`, and the paths of its parts."""

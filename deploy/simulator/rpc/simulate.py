@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from stellar_sdk import xdr
 
+from deploy.simulator.chain.accounts import STREAMS
 from deploy.simulator.chain.server_view import ServerView
 from deploy.simulator.network import Network
 from deploy.simulator.problems import RpcProblem
 from deploy.simulator.rpc.parameters import check_format, item, number, text
+from deploy.simulator.submission.calls import creates_stream
 from deploy.simulator.submission.envelope import (
     Submission,
     UnsupportedEnvelopeError,
@@ -27,7 +29,10 @@ REQUEST = "SimulateTransactionRequest"
 
 
 def simulate(params: Json, chain: ServerView, network: Network, protocol: int) -> Json:
-    """The answer. The script leaves the account alone for a while, so that it can sign."""
+    """The answer. The script leaves the account alone for a while, so that it can sign.
+
+    It creates no stream for a while either, if that is what the client simulates.
+    """
     asked = text(params, f"{REQUEST}.transaction")
     config = item(params.get("resourceConfig"), f"{REQUEST}.resourceConfig", "ResourceConfig")
     leeway = number(config, "ResourceConfig.resourceConfig.instructionLeeway", "uint")
@@ -42,6 +47,8 @@ def simulate(params: Json, chain: ServerView, network: Network, protocol: int) -
         return _failed("the simulated network knows envelopes of version 1 only", 0)
     latest = network.chain.latest
     network.submissions.reserve(submission.source, latest.closed_at)
+    if creates_stream(submission.operation):  # the next id must stay, which is in its footprint
+        network.submissions.reserve(STREAMS, latest.closed_at)
     state, now = network.submissions.state, latest.closed_at
     simulator = Simulator(state, latest.sequence, now, protocol, leeway)
     try:

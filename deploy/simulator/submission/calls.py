@@ -108,6 +108,13 @@ def _read(call: ContractCall, value: xdr.SCVal, kind: str) -> str | int:
     return scval.from_int128(value) if kind == "i128" else scval.from_uint64(value)
 
 
+def creates_stream(operation: xdr.Operation) -> bool:
+    """True if the operation calls `create_stream` of any contract."""
+    body = operation.body.invoke_host_function_op
+    args = body.host_function.invoke_contract if body else None
+    return args is not None and args.function_name.sc_symbol == b"create_stream"
+
+
 def is_stream_call(call: ContractCall) -> bool:
     """True if the call changes a stream."""
     return call.contract_id == STREAMS and call.function in FUNCTIONS

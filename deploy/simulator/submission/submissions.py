@@ -88,6 +88,10 @@ class Submissions:
         self._reserved = {each: until for each, until in self._reserved.items() if until > now}
         self._reserved[account] = now + RESERVED_SECONDS
 
+    def release(self, account: str) -> None:
+        """Let the script use it again."""
+        self._reserved.pop(account, None)
+
     def is_reserved(self, account: str, now: int) -> bool:
         """True if a client has simulated a transaction of this account a short while ago."""
         return self._reserved.get(account, 0) > now

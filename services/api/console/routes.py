@@ -130,6 +130,7 @@ def service_index(settings: ApiSettings) -> Document:
         "streams": "/v1/streams",
         "events": "/v1/events/subscribe",
         "history": "/v1/events",
+        "transactions": "/v1/transactions" if settings.rpc_url else None,
         "login": "/v1/auth",
         "console": "/",
         "reference": "/docs",

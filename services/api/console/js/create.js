@@ -11,9 +11,15 @@ import { moves } from "./ticker.js";
 import { dateTime, fieldSeconds, zoneName } from "./times.js";
 import { readable } from "./units.js";
 
-const ACCOUNT = "[GCM][A-Z2-7]{55,68}";
-const CONTRACT = "C[A-Z2-7]{55}";
+export const ACCOUNT = "[GCM][A-Z2-7]{55,68}";
+export const CONTRACT = "C[A-Z2-7]{55}";
 const LATEST = 253_402_300_799n; // the largest start that the API accepts: the end of the year 9999
+
+/** A field for a text. */
+export const text = (more = {}) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...more });
+
+/** The token of a field, or "" while it holds no address of a contract. */
+export const tokenIn = (input) => () => (new RegExp(`^${CONTRACT}$`).test(input.value.trim()) ? input.value.trim() : "");
 
 /** The first second at which the whole deposit has accrued, by shared/domain/stream.py. Pure. */
 export const endOf = (start, deposit, rate) => BigInt(start) + (deposit + rate - 1n) / rate;
@@ -22,7 +28,7 @@ export const endOf = (start, deposit, rate) => BigInt(start) + (deposit + rate -
 export const tagsOf = (text) => [...new Set(text.split(",").map((each) => each.trim()).filter(Boolean))];
 
 /** The sentence about a stream that is not made yet. `rate` and `deposit` are base units or null. */
-function previewText(token, rate, deposit, given, time) {
+export function previewText(token, rate, deposit, given, time) {
   if (!rate || !deposit) return "Rate, end and total of the stream are shown here.";
   const [flow, period] = readable(rate, shownDecimals(token));
   const start = given ?? Math.floor(time / 60_000) * 60; // the text must not change each second
@@ -34,7 +40,6 @@ function previewText(token, rate, deposit, given, time) {
 
 /** Ask for the fields of a stream, create the stream, and show its view. */
 export function createDialog() {
-  const text = (more = {}) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", ...more });
   const inputs = {
     sender: text({ required: true, pattern: ACCOUNT, value: session.account, readonly: Boolean(session.account), list: "book" }),
     recipient: text({ required: true, pattern: ACCOUNT, list: "book" }),
@@ -42,7 +47,7 @@ export function createDialog() {
   };
   const start = h("input", { type: "datetime-local", step: 1 });
   const notes = { label: text({ maxlength: 200 }), tags: text(), note: h("textarea", { maxlength: 2000, rows: 2 }) };
-  const token = () => (new RegExp(`^${CONTRACT}$`).test(inputs.tokenAddress.value.trim()) ? inputs.tokenAddress.value.trim() : "");
+  const token = tokenIn(inputs.tokenAddress);
   const rate = amountField("Rate a second", token, { isRate: true });
   const deposit = amountField("Deposit", token);
   const preview = h("p", { class: "preview", role: "status" });

@@ -1,10 +1,10 @@
 /** The login view: a wallet signs a challenge (SEP-10), or the user enters a token. */
 
 import { get, post } from "./api.js";
-import { field, h } from "./dom.js";
+import { field, h, say } from "./dom.js";
 import { sentenceOf } from "./failure.js";
+import { freighter } from "./freighter.js";
 import { session } from "./session.js";
-import { wallet } from "./wallet.js";
 
 /** Log in with the wallet. Errors have a message for the user. */
 async function withWallet(found) {
@@ -29,7 +29,6 @@ export function login({ places }) {
       said.textContent = sentenceOf(error);
     }
   };
-  const found = wallet();
   const token = h("input", { type: "password", autocomplete: "off", required: true, spellcheck: "false" });
   const withToken = h("form", { submit: attempt(() => session.keep(token.value.trim())) },
     field("Token", token, "From your token issuer, or from `python -m services.api token` on the server."),
@@ -39,19 +38,23 @@ export function login({ places }) {
     node: h("section", { class: "narrow" },
       h("h1", { tabindex: -1 }, "Log in"),
       h("p", {}, "You will see the streams that your account sends or receives, and you act as this account."),
-      places.walletLogin && walletPart(found, attempt),
+      places.walletLogin && walletPart(attempt),
       h("div", { class: "card" }, h("h2", {}, "With a token"), withToken),
       said),
   };
 }
 
-function walletPart(found, attempt) {
-  const button = h("button", { type: "button", class: "main", disabled: !found, click: attempt(() => withWallet(found)) },
+function walletPart(attempt) {
+  let found = null;
+  const button = h("button", { type: "button", class: "main", disabled: true, click: attempt(() => withWallet(found)) },
     "Log in with Freighter");
-  return h("div", { class: "card" },
-    h("h2", {}, "With your wallet"),
-    h("p", {}, found
+  const about = h("p", { role: "status" }, "Looking for your wallet …");
+  freighter().then((wallet) => {
+    found = wallet;
+    button.disabled = !found;
+    say(about, found
       ? "The wallet signs a challenge, which is never sent to the network and costs nothing."
-      : "No wallet found in this browser. Install Freighter and allow it on this page."),
-    button);
+      : "No wallet found in this browser. Install Freighter and allow it on this page.");
+  });
+  return h("div", { class: "card" }, h("h2", {}, "With your wallet"), about, button);
 }

@@ -68,7 +68,7 @@ function details(stream) {
 }
 
 /** The content of the view: {node, update, show, add}. `failed`: where an error is shown. */
-function page(first, failed) {
+function page(first, context, failed) {
   const shown = { stream: first, events: [] };
   const stream = () => shown.stream;
   const name = h("h1", { tabindex: -1, dir: "auto" });
@@ -79,7 +79,7 @@ function page(first, failed) {
   const timeline = new EventList("Events, newest first", { className: "events timeline", stream: false });
   const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ streams: first.id })).catch(failed.show) }, "Download CSV");
   const drawing = picture();
-  const doing = actions(stream);
+  const doing = actions(stream, context);
   const answering = answers(stream);
   const draw = () => drawing.draw(shown.events, stream(), Math.floor(now() / 1000));
   const node = h("div", { class: "one", "data-id": first.id },
@@ -125,7 +125,8 @@ function page(first, failed) {
 }
 
 /** The view. */
-export function stream({ headrace, parts: [, id] }) {
+export function stream(context) {
+  const { headrace, parts: [, id] } = context;
   let shown = null;
   let stop = () => {};
   let versions = new Versions();
@@ -140,7 +141,7 @@ export function stream({ headrace, parts: [, id] }) {
     const events = history.items.filter(({ streamId }) => streamId === id).reverse(); // without broadcasts
     failed.clear();
     versions = new Versions();
-    shown = page(current, failed);
+    shown = page(current, context, failed);
     shown.show(events);
     news(current);
     news(events.at(-1)?.stream); // newer if the stream has changed between the two reads

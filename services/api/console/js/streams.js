@@ -65,7 +65,8 @@ function controls(filter, changed) {
 }
 
 /** The view. */
-export function streams({ headrace, parameters, places }) {
+export function streams(context) {
+  const { headrace, parameters, places } = context;
   let filter = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name) ?? ""]));
   let stop = () => {};
   let next = null;
@@ -138,11 +139,14 @@ export function streams({ headrace, parameters, places }) {
   }
   begin();
   const create = () => import("./create.js").then(({ createDialog }) => createDialog()).catch(failed.show);
+  const createOnChain = () => import("./create_on_chain.js").then(({ createOnChainDialog }) => createOnChainDialog(context)).catch(failed.show);
   return {
     title: "Streams",
     node: h("section", {},
       h("div", { class: "head" }, h("h1", { tabindex: -1 }, "Streams"),
-        places.apiStreams && h("button", { type: "button", class: "main", click: create }, "New stream")),
+        h("div", { class: "buttons" },
+          places.transactions && h("button", { type: "button", click: createOnChain }, "New on-chain stream"),
+          places.apiStreams && h("button", { type: "button", class: "main", click: create }, "New stream"))),
       controls(filter, (changed) => { filter = changed; remember("streams", filter); begin(); }),
       said, failed.node, list.node, more),
     stop: () => stop(),

@@ -1,55 +1,28 @@
 /**
- * The wallet Freighter in this browser. If the page has Freighter's library, we call the library; else
- * we send messages to the extension.
+ * The wallets that can sign in this browser. A wallet is
+ *
+ *     {name, warning?, suggested?, account(wanted): Promise<string>, sign(xdr, passphrase, account): Promise<string>}
+ *
+ * `account` returns the address that the user gives to this page; `wanted` is the one that the page needs.
+ * `sign` returns the signed envelope. Both reject with an Error whose message is for the user. `warning` is
+ * shown before and while the wallet signs. `suggested` is an account that the wallet has, if it says so
+ * without asking the user.
+ *
+ * See docs/decisions/0118-a-wallet-signs-what-the-page-has-read.md.
  */
 
-const REQUEST = "FREIGHTER_EXTERNAL_MSG_REQUEST";
-const RESPONSE = "FREIGHTER_EXTERNAL_MSG_RESPONSE";
+import { freighter } from "./freighter.js";
+import { simulatedWallet } from "./simulated_wallet.js";
 
-/** {account(): Promise<string>, sign(xdr, passphrase, account): Promise<string>}, or null without wallet. */
-export function wallet() {
-  if (window.freighterApi) return byLibrary(window.freighterApi);
-  return window.freighter ? byMessages : null;
+/** All wallets of this browser, the best first. `hasSandbox`: this server is a `make run`. */
+export async function wallets(hasSandbox) {
+  const found = await Promise.all([freighter(), hasSandbox ? simulatedWallet() : null]);
+  return found.filter(Boolean);
 }
 
-function checked(answer, value) {
-  const error = answer?.error ?? answer?.apiError;
-  if (error || !value) throw new Error(error?.message ?? error ?? "The wallet did not answer.");
-  return value;
-}
-
-const byLibrary = (api) => ({
-  async account() {
-    const answer = await api.requestAccess();
-    return checked(answer, answer?.address ?? answer); // older versions return only the text
-  },
-  async sign(transaction, networkPassphrase, address) {
-    const answer = await api.signTransaction(transaction, { networkPassphrase, address, accountToSign: address });
-    return checked(answer, answer?.signedTxXdr ?? answer);
-  },
-});
-
-const byMessages = {
-  async account() {
-    const answer = await say({ type: "REQUEST_ACCESS" });
-    return checked(answer, answer.publicKey);
-  },
-  async sign(transactionXdr, networkPassphrase, accountToSign) {
-    const answer = await say({ type: "SUBMIT_TRANSACTION", transactionXdr, networkPassphrase, accountToSign });
-    return checked(answer, answer.signedTransaction);
-  },
-};
-
-function say(message) {
-  const messageId = Date.now() + Math.random();
-  return new Promise((resolve) => {
-    const hear = ({ source, data }) => {
-      // The extension spells the field `messagedId`.
-      if (source !== window || data?.source !== RESPONSE || data.messagedId !== messageId) return;
-      removeEventListener("message", hear);
-      resolve(data);
-    };
-    addEventListener("message", hear);
-    window.postMessage({ source: REQUEST, messageId, ...message }, location.origin);
-  });
+/** The account of a wallet, which must be `wanted`. */
+export async function accountOf(wallet, wanted) {
+  const account = await wallet.account(wanted);
+  if (account === wanted) return account;
+  throw new Error(`The account of ${wallet.name} is ${account}. Only ${wanted} can do this: choose this account in the wallet.`);
 }

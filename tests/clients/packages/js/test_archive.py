@@ -46,22 +46,23 @@ def test_the_archive_has_the_sources_the_types_and_the_license(archive: Path) ->
     assert names == sources | {"package.json", "README.md", "LICENSE"}
 
 
-def test_an_installed_package_exports_its_two_entries(project: Path) -> None:
+def test_an_installed_package_exports_its_three_entries(project: Path) -> None:
     script = """
       const { Headrace } = await import("headrace");
       const { useHeadrace } = await import("headrace/react");
+      const { followTransaction } = await import("headrace/transactions");
       const inner = await import("headrace/src/source.js").catch(({ code }) => code);
-      console.log(typeof Headrace, typeof useHeadrace, inner);
+      console.log(typeof Headrace, typeof useHeadrace, typeof followTransaction, inner);
     """
     shown = run([needed("node"), "--input-type=module", "--eval", script], project)
-    assert shown.split() == ["function", "function", "ERR_PACKAGE_PATH_NOT_EXPORTED"]
+    assert shown.split() == [*["function"] * 3, "ERR_PACKAGE_PATH_NOT_EXPORTED"]
     installed = json.loads((project / "package-lock.json").read_text())["packages"]
     assert set(installed) == {"", "node_modules/headrace"}, "it has no dependencies"
 
 
 def test_the_examples_have_correct_types(project: Path) -> None:
     found = [*fenced(README, "js"), *fenced(README, "jsx"), *fenced(GUIDE, "js")]
-    assert len(found) == 5
+    assert len(found) == 6
     files = {f"example-{number}.jsx": block.text for number, block in enumerate(found)}
     options = {"allowJs": True, "checkJs": True, "noImplicitAny": False}
     assert compile_types(project / "examples", files, **options) == ""
@@ -70,12 +71,15 @@ def test_the_examples_have_correct_types(project: Path) -> None:
 USES = """
 import { Headrace, type HeadraceEvent } from "headrace";
 import { useHeadrace } from "headrace/react";
+import { followTransaction, prepareTransaction } from "headrace/transactions";
 
 const headrace = new Headrace({ users: ["G"], streams: 7, token: async () => "t" });
 const show = (event: HeadraceEvent): string | null =>
   event.type === "stream.withdrawn" ? event.stream?.withdrawnAmount ?? null : event.streamId;
 headrace.on("event", show);
 const { streams, lag }: { streams: readonly { id: string }[]; lag: number | null } = useHeadrace();
+const made = prepareTransaction({ url: "https://h" }, { action: "pause", streamId: "7" });
+made.then(({ hash }) => followTransaction({}, hash)).then(({ error }) => error?.code);
 """
 
 WRONG_USES = {
@@ -84,6 +88,8 @@ WRONG_USES = {
     'headrace.on("evnt", () => {});': "No overload matches this call",
     "useHeadrace({}).streams.push();": "'push' does not exist",
     "useHeadrace({ types: [] });": "'types' does not exist",
+    'prepareTransaction({}, { action: "top_up", streamId: "7" });': "not assignable to parameter",
+    'followTransaction({}, "").then(({ status }) => status === "sent");': "have no overlap",
 }
 
 

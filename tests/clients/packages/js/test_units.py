@@ -41,7 +41,7 @@ def test_the_package_has_the_version_and_the_license_of_the_project() -> None:
     assert "dependencies" not in package
 
 
-@pytest.mark.parametrize("name", ["headrace", "react"])
+@pytest.mark.parametrize("name", ["headrace", "react", "transactions"])
 def test_the_types_name_what_the_module_exports(name: str) -> None:
     declared = _exports((SOURCE / f"{name}.d.ts").read_text())
     text = (SOURCE / f"{name}.js").read_text()
@@ -55,4 +55,4 @@ def test_the_types_name_what_the_module_exports(name: str) -> None:
 
 
 def _exports(text: str) -> set[str]:
-    return set(re.findall(r"^export (?:class|const|function) (\w+)", text, re.M))
+    return set(re.findall(r"^export (?:async )?(?:class|const|function) (\w+)", text, re.M))

@@ -21,7 +21,7 @@ ORDER = (
     *(f"headrace_client.{name}" for name in ("login", "http")),
     *(f"headrace_client.subscribe.{name}" for name in ("sse", "subscription", "state", "cursors")),
     "headrace_client.subscribe",
-    *(f"headrace_client.{name}" for name in ("api", "follow", "client")),
+    *(f"headrace_client.{name}" for name in ("transactions", "api", "follow", "client")),
     "headrace_client.cli",
     "headrace_client",
 )
