@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,21 @@ async def post(whole: Installation, path: str, **body: Any) -> tuple[int, Any]:
         return response.status, await response.json()
 
 
-async def settle(whole: Installation, signer: Keypair, **body: Any) -> dict[str, Any]:
-    """Prepare, sign and submit a transaction, and follow it to its ledger."""
+async def settle(
+    whole: Installation,
+    signer: Keypair,
+    ready: Callable[[Any], bool] = lambda _: True,
+    **body: Any,
+) -> dict[str, Any]:
+    """Prepare, sign and submit a transaction, and follow it to its ledger.
+
+    It is prepared again until it is `ready`.
+    """
 
     async def possible() -> Any:  # the indexer may not have read the stream's last change yet
         status, answer = await post(whole, "/v1/transactions", source=signer.public_key, **body)
         assert status in (200, 404, 422), answer
-        return answer if status == 200 else None
+        return answer if status == 200 and ready(answer) else None
 
     prepared = await until(possible, what=f"{body['action']} is possible")
     envelope = TransactionEnvelope.from_xdr(prepared["xdr"], prepared["networkPassphrase"])
@@ -51,6 +60,14 @@ async def settle(whole: Installation, signer: Keypair, **body: Any) -> dict[str,
     found: dict[str, Any] = await until(done, what=f"{body['action']} is in a ledger")
     assert (found["status"], found["error"]) == ("succeeded", None)
     return found
+
+
+def pays_more_than(amount: str) -> Callable[[Any], bool]:
+    """True for a cancellation that pays the recipient more than this amount of the withdrawal.
+
+    Else the transaction does not declare the recipient's balance, and fails in a later ledger.
+    """
+    return lambda document: int(document["events"][0]["amountWithdrawn"]) > int(amount)
 
 
 async def run_the_example(whole: Installation) -> None:
@@ -71,7 +88,7 @@ async def test_each_action_reaches_an_event_source(tmp_path: Path) -> None:
     async with installation(tmp_path, **settings) as whole:
         listener = Client(whole, f"users={SENDER.public_key}", whole.ports.gateway)
         await until(lambda: listener.began, what="the subscription")
-        create = {
+        create: dict[str, Any] = {
             "recipient": RECIPIENT.public_key,
             "token": accounts.TOKEN,
             "amount": "1000000",
@@ -82,10 +99,16 @@ async def test_each_action_reaches_an_event_source(tmp_path: Path) -> None:
         followed = [
             created,
             await settle(whole, SENDER, action="top_up", amount="5000", **stream),
-            await settle(whole, RECIPIENT, action="withdraw", **stream),
+            withdrawn := await settle(whole, RECIPIENT, action="withdraw", **stream),
             await settle(whole, SENDER, action="pause", **stream),
             await settle(whole, SENDER, action="resume", **stream),
-            await settle(whole, SENDER, action="cancel", **stream),
+            await settle(
+                whole,
+                SENDER,
+                pays_more_than(withdrawn["events"][0]["amount"]),
+                action="cancel",
+                **stream,
+            ),
         ]
         wanted = [
             (each["hash"], each["ledger"], event["id"], event["type"])

@@ -61,9 +61,9 @@ def read_settled(answer: Mapping[str, Any], tx_hash: str) -> SettledTransaction:
 
 
 def _failure(answer: Mapping[str, Any], outcome: xdr.TransactionResult) -> Failure:
-    """The contract's error if the server shows diagnostic events, else the network's code."""
+    """The contract's error if diagnostic events show one, else the network's code."""
     found = failure_in(list(_diagnostics(answer)))
-    return found if found.reason else Failure(None, None, code_of(outcome))
+    return found if found.code is not None else Failure(None, None, code_of(outcome))
 
 
 def _diagnostics(answer: Mapping[str, Any]) -> Iterator[bytes]:
@@ -124,7 +124,8 @@ NETWORK_ERRORS: Mapping[str, str] = {
     "txINSUFFICIENT_FEE": "The network wants a higher fee at the moment. Prepare it again.",
     "txSOROBAN_INVALID": "The resources of the call are not valid. Prepare it again.",
     "txMALFORMED": "The transaction is malformed.",
-    "INVOKE_HOST_FUNCTION_TRAPPED": "The contract has stopped the call.",
+    "INVOKE_HOST_FUNCTION_TRAPPED": "The call was stopped. It may need more than it declared, "
+    "because the contract's state has changed. Prepare it again.",
     "INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED": "The call needed more resources than it "
     "declared, because the contract's state has changed. Prepare it again.",
     "INVOKE_HOST_FUNCTION_ENTRY_ARCHIVED": "Entries of the contract are archived. Prepare it "
