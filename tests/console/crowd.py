@@ -75,7 +75,8 @@ async def crowd(whole: Installation, committer: Committer, account: str) -> dict
 
     Returns the values of the placeholders in the addresses of the views.
     """
-    await flood(committer, [old(700_000 + n, account) for n in range(STREAMS)], read_event)
+    streams = [old(700_000 + n, account) for n in range(STREAMS)]
+    await flood(committer, streams, read_event)
     for label in LABELS.values():
         made = await create(
             whole,
@@ -85,4 +86,5 @@ async def crowd(whole: Installation, committer: Committer, account: str) -> dict
             rate=str(I128_MAX // 10**7),
             ago=10**6,
         )
-    return {"account": account, "id": made["id"], "position": made["position"]}
+    active = streams[0].id  # on the chain, and the simulated chain does not end it
+    return {"account": account, "id": made["id"], "active": active, "position": made["position"]}

@@ -22,7 +22,8 @@ async def test_each_control_of_each_view_is_reached_and_seen(
     whole: Installation, browser: Browser
 ) -> None:
     """On a narrow page, whose header is high. The ledger pauses: new rows would never end."""
-    data = {**await create(whole, label="reached"), "account": SENDER}
+    made = await create(whole, label="reached")
+    data = {**made, "active": made["id"], "account": SENDER}
     found = {}
     look = {"viewport": {"width": 390, "height": 700}}
     async with user(browser, whole.url(whole.ports.gateway), **look) as someone:

@@ -17,7 +17,7 @@ SCRIPTS = Path(__file__).parents[2] / "services/api/console/js"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look of a view. `address` has the placeholders {id}, {position} and {account}."""
+    """One look of a view. `address` has placeholders: {id}, {active}, {position}, {account}."""
 
     route: str
     """The key of the view in app.js."""
@@ -34,6 +34,7 @@ VIEWS = {
     "sorted": View("streams", "#/streams?sort=amount", ".stream"),
     "stream": View("streams/id", "#/streams/{id}", ".picture"),
     "chain": View("streams/id", "#/streams/1", ".timeline .where code"),
+    "active": View("streams/id", "#/streams/{active}", ".timeline .event"),
     "account": View("account", "#/account/{account}", ".totals .token"),
     "nobody": View("account", "#/account", ".suggested li"),
     "system": View("system", "#/system", ".part[data-url*=':']"),
@@ -58,7 +59,7 @@ DIALOGS = (
     Dialog("create.js", "streams", "New stream"),
     Dialog("create_on_chain.js", "streams", "New on-chain stream"),
     Dialog("actions.js", "stream", "Cancel stream"),
-    Dialog("transact.js", "chain", "Cancel stream"),
+    Dialog("transact.js", "active", "Cancel stream"),
     Dialog("download.js", "stream", "Download CSV"),
     Dialog("connections.js", "connections", "End the connection"),
 )
