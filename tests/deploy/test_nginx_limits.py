@@ -131,3 +131,20 @@ async def test_pages_can_read_the_answers_at_limits(
         (event,) = await by_event.wait(1, "overload")
         assert event.json["reason"] == "too many connections or requests from this address"
         assert by_event.headers["access-control-allow-origin"] == PAGE
+
+
+async def test_several_people_at_one_address_load_the_console(
+    tmp_path: Path, names: NameServer, fanouts: Fanouts
+) -> None:
+    """The API is a fanout here, which knows no file."""
+    async with (
+        aiohttp.ClientSession() as http,
+        gateway(tmp_path, names, API=f"fanout:{PORT}", REQUESTS_PER_IP="1r/m") as front,
+    ):
+        url = f"http://127.0.0.1:{front.port}/console/js/app.js"
+
+        async def load() -> int:
+            async with http.get(url) as response:
+                return response.status
+
+        assert {await load() for _ in range(5 * 60)} == {404}

@@ -79,7 +79,8 @@ class LoginSettings(AuthSettings):
     rate_limit_ip: int = Field(
         600,
         ge=0,
-        description="requests a minute from one IP address (IPv6: /64 network); 0 = no limit; "
+        description="requests a minute from one IP address (IPv6: /64 network), without files "
+        "such as those of the console; 0 = no limit; "
         "in AUTH_MODE=open there is no limit unless you set this",
     )
     rate_limit_subject: int = Field(

@@ -142,6 +142,14 @@ async def test_requests_with_wrong_tokens_are_counted(start: StartApi) -> None:
     assert (await client.get("/livez")).status == 200
 
 
+async def test_files_of_pages_are_not_counted(start: StartApi) -> None:
+    """Else a few people behind one address would get a console without its scripts."""
+    client = await start(**REQUIRED, rate_limit_ip=1)
+    for path in ("/console/js/app.js", "/docs", "/problems/not-found"):
+        assert [(await client.get(path)).status for _ in range(3)] == [200, 200, 200]
+    assert [(await client.get("/v1/streams", headers=ADMIN)).status for _ in range(2)] == [200, 429]
+
+
 async def test_logins_have_their_own_limit(start: StartApi) -> None:
     client = await start(**REQUIRED, rate_limit_login=2)
     statuses = [(await client.get("/v1/auth")).status for _ in range(4)]
