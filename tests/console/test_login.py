@@ -132,7 +132,7 @@ async def _position(closed: Installation, stream_id: str) -> str:
 async def test_the_pages_of_a_user_are_sound_on_a_phone(
     closed: Installation, browser: Browser, axe: str
 ) -> None:
-    """The header has the account and a button more. tests/console/test_views.py has no login."""
+    """The header has the account and a button more. conditions/test_views.py has no login."""
     look = {"viewport": {"width": 390, "height": 844}}
     found = {}
     async with user(browser, closed.url(closed.ports.gateway), **look) as visitor:

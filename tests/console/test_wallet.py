@@ -1,4 +1,4 @@
-"""Changes of a stream on the chain with Freighter, which the page reaches by its messages.
+"""Changes of a stream on the chain with the wallets that a page can have.
 
 The extension is a script in the page, and the keys are in the test. tests/system/test_wallet.py has
 the stand-in wallet.
@@ -16,6 +16,7 @@ from playwright.async_api import Browser, Page, expect
 from stellar_sdk import TransactionEnvelope
 
 from deploy.simulator.chain import accounts
+from deploy.simulator.settings import SimulatorSettings
 from tests.console.browser import User, user
 from tests.console.signing import ALICE, BOB, dialog, fill, signed
 from tests.support.installation import Installation
@@ -29,6 +30,22 @@ EXTENSION = """addEventListener("message", async ({ source, data }) => {
     location.origin);
 });"""
 """What Freighter's content script does. Newer versions leave no sign in the page."""
+
+
+PASSPHRASE = SimulatorSettings().network_passphrase
+INJECTED = {
+    "Hana": """window.hanaWallet = { stellar: {
+      getPublicKey: () => window.account(),
+      signTransaction: ({ xdr, networkPassphrase, accountToSign }) =>
+        window.sign(xdr, networkPassphrase, accountToSign),
+    } };""",
+    "Klever": """window.kleverWallet = { stellar: {
+      getAddress: async () => ({ address: await window.account() }),
+      signTransaction: async (xdr, { networkPassphrase, address }) =>
+        ({ signedTxXdr: await window.sign(xdr, networkPassphrase, address) }),
+    } };""",
+}
+"""What the extensions put into a page. Rabet knows no simulated network: see the Node tests."""
 
 
 class Freighter:
@@ -121,3 +138,41 @@ async def test_without_a_wallet_the_page_shows_the_transaction_and_says_what_is_
     await expect(dialog(page).locator(".preview")).to_contain_text("into the contract now")
     await expect(dialog(page).get_by_role("alert")).to_contain_text("No wallet was found")
     await expect(dialog(page).get_by_role("button", name="Sign")).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", INJECTED)
+async def test_a_wallet_that_is_in_the_page_signs(payer: User, name: str) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def sign(xdr: str, network: str, account: str) -> str:
+        asked.append((network, account))
+        envelope = TransactionEnvelope.from_xdr(xdr, PASSPHRASE)
+        envelope.sign(accounts.keypair("alice"))
+        return envelope.to_xdr()
+
+    await payer.context.expose_function("account", lambda: ALICE)
+    await payer.context.expose_function("sign", sign)
+    await payer.context.add_init_script(INJECTED[name])
+    page = await prepared(payer)
+    await signed(page, name)
+    assert asked == [(PASSPHRASE, ALICE)]
+
+
+@pytest.mark.parametrize(
+    "reason", ['new Error("declined")', '"declined"', '{ message: "declined" }']
+)
+async def test_the_reason_of_a_wallet_is_shown(payer: User, reason: str) -> None:
+    script = f"window.hanaWallet = {{ stellar: {{ getPublicKey() {{ throw {reason}; }} }} }};"
+    await payer.context.add_init_script(script)
+    page = await prepared(payer)
+    await expect(dialog(page).get_by_role("alert")).to_have_text("declined")
+
+
+async def test_a_user_chooses_among_wallets(payer: User, freighter: Freighter) -> None:
+    await payer.context.expose_function("account", lambda: ALICE)
+    await payer.context.add_init_script(INJECTED["Hana"])
+    page = await prepared(payer)
+    await dialog(page).get_by_role("button", name="Use Hana").click()
+    await dialog(page).get_by_role("button", name="Sign with Hana").wait_for()
+    kinds = {each["type"] for each in freighter.requests}
+    assert kinds == {"REQUEST_CONNECTION_STATUS"}, "the other wallet was not opened"

@@ -29,9 +29,15 @@ def at_length(short: T, long: T) -> T:
     return long if NIGHTLY else short
 
 
+def some_in_test(cases: Sequence[T], count: int) -> list[T | ParameterSet]:
+    """The first `count` cases in `make test`, all in `make nightly`; for `parametrize`."""
+    later = (pytest.param(each, marks=pytest.mark.nightly) for each in cases[count:])
+    return [*cases[:count], *later]
+
+
 def one_in_test(cases: Sequence[T]) -> list[T | ParameterSet]:
-    """The first case in `make test`, all cases in `make nightly`; for `parametrize`."""
-    return [*cases[:1], *(pytest.param(each, marks=pytest.mark.nightly) for each in cases[1:])]
+    """The first case in `make test`, all in `make nightly`; for `parametrize`."""
+    return some_in_test(cases, 1)
 
 
 def examples(count: int) -> int:

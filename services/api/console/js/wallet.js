@@ -12,12 +12,13 @@
  */
 
 import { freighter } from "./freighter.js";
+import { injectedWallets } from "./injected_wallets.js";
 import { simulatedWallet } from "./simulated_wallet.js";
 
 /** All wallets of this browser, the best first. `hasSandbox`: this server is a `make run`. */
 export async function wallets(hasSandbox) {
-  const found = await Promise.all([freighter(), hasSandbox ? simulatedWallet() : null]);
-  return found.filter(Boolean);
+  const found = await Promise.all([freighter(), injectedWallets(), hasSandbox ? simulatedWallet() : null]);
+  return found.flat().filter(Boolean);
 }
 
 /** The account of a wallet, which must be `wanted`. */
