@@ -86,14 +86,15 @@ async def test_a_fee_is_in_the_row_of_its_event(whole: Installation, someone: Us
     async def paid() -> tuple[str, str, str] | None:
         path = "/v1/events?all=true&types=stream.fee_collected,stream.created&limit=100"
         _, history = await whole.get(whole.ports.gateway, path)
-        fees = {e["txHash"]: e["id"] for e in history["items"] if e["type"].endswith("collected")}
+        # A transaction can have several fees: each stream has its own.
+        by_type: dict[str, dict[tuple[str, str], str]] = {}
+        for event in history["items"]:
+            if event.get("txHash"):
+                ids = by_type.setdefault(event["type"], {})
+                ids[event["txHash"], event["streamId"]] = event["id"]
+        fees, created = by_type.get("stream.fee_collected", {}), by_type.get("stream.created", {})
         return next(
-            (
-                (fees[e["txHash"]], e["id"], e["txHash"])
-                for e in history["items"]
-                if e["type"] == "stream.created" and e.get("txHash") in fees
-            ),
-            None,
+            ((fees[key], created[key], key[0]) for key in fees.keys() & created.keys()), None
         )
 
     fee, created, transaction = await until(paid, seconds=60, what="a fee")

@@ -15,6 +15,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from tests.console.accessibility import axe, faults, too_wide
 from tests.console.browser import User, user
 from tests.console.signing import ALICE, close, dialog, fill, signed
+from tests.support.tier import one_in_test
 from tests.system.conftest import VALID_SECONDS, Run
 
 pytestmark = [
@@ -185,7 +186,7 @@ async def test_an_answer_that_is_lost_can_be_sent_again(tab: Page) -> None:
     assert len(set(bodies)) == 1
 
 
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("width", one_in_test([360, 1440]))
 async def test_the_dialog_is_accessible_fits_and_works_by_keyboard(
     run: Run, browser: Browser, axe: str, width: int
 ) -> None:
