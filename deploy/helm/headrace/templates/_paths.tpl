@@ -1,6 +1,6 @@
 {{/* Public paths of the fanouts and of the API. /metrics and /livez are not public. */}}
 {{- define "headrace.paths" -}}
 subscribe: [/v1/events/subscribe, /events/subscribe]
-prefixes: [/v1, /streams, /events, /users, /tokens, /auth, /keys, /docs, /console, /problems, /.well-known, /system]
+prefixes: [/v1, /streams, /events, /users, /tokens, /transactions, /auth, /keys, /docs, /console, /problems, /.well-known, /system]
 exact: [/, /openapi.json, /asyncapi.json, /readyz]
 {{- end }}
