@@ -62,22 +62,22 @@ def _position(value: object) -> Position:
     return parse_position(str(value))
 
 
-def _text(form: str, pattern: str, **more: object) -> WithJsonSchema:
+def schema(form: str, pattern: str, **more: object) -> WithJsonSchema:
     """The schema of a field in OpenAPI. `format` names rules that a pattern cannot express."""
     return WithJsonSchema({"type": "string", "format": form, "pattern": pattern, **more})
 
 
 Amount = Annotated[
-    int, BeforeValidator(_amount), _text("i128", "^[1-9][0-9]{0,38}$", examples=["995000"])
+    int, BeforeValidator(_amount), schema("i128", "^[1-9][0-9]{0,38}$", examples=["995000"])
 ]
 
 
 Account = Annotated[
-    str, AfterValidator(_account), _text("stellar-account", "^[GCM][A-Z2-7]{55,68}$")
+    str, AfterValidator(_account), schema("stellar-account", "^[GCM][A-Z2-7]{55,68}$")
 ]
 
 
-Contract = Annotated[str, AfterValidator(_contract), _text("stellar-contract", "^C[A-Z2-7]{55}$")]
+Contract = Annotated[str, AfterValidator(_contract), schema("stellar-contract", "^C[A-Z2-7]{55}$")]
 
 
 UnixSeconds = Annotated[int, Field(strict=True, ge=0, le=_MAX_TIME), BeforeValidator(integer)]
@@ -86,18 +86,18 @@ UnixSeconds = Annotated[int, Field(strict=True, ge=0, le=_MAX_TIME), BeforeValid
 StreamId = Annotated[
     str,
     AfterValidator(_stream_id),
-    _text("stream-id", "^([1-9][0-9]{0,19}|api-[0-9a-f-]{36})$", examples=["7"]),
+    schema("stream-id", "^([1-9][0-9]{0,19}|api-[0-9a-f-]{36})$", examples=["7"]),
 ]
 
 
 PositionParam = Annotated[
     Position,
     BeforeValidator(_position),
-    _text("position", "^[0-9]{1,20}-[0-9]{1,20}$", examples=["16010972359577600-1"]),
+    schema("position", "^[0-9]{1,20}-[0-9]{1,20}$", examples=["16010972359577600-1"]),
 ]
 
 
-Cursor = Annotated[str, AfterValidator(decode_cursor), _text("cursor", "^[A-Za-z0-9_-]+$")]
+Cursor = Annotated[str, AfterValidator(decode_cursor), schema("cursor", "^[A-Za-z0-9_-]+$")]
 
 
 Tag = Annotated[str, Field(min_length=1, max_length=50)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, RootModel, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, RootModel
 
-from services.api.http.fields import Amount, Contract, integer
+from services.api.http.fields import Amount, Contract, integer, schema
 from services.api.http.models import RequestBody
 from services.api.transactions.calls import Action, ActionCall
-from shared.domain.stream import U64_MAX
 from shared.domain.strkeys import is_contract, is_public_key
+from shared.domain.topics import is_stream_id
 
 _SAFE = (1 << 53) - 1
 """The highest integer that every JSON parser reads exactly (RFC 8259, 6)."""
@@ -34,21 +34,17 @@ def _stream_id(value: object) -> int:
     text = value if isinstance(value, str) else ""
     if text.startswith("api-"):
         raise ValueError("is a stream of the API; change it with POST /v1/streams/{id}/…")
-    if not (text.isascii() and text.isdecimal()) or text[0] == "0" or int(text) > U64_MAX:
+    if not is_stream_id(text):
         raise ValueError('must be the number of a stream on the chain, as a string such as "7"')
     return int(text)
 
 
-def _text(form: str, pattern: str, **more: object) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "format": form, "pattern": pattern, **more})
-
-
-Source = Annotated[str, AfterValidator(_source), _text("stellar-public-key", "^G[A-Z2-7]{55}$")]
-StreamParty = Annotated[str, AfterValidator(_party), _text("stellar-party", "^[GC][A-Z2-7]{55}$")]
+Source = Annotated[str, AfterValidator(_source), schema("stellar-public-key", "^G[A-Z2-7]{55}$")]
+StreamParty = Annotated[str, AfterValidator(_party), schema("stellar-party", "^[GC][A-Z2-7]{55}$")]
 ChainStreamId = Annotated[
     int,
     BeforeValidator(_stream_id),
-    _text("chain-stream-id", "^[1-9][0-9]{0,19}$", examples=["7"]),
+    schema("chain-stream-id", "^[1-9][0-9]{0,19}$", examples=["7"]),
 ]
 Duration = Annotated[int, Field(strict=True, ge=1, le=_SAFE), BeforeValidator(integer)]
 

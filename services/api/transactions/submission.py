@@ -6,6 +6,7 @@ See docs/decisions/0117-one-claim-for-a-hash.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -67,12 +68,13 @@ class TransactionSubmitter:
         await self._check_signatures(read)
         if record and record.state is SubmissionState.SENT:
             return await self._follower.status(read.hash, by)
-        if not await self._submissions.claim(read.hash):
+        claim = self._submissions.claim(read.hash)
+        if not await claim.take():
             return waiting(read.hash, record or _record(read))
         try:
             return await self._send(read, by)
         finally:
-            await self._submissions.release(read.hash)
+            await claim.release()
 
     async def _check_amount(
         self, read: ReadEnvelope, record: SubmissionRecord | None, by: Principal
@@ -99,14 +101,13 @@ class TransactionSubmitter:
         known = await self._network.transaction(read.hash)
         if known["status"] != NOT_FOUND:
             return await self._follower.settled(known, read.hash, by)
+        if before and before.state is SubmissionState.SENT:
+            return waiting(read.hash, before)
         times = ledger_times(known)
         if not 0 < read.max_time <= times.closed + DAY:
             raise EnvelopeRejectedError("must have an upper time bound within the next 24 hours")
-        attempted = _is_attempted(before)
-        after = before.after if before and attempted else times.latest
+        after = before.after if before and _is_attempted(before) else times.latest
         record = _record(read, after)
-        if before and before.state is SubmissionState.SENT:
-            return waiting(read.hash, before)
         # Stored before it is sent: if this process dies now, the outcome is unknown.
         await self._submissions.put(read.hash, record)
         answer = await self._answer(read, before)
@@ -142,9 +143,7 @@ class TransactionSubmitter:
         status = answer.get("status")
         if status in ("PENDING", "DUPLICATE"):
             _count(SubmissionOutcome.SENT)
-            sent = SubmissionRecord(
-                SubmissionState.SENT, record.source, record.max_time, record.after
-            )
+            sent = replace(record, state=SubmissionState.SENT)
             await self._submissions.put(read.hash, sent)
             return waiting(read.hash, sent)
         refusal = _refusal(answer)

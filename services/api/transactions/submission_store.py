@@ -16,10 +16,11 @@ from redis.asyncio import Redis
 
 from services.api.transactions.reading import ReadEnvelope
 from shared.journal.keys import Keys
+from shared.redis.lease import Lease
 
 DAY = 86_400
-CLAIM_SECONDS = 30
-"""Longer than the two calls of RPC that a replica makes while it has the claim."""
+CLAIM_SECONDS = 60
+"""Longer than the four calls of RPC that a replica can make while it has the claim (10 s each)."""
 
 
 class SubmissionState(StrEnum):
@@ -74,11 +75,6 @@ class SubmissionStore:
         else:
             await self.put(tx_hash, record)
 
-    async def claim(self, tx_hash: str) -> bool:
-        """Claim the sending of a transaction. False if another request has claimed it."""
-        key = self._keys.transaction_claim(tx_hash)
-        return bool(await self._redis.set(key, b"1", nx=True, ex=CLAIM_SECONDS))
-
-    async def release(self, tx_hash: str) -> None:
-        """End the claim."""
-        await self._redis.delete(self._keys.transaction_claim(tx_hash))
+    def claim(self, tx_hash: str) -> Lease:
+        """The right to send a transaction, to be taken and released."""
+        return Lease(self._redis, self._keys.transaction_claim(tx_hash), seconds=CLAIM_SECONDS)
