@@ -19,12 +19,12 @@ from deploy.simulator.chain.accounts import (
     keypair,
     signer,
 )
+from deploy.simulator.chain.entries import EntryChange
 from deploy.simulator.chain.envelopes import Caller, SignedTransaction, invocation, payment
 from deploy.simulator.chain.ledger import Transaction
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.values import Emission, Emitted, Typed, emitted, to_scval
 from deploy.simulator.chain.xdr import (
-    EntryChange,
     InvocationOutcome,
     fee_charged,
     invocation_result,

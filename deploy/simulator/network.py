@@ -15,13 +15,13 @@ import orjson
 from stellar_sdk import Keypair, xdr
 
 from deploy.simulator.chain.accounts import SPONSOR, STREAMS, TOKEN, name_of
+from deploy.simulator.chain.entries import entry_key
 from deploy.simulator.chain.envelopes import Caller
 from deploy.simulator.chain.holdings import Holdings
 from deploy.simulator.chain.ledger import Chain, Ledger, Transaction, close_ledger
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.storage_history import StorageHistory
 from deploy.simulator.chain.values import Emitted, to_scval
-from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts.entry_changes import first_entry, instance_change, stream_change
 from deploy.simulator.contracts.storage import INSTANCE_KEY, stream_key
 from deploy.simulator.contracts.stream_contract import StreamContract

@@ -80,7 +80,7 @@ def test_settings_from_lists_and_their_defaults() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("auth_mode", "required", "needs JWT_PRIVATE_KEY or JWKS_URL, or else only"),
+        ("auth_mode", "required", "set JWT_SECRET, or else JWT_PRIVATE_KEY or JWKS_URL"),
         ("auth_mode", "closed", "'open' or 'required'"),
         ("jwt_secret", "s" * 31, "shorter than 32 bytes"),
         ("jwt_private_key", "c2VjcmV0", "openssl genpkey"),

@@ -6,14 +6,16 @@ import ast
 from pathlib import Path
 
 from services.indexer import metrics
+from shared.chain import http
 
 SERVICE = Path(metrics.__file__).parent
+CHAIN = Path(http.__file__).parent
 
 
 def kinds(*errors: str) -> set[str]:
     """The literal kinds with which the code raises these errors."""
     found = set()
-    for path in SERVICE.rglob("*.py"):
+    for path in (*SERVICE.rglob("*.py"), *CHAIN.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in errors and node.args:
                 kind = node.args[0]

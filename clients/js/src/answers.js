@@ -16,6 +16,9 @@ export async function answerOf(fetch, address, init = undefined) {
   });
 }
 
+/** True if the same call can succeed later: there was no answer, or the server asks to wait. */
+export const mayPass = ({ status }) => status === undefined || status === 429 || status >= 500;
+
 function sentences({ detail, title, errors = [] }, status) {
   const others = errors.filter((each) => each.detail !== detail); // a field can have the same sentence
   const fields = others.map(({ pointer, parameter, detail: expected }) => `${pointer ?? parameter}: ${expected}`);

@@ -1,6 +1,7 @@
 // @ts-check
 /** Combines a snapshot with the events after it. */
 
+import { mayPass } from "./answers.js";
 import { comparePositions } from "./events.js";
 
 const AGAIN = 2000; // milliseconds until a load that failed is tried again
@@ -40,5 +41,3 @@ export function follow(headrace, { load, apply, failed = () => {} }, isClosed) {
   begin();
   return () => stops.forEach((stop) => stop());
 }
-
-const mayPass = ({ status }) => status === undefined || status === 429 || status >= 500;

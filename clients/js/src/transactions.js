@@ -11,7 +11,7 @@
  * error with `status`, `problem` and `retryAfter`. Types: transactions.d.ts.
  */
 
-import { answerOf } from "./answers.js";
+import { answerOf, mayPass } from "./answers.js";
 import { complete } from "./options.js";
 
 const PENDING = "pending";
@@ -56,8 +56,8 @@ async function call(connection, path, body = undefined) {
 
 /** After these errors the same question can succeed. Other errors are thrown again. */
 function later(error) {
-  const { status, retryAfter } = error;
-  if (status === undefined ? error instanceof TypeError : status === 429 || status >= 500) return { retryAfter };
+  const isAnswer = error.status !== undefined || error instanceof TypeError; // or there was none: fetch's error
+  if (isAnswer && mayPass(error)) return { retryAfter: error.retryAfter };
   throw error;
 }
 

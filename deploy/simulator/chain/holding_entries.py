@@ -7,8 +7,8 @@ from functools import lru_cache
 from stellar_sdk import Keypair, StrKey, xdr
 
 from deploy.simulator.chain.accounts import ASSETS, LUMENS
+from deploy.simulator.chain.entries import account_entry, entry_data, entry_key
 from deploy.simulator.chain.values import Typed, to_scval
-from deploy.simulator.chain.xdr import account_entry, entry_data, entry_key
 
 _AUTHORIZED = xdr.Uint32(1)
 I64_MAX = (1 << 63) - 1

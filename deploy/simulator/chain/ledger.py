@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from deploy.simulator.chain.entries import EntryChange
 from deploy.simulator.chain.envelopes import BASE_FEE, SignedTransaction
 from deploy.simulator.chain.header import ledger_header
 from deploy.simulator.chain.values import Emitted
-from deploy.simulator.chain.xdr import EntryChange
 from shared.domain.position import LAST_OPERATION, LAST_TRANSACTION, Position, toid
 
 LAST_OF_LEDGER = toid(0, LAST_TRANSACTION, LAST_OPERATION)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from deploy.simulator.chain.xdr import EntryChange, entry_data, entry_key
+from deploy.simulator.chain.entries import EntryChange, entry_data, entry_key
 
 LIFETIME = 518_400
 """Ledgers until an entry expires, counted from its last change: about 30 days."""

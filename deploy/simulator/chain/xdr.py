@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
 
-from stellar_sdk import Keypair, scval, xdr
+from stellar_sdk import scval, xdr
 
+from deploy.simulator.chain.entries import (
+    EntryChange,
+    account_entry,
+    account_ledger_entry,
+    changes,
+    entry_data,
+    ledger_entry,
+)
 from deploy.simulator.chain.envelopes import BASE_FEE, RESOURCE_FEE, SignedTransaction
-from deploy.simulator.chain.values import Emission, Typed, sc_address
+from deploy.simulator.chain.values import Emission, Typed
 
 _NOTHING = xdr.LedgerEntryChanges([])
 _PLAIN = xdr.ExtensionPoint(0)
-
-
-class EntryChange(NamedTuple):
-    """An entry of a contract's storage before and after a call. `before` is None for a new one."""
-
-    contract_id: str
-    key: xdr.SCVal
-    before: xdr.SCVal | None
-    after: xdr.SCVal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +33,14 @@ class InvocationOutcome:
     successful: bool = True
 
     def commitment(self) -> bytes:
-        """The hash in the result, SHA-256 of an InvokeHostFunctionSuccessPreImage."""
-        image = xdr.InvokeHostFunctionSuccessPreImage(self._value(), list(self.events))
-        return sha256(image.to_xdr_bytes()).digest()
+        """The hash in the result."""
+        return commitment(self.returned or scval.to_void(), self.events)
 
-    def _value(self) -> xdr.SCVal:
-        return scval.to_void() if self.returned is None else self.returned
+
+def commitment(returned: xdr.SCVal, events: Sequence[xdr.ContractEvent]) -> bytes:
+    """The hash of a call that succeeded: SHA-256 of an InvokeHostFunctionSuccessPreImage."""
+    image = xdr.InvokeHostFunctionSuccessPreImage(returned, list(events))
+    return sha256(image.to_xdr_bytes()).digest()
 
 
 def fee_charged(signed: SignedTransaction, *, soroban: bool) -> int:
@@ -110,7 +110,7 @@ def meta_v4(
             operations=[] if failed else [operation],
             tx_changes_after=_NOTHING,
             soroban_meta=soroban if touched else None,
-            events=[_fee_event(signed, soroban=bool(touched))],
+            events=[fee_event(signed, fee_charged(signed, soroban=bool(touched)))],
             diagnostic_events=[xdr.DiagnosticEvent(False, each) for each in run.events]
             if failed
             else [],
@@ -142,38 +142,25 @@ def meta_v3(
     )
 
 
-def _fee_event(signed: SignedTransaction, *, soroban: bool) -> xdr.TransactionEvent:
-    fee = Emission(
-        signed.native,
-        (Typed("symbol", "fee"), Typed("address", signed.fee_source)),
-        Typed("i128", fee_charged(signed, soroban=soroban)),
-    )
-    stage = xdr.TransactionEventStage.TRANSACTION_EVENT_STAGE_BEFORE_ALL_TXS
-    return xdr.TransactionEvent(stage, fee.to_xdr())
+BEFORE_ALL = xdr.TransactionEventStage.TRANSACTION_EVENT_STAGE_BEFORE_ALL_TXS
+AFTER_ALL = xdr.TransactionEventStage.TRANSACTION_EVENT_STAGE_AFTER_ALL_TXS
+
+
+def fee_event(
+    signed: SignedTransaction, fee: int, stage: xdr.TransactionEventStage = BEFORE_ALL
+) -> xdr.TransactionEvent:
+    """The event of the fee in stroops that is taken, or given back if it is negative (CAP-67)."""
+    topics = (Typed("symbol", "fee"), Typed("address", signed.fee_source))
+    return xdr.TransactionEvent(stage, Emission(signed.native, topics, Typed("i128", fee)).to_xdr())
 
 
 def _account_changes(signed: SignedTransaction, ledger: int) -> xdr.LedgerEntryChanges:
     """The entry changes of the source account: its sequence number rises by one."""
-    before = _entry(ledger - 1, account_entry(signed.source, signed.sequence - 1))
-    return _changes(before, _entry(ledger, account_entry(signed.source, signed.sequence)))
-
-
-def account_entry(
-    address: str, sequence: int, lumens: int = 100_000_000_000, trustlines: int = 0
-) -> xdr.AccountEntry:
-    """An account with this sequence number and balance (stroops)."""
-    return xdr.AccountEntry(
-        account_id=Keypair.from_public_key(address).xdr_account_id(),
-        balance=xdr.Int64(lumens),
-        seq_num=xdr.SequenceNumber(xdr.Int64(sequence)),
-        num_sub_entries=xdr.Uint32(trustlines),
-        inflation_dest=None,
-        flags=xdr.Uint32(0),
-        home_domain=xdr.String32(b"local"),
-        thresholds=xdr.Thresholds(b"\x01\x00\x00\x00"),
-        signers=[],
-        ext=xdr.AccountEntryExt(0),
+    before, after = (
+        account_ledger_entry(account_entry(signed.source, sequence), at)
+        for sequence, at in ((signed.sequence - 1, ledger - 1), (signed.sequence, ledger))
     )
+    return xdr.LedgerEntryChanges(changes(before, after))
 
 
 def _entry_changes(
@@ -183,14 +170,14 @@ def _entry_changes(
 
     The first entries are read and written by every call, as real contracts do it.
     """
-    changes = [
+    written = [
         change
         for each in touched
         for change in _written(ledger, each, _ENTRY, _numbered(ledger - 1), _numbered(ledger))
     ]
     for each in run.changes:
-        changes += _written(ledger, *each)
-    return xdr.LedgerEntryChanges(changes)
+        written += _written(ledger, *each)
+    return xdr.LedgerEntryChanges(written)
 
 
 _ENTRY = scval.to_symbol("entry")
@@ -203,48 +190,7 @@ def _numbered(ledger: int) -> xdr.SCVal:
 def _written(
     ledger: int, contract_id: str, key: xdr.SCVal, before: xdr.SCVal | None, after: xdr.SCVal
 ) -> list[xdr.LedgerEntryChange]:
-    kinds = xdr.LedgerEntryChangeType
-    now = _data(ledger, contract_id, key, after)
+    now = ledger_entry(entry_data(contract_id, key, after), ledger)
     if before is None:
-        return [xdr.LedgerEntryChange(kinds.LEDGER_ENTRY_CREATED, created=now)]
-    old = _data(ledger - 1, contract_id, key, before)
-    return _changes(old, now).ledger_entry_changes
-
-
-def _data(ledger: int, contract_id: str, key: xdr.SCVal, value: xdr.SCVal) -> xdr.LedgerEntry:
-    data = entry_data(contract_id, key, value)
-    return xdr.LedgerEntry(xdr.Uint32(ledger), data, xdr.LedgerEntryExt(0))
-
-
-def entry_data(contract_id: str, key: xdr.SCVal, value: xdr.SCVal) -> xdr.LedgerEntryData:
-    """An entry of a contract's storage."""
-    entry = xdr.ContractDataEntry(
-        ext=_PLAIN,
-        contract=sc_address(contract_id),
-        key=key,
-        durability=xdr.ContractDataDurability.PERSISTENT,
-        val=value,
-    )
-    return xdr.LedgerEntryData(xdr.LedgerEntryType.CONTRACT_DATA, contract_data=entry)
-
-
-def entry_key(contract_id: str, key: xdr.SCVal) -> xdr.LedgerKey:
-    """The ledger key of an entry of a contract's storage."""
-    durability = xdr.ContractDataDurability.PERSISTENT
-    data = xdr.LedgerKeyContractData(sc_address(contract_id), key, durability)
-    return xdr.LedgerKey(xdr.LedgerEntryType.CONTRACT_DATA, contract_data=data)
-
-
-def _entry(ledger: int, account: xdr.AccountEntry) -> xdr.LedgerEntry:
-    data = xdr.LedgerEntryData(xdr.LedgerEntryType.ACCOUNT, account=account)
-    return xdr.LedgerEntry(xdr.Uint32(ledger), data, xdr.LedgerEntryExt(0))
-
-
-def _changes(before: xdr.LedgerEntry, after: xdr.LedgerEntry) -> xdr.LedgerEntryChanges:
-    kinds = xdr.LedgerEntryChangeType
-    return xdr.LedgerEntryChanges(
-        [
-            xdr.LedgerEntryChange(kinds.LEDGER_ENTRY_STATE, state=before),
-            xdr.LedgerEntryChange(kinds.LEDGER_ENTRY_UPDATED, updated=after),
-        ]
-    )
+        return changes(None, now)
+    return changes(ledger_entry(entry_data(contract_id, key, before), ledger - 1), now)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from stellar_sdk import xdr
 
+from deploy.simulator.chain.entries import EntryChange
 from deploy.simulator.chain.values import to_scval
-from deploy.simulator.chain.xdr import EntryChange
 from deploy.simulator.contracts.record import Record
 from deploy.simulator.contracts.storage import (
     INSTANCE_KEY,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from stellar_sdk import xdr
 
 from deploy.simulator.chain.accounts import STREAMS
+from deploy.simulator.chain.entries import ledger_entry
 from deploy.simulator.chain.server_view import ServerView
 from deploy.simulator.network import Network
 from deploy.simulator.problems import RpcProblem
@@ -20,7 +21,7 @@ from deploy.simulator.submission.envelope import (
     UnsupportedEnvelopeError,
     read_submission,
 )
-from deploy.simulator.submission.results import ledger_entry, stored_entry
+from deploy.simulator.submission.results import stored_entry
 from deploy.simulator.submission.simulation import Simulation, SimulationError, Simulator
 from deploy.simulator.submission.state import EntryDiff
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from stellar_sdk import scval, xdr
 
 from deploy.simulator.chain import accounts
+from deploy.simulator.chain.entries import EntryChange
 from deploy.simulator.chain.holdings import Holding, Holdings
 from deploy.simulator.chain.values import Emission, Typed, emitted, to_scval
-from deploy.simulator.chain.xdr import EntryChange
 from deploy.simulator.contracts import record as rules
 from deploy.simulator.contracts.entry_changes import entry_changes
 from deploy.simulator.contracts.record import CallRefusedError

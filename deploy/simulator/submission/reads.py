@@ -11,9 +11,9 @@ from typing import NamedTuple
 from stellar_sdk import scval, xdr
 
 from deploy.simulator.chain.accounts import STREAMS, TOKENS
+from deploy.simulator.chain.entries import entry_key
 from deploy.simulator.chain.holding_entries import holding_key
 from deploy.simulator.chain.values import to_scval
-from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts import record as rules
 from deploy.simulator.contracts.storage import config_value, stream_key, stream_value
 from deploy.simulator.submission.calls import ContractCall, read_arguments

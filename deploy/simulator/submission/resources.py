@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from stellar_sdk import xdr
 
+from deploy.simulator.chain.entries import EntryChange, entry_key
 from deploy.simulator.chain.holding_entries import holding_key
 from deploy.simulator.chain.holdings import Holding
-from deploy.simulator.chain.xdr import EntryChange, entry_key
 from deploy.simulator.contracts.storage import INSTANCE_KEY, code_key
 
 INSTRUCTIONS = 2_000_000

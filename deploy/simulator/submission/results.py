@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import NamedTuple
 
 from stellar_sdk import xdr
 
+from deploy.simulator.chain.entries import (
+    account_entry,
+    account_ledger_entry,
+    changes,
+    ledger_entry,
+)
 from deploy.simulator.chain.storage_history import StoredEntry
-from deploy.simulator.chain.values import Emission, Typed
-from deploy.simulator.chain.xdr import account_entry
+from deploy.simulator.chain.xdr import AFTER_ALL, commitment, fee_event
 from deploy.simulator.submission.envelope import Submission
 from deploy.simulator.submission.state import EntryDiff
 
@@ -52,8 +56,7 @@ def invoked(code: InvokeCode) -> xdr.OperationResultTr:
 
 def succeeded(returned: xdr.SCVal, events: Sequence[xdr.ContractEvent]) -> xdr.OperationResultTr:
     """The result of a call that succeeded, with the hash of its return value and events."""
-    image = xdr.InvokeHostFunctionSuccessPreImage(returned, list(events))
-    digest = xdr.Hash(sha256(image.to_xdr_bytes()).digest())
+    digest = xdr.Hash(commitment(returned, events))
     inner = xdr.InvokeHostFunctionResult(InvokeCode.INVOKE_HOST_FUNCTION_SUCCESS, digest)
     kind = xdr.OperationType.INVOKE_HOST_FUNCTION
     return xdr.OperationResultTr(kind, invoke_host_function_result=inner)
@@ -80,20 +83,18 @@ def meta(submission: Submission, outcome: Outcome, ledger: int) -> xdr.Transacti
     """The meta of the transaction, in version 4."""
     source, sequence = submission.source, submission.sequence
     before, after = (
-        _account(source, number, outcome.fees.lumens, at)
+        account_ledger_entry(account_entry(source, number, outcome.fees.lumens), at)
         for number, at in ((sequence - 1, ledger - 1), (sequence, ledger))
     )
-    changes = xdr.LedgerEntryChanges(
-        [change for each in outcome.diffs for change in _changes(each, ledger)]
-    )
-    operation = xdr.OperationMetaV2(_PLAIN, changes, list(outcome.events))
+    written = [change for each in outcome.diffs for change in _changes(each, ledger)]
+    operation = xdr.OperationMetaV2(_PLAIN, xdr.LedgerEntryChanges(written), list(outcome.events))
     extension = xdr.SorobanTransactionMetaExt(0)
     returned = outcome.returned if outcome.successful else None
     return xdr.TransactionMeta(
         4,
         v4=xdr.TransactionMetaV4(
             ext=_PLAIN,
-            tx_changes_before=xdr.LedgerEntryChanges([_state(before), _updated(after)]),
+            tx_changes_before=xdr.LedgerEntryChanges(changes(before, after)),
             operations=[operation] if outcome.successful else [],
             tx_changes_after=xdr.LedgerEntryChanges([]),
             soroban_meta=xdr.SorobanTransactionMetaV2(extension, returned),
@@ -103,45 +104,17 @@ def meta(submission: Submission, outcome: Outcome, ledger: int) -> xdr.Transacti
     )
 
 
-def _account(source: str, sequence: int, lumens: int, ledger: int) -> xdr.LedgerEntry:
-    entry = account_entry(source, sequence, lumens)
-    return ledger_entry(xdr.LedgerEntryData(xdr.LedgerEntryType.ACCOUNT, account=entry), ledger)
-
-
 def _fee_events(submission: Submission, outcome: Outcome) -> list[xdr.TransactionEvent]:
-    stages = xdr.TransactionEventStage
-    amounts = [(stages.TRANSACTION_EVENT_STAGE_BEFORE_ALL_TXS, outcome.fees.taken)]
-    if outcome.fees.refund:
-        amounts.append((stages.TRANSACTION_EVENT_STAGE_AFTER_ALL_TXS, -outcome.fees.refund))
-    signed = submission.signed()
-    topics = (Typed("symbol", "fee"), Typed("address", signed.fee_source))
-    return [
-        xdr.TransactionEvent(stage, Emission(signed.native, topics, Typed("i128", fee)).to_xdr())
-        for stage, fee in amounts
-    ]
+    signed, fees = submission.signed(), outcome.fees
+    refunded = [fee_event(signed, -fees.refund, AFTER_ALL)] if fees.refund else []
+    return [fee_event(signed, fees.taken), *refunded]
 
 
 def _changes(diff: EntryDiff, ledger: int) -> list[xdr.LedgerEntryChange]:
-    after = ledger_entry(diff.after, ledger)
-    if diff.before is None:
-        kind = xdr.LedgerEntryChangeType.LEDGER_ENTRY_CREATED
-        return [xdr.LedgerEntryChange(kind, created=after)]
-    return [_state(stored_entry(diff.before)), _updated(after)]
+    before = stored_entry(diff.before) if diff.before else None
+    return changes(before, ledger_entry(diff.after, ledger))
 
 
 def stored_entry(stored: StoredEntry) -> xdr.LedgerEntry:
     """The ledger entry of a stored one."""
     return ledger_entry(xdr.LedgerEntryData.from_xdr(stored.data), stored.modified)
-
-
-def ledger_entry(data: xdr.LedgerEntryData, ledger: int) -> xdr.LedgerEntry:
-    """The entry as a transaction of `ledger` writes it."""
-    return xdr.LedgerEntry(xdr.Uint32(ledger), data, xdr.LedgerEntryExt(0))
-
-
-def _state(entry: xdr.LedgerEntry) -> xdr.LedgerEntryChange:
-    return xdr.LedgerEntryChange(xdr.LedgerEntryChangeType.LEDGER_ENTRY_STATE, state=entry)
-
-
-def _updated(entry: xdr.LedgerEntry) -> xdr.LedgerEntryChange:
-    return xdr.LedgerEntryChange(xdr.LedgerEntryChangeType.LEDGER_ENTRY_UPDATED, updated=entry)

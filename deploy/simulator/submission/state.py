@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from stellar_sdk import xdr
 
+from deploy.simulator.chain.entries import EntryChange, entry_data, entry_key
 from deploy.simulator.chain.holding_entries import holding_key
 from deploy.simulator.chain.holdings import Holdings
 from deploy.simulator.chain.storage_history import StorageHistory, StoredEntry
-from deploy.simulator.chain.xdr import EntryChange, entry_data, entry_key
 from deploy.simulator.contracts.stream_contract import StreamContract
 from deploy.simulator.submission.host import HostRun
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from deploy.simulator.chain import accounts
+from deploy.simulator.chain.entries import entry_key
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.values import to_scval
-from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts.storage import stream_key
 from tests.indexer.state.audited import Audited
 

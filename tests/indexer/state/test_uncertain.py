@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from deploy.simulator.chain import accounts
+from deploy.simulator.chain.entries import entry_key
 from deploy.simulator.chain.values import to_scval
-from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts.storage import stream_key
 from shared.domain.schedule import ScheduleKind
 from shared.domain.stream import claimable, end_time

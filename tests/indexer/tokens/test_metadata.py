@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stellar_sdk import Asset, Keypair, scval, xdr
 
 from deploy.simulator.chain.accounts import contract_id
-from deploy.simulator.chain.xdr import entry_data
+from deploy.simulator.chain.entries import entry_data
 from deploy.simulator.contracts.storage import INSTANCE_KEY
 from services.indexer.tokens.metadata import token_info
 from shared.domain.tokens import MAX_DECIMALS, TokenInfo

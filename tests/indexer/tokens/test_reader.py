@@ -6,7 +6,7 @@ import pytest
 from stellar_sdk import StrKey
 
 from deploy.simulator.chain import accounts
-from deploy.simulator.chain.xdr import entry_key
+from deploy.simulator.chain.entries import entry_key
 from deploy.simulator.contracts.storage import INSTANCE_KEY, silent_instance, token_instance
 from deploy.simulator.contracts.stream_contract import ASSET
 from services.indexer.tokens.reader import DAY, MISSING_SECONDS, MOST_TOKENS

@@ -9,9 +9,9 @@ import pytest
 from stellar_sdk import scval, xdr
 
 from deploy.simulator.chain import accounts
+from deploy.simulator.chain.entries import entry_key
 from deploy.simulator.chain.storage_history import LIFETIME
 from deploy.simulator.chain.values import to_scval
-from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts.storage import INSTANCE_KEY, stream_key
 from deploy.simulator.network import Network
 from tests.simulator.samples import CREATE, NOW, QUIET, close, rpc

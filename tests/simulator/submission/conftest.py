@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import aiohttp
 import pytest
+from stellar_sdk import TransactionEnvelope
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.network import Network
@@ -33,3 +34,10 @@ def alice(wallet_of: WalletOf) -> Wallet:
 @pytest.fixture
 def bob(wallet_of: WalletOf) -> Wallet:
     return wallet_of("bob")
+
+
+@pytest.fixture
+async def envelope(alice: Wallet, bob: Wallet) -> TransactionEnvelope:
+    """A new stream from Alice to Bob, prepared and not yet signed."""
+    values = (alice.address, bob.address, accounts.TOKEN, 1_000_000, 100)
+    return await alice.prepare("create_stream", *values)

@@ -16,21 +16,9 @@ from stellar_sdk import (
 from deploy.simulator.chain import accounts
 from deploy.simulator.network import Network
 from tests.simulator.samples import CREATE, NOW, Sim, close, rpc
-from tests.simulator.submission.wallet import Wallet, call_code, code_of
+from tests.simulator.submission.wallet import Wallet, call_code, code_of, data_of
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture
-async def envelope(alice: Wallet, bob: Wallet) -> TransactionEnvelope:
-    """A new stream from Alice to Bob, prepared and not yet signed."""
-    values = (alice.address, bob.address, accounts.TOKEN, 1_000_000, 100)
-    return await alice.prepare("create_stream", *values)
-
-
-def data_of(envelope: TransactionEnvelope) -> xdr.SorobanTransactionData:
-    assert envelope.transaction.soroban_data
-    return envelope.transaction.soroban_data
 
 
 async def outcome(wallet: Wallet, envelope: TransactionEnvelope) -> tuple[str, str]:

@@ -21,21 +21,9 @@ from deploy.simulator.chain import accounts
 from deploy.simulator.chain.holdings import Holding
 from deploy.simulator.network import Network
 from tests.simulator.samples import NOW, rpc
-from tests.simulator.submission.wallet import Wallet, code_of
+from tests.simulator.submission.wallet import Wallet, code_of, data_of
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture
-async def envelope(alice: Wallet, bob: Wallet) -> TransactionEnvelope:
-    """A new stream from Alice to Bob, prepared and not yet signed."""
-    values = (alice.address, bob.address, accounts.TOKEN, 1_000_000, 100)
-    return await alice.prepare("create_stream", *values)
-
-
-def data_of(envelope: TransactionEnvelope) -> xdr.SorobanTransactionData:
-    assert envelope.transaction.soroban_data
-    return envelope.transaction.soroban_data
 
 
 def _late(envelope: TransactionEnvelope) -> None:

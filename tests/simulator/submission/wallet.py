@@ -118,6 +118,12 @@ class Wallet:
         return await self.do("create_stream", self.address, to, token, amount, duration)
 
 
+def data_of(envelope: TransactionEnvelope) -> xdr.SorobanTransactionData:
+    """The resources that an envelope declares."""
+    assert envelope.transaction.soroban_data
+    return envelope.transaction.soroban_data
+
+
 def code_of(result: str) -> str:
     """The code of a TransactionResult in base64."""
     return xdr.TransactionResult.from_xdr(result).result.code.name

@@ -6,6 +6,7 @@
  * See docs/decisions/0118-a-wallet-signs-what-the-page-has-read.md.
  */
 
+import { mayPass } from "../headrace/answers.js";
 import { followTransaction, prepareTransaction, submitTransaction } from "../headrace/transactions.js";
 import { differences } from "./agreement.js";
 import { ask } from "./api.js";
@@ -20,10 +21,7 @@ import { accountOf, wallets } from "./wallet.js";
 const STYLE = "/console/css/transact.css"; // not in index.html, because most readers only look
 const server = { fetch: ask };
 const EXPIRED = "The transaction has expired. It is in no ledger and never will be: nothing has changed, and no fee was charged.";
-const NO_WALLET = "No wallet was found in this browser. Install Freighter, and allow it on this page.";
-
-/** True if the same call can succeed later: there was no answer, or the server asks to wait. */
-const mayPass = ({ status }) => status === undefined || status === 429 || status >= 500;
+const NO_WALLET = "No wallet was found in this browser. Install one, such as Freighter, and allow it on this page.";
 
 /**
  * Open the dialog. `request` is that of POST /v1/transactions; its `source` is the account that must act.

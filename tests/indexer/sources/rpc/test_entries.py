@@ -9,9 +9,9 @@ import pytest
 from aiohttp import ClientSession, web
 
 from deploy.simulator.chain import accounts
+from deploy.simulator.chain.entries import entry_key
 from deploy.simulator.chain.operations import Operation, Proposal
 from deploy.simulator.chain.values import to_scval
-from deploy.simulator.chain.xdr import entry_key
 from deploy.simulator.contracts.storage import stream_key
 from shared.chain.decode.stream_record import read_record, stream_count
 from shared.chain.errors import SourceError
