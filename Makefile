@@ -89,8 +89,8 @@ types: $(VENV)/dev.done ## check types with mypy
 
 lock: $(VENV)/dev.done ## write requirements/*.txt again from pyproject.toml
 	$(BIN)/pip install --quiet uv
-	for set in 'runtime' 'otel --extra otel' 'local --extra local' 'bench --extra local --extra bench' \
-	  'dev --extra local --extra otel --extra dev'; do \
+	for set in 'runtime --extra archive' 'otel --extra archive --extra otel' 'local --extra archive --extra local' \
+	  'bench --extra archive --extra local --extra bench' 'dev --extra archive --extra local --extra otel --extra dev'; do \
 	  set -- $$set; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate $$@ pyproject.toml -o requirements/$$name.txt; \
