@@ -78,12 +78,13 @@ def encode_segment(
     is the level of zstd: a higher one takes more time and less space.
     """
     sink = pa.BufferOutputStream()
-    table = _table(entries, erased or {})
+    table = table_of(entries, erased or {})
     pq.write_table(table, sink, row_group_size=ROW_GROUP, compression_level=level, **_WRITING)
     return bytes(sink.getvalue())
 
 
-def _table(entries: Sequence[JournalEntry], erased: Mapping[str, bytes]) -> pa.Table:
+def table_of(entries: Sequence[JournalEntry], erased: Mapping[str, bytes]) -> pa.Table:
+    """The rows of these entries, with the columns of SCHEMA. There must be at least one."""
     rows = (_row(entry, erased.get(entry.position)) for entry in entries)
     columns = zip(zip(*rows, strict=True), SCHEMA, strict=True)
     return pa.Table.from_arrays([pa.array(c, f.type) for c, f in columns], schema=SCHEMA)
