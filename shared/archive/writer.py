@@ -154,10 +154,7 @@ async def replace(
     manifest = known.signed(seed)
     await _write_files(catalog, made)
     await catalog.store.put(manifest_path(manifest.before), manifest.encode())
-<<<<<<< HEAD
-=======
     catalog.add(manifest)
->>>>>>> archive
     return manifest
 
 
