@@ -58,7 +58,8 @@ class ArchiveStore:
         self.local = self._folder is not None
         self.url = url if self.local else redacted(url)
         self._prefix = prefix
-        self._store = _open(url)
+        with self._errors("a namespace"):
+            self._store = _open(url)
 
     async def get(self, path: str) -> bytes:
         """The whole object."""
