@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -38,6 +38,14 @@ def cost_of(entry: JournalEntry) -> int:
     """About how many bytes of Redis an entry needs, as retention.lua computes it."""
     size = len(header_of(entry).encode()) + len(entry.body)
     return math.ceil(1.25 * size) + 150 * max(len(entry.topics), 1)
+
+
+def arguments_of(entries: Iterable[JournalEntry]) -> list[str | bytes]:
+    """The entries as NamespaceWriter.write_entries needs them."""
+    arguments: list[str | bytes] = []
+    for entry in entries:
+        arguments += (entry.position, entry.previous, header_of(entry), entry.body)
+    return arguments
 
 
 class NamespaceWriter:
@@ -79,15 +87,13 @@ class NamespaceWriter:
             arguments += (len(values), *values)
         await self._streams(keys=keys, args=arguments)
 
-    async def write_entries(self, entries: Sequence[JournalEntry], total: int) -> int:
-        """Append entries to the journal and to the sets of their topics.
+    async def write_entries(self, arguments: Sequence[str | bytes], total: int) -> int:
+        """Append entries, given by `arguments_of`, to the journal and to the sets of their topics.
 
         `total`: the costs of all earlier entries. Returns it with the costs of these entries.
         """
-        arguments: list[str | int | bytes] = [self._keys.topic(""), total]
-        for entry in entries:
-            arguments += (entry.position, entry.previous, header_of(entry), entry.body)
-        return int(await self._entries(keys=[self._keys.journal], args=arguments))
+        own = [self._keys.topic(""), total, *arguments]
+        return int(await self._entries(keys=[self._keys.journal], args=own))
 
     async def finish(self, progress: Mapping[str, str]) -> None:
         """Write the progress. The API can commit when the indexer has read the present."""
