@@ -20,6 +20,9 @@ T = TypeVar("T")
 NIGHTLY = os.environ.get("NIGHTLY") == "1"
 """Whether this is `make nightly`."""
 
+IN_CI = os.environ.get("CI") == "true"
+"""Whether this is CI: its machine may be busy with other things, so tests get more time."""
+
 LONGER = 10
 """The factor for time limits and numbers of examples in `make nightly`."""
 
