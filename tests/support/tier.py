@@ -44,5 +44,5 @@ def one_in_test(cases: Sequence[T]) -> list[T | ParameterSet]:
 
 
 def examples(count: int) -> int:
-    """The number of examples of a property test that needs another number than the default 100."""
-    return count * at_length(1, LONGER)
+    """The number of examples of a property test: half of `count` in `make test`."""
+    return at_length(count // 2, count * LONGER)
