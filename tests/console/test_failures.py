@@ -107,5 +107,7 @@ async def test_a_silent_server_is_noticed_within_two_sync_intervals(
     await page.evaluate("location.hash = '#/streams'")
     await expect(page.locator("#status")).to_have_attribute("data-kind", "live", timeout=60_000)
     await expect(age).to_be_hidden()
+    await page.evaluate("location.hash = '#/live'")
+    await page.wait_for_selector(".event")
     await follows_the_journal(whole, page, more=2)
     await until(lambda: whole.ready(whole.ports.gateway), seconds=60)
