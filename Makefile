@@ -43,7 +43,7 @@ erase: $(VENV)/dev.done
 	@$(BIN)/coverage erase
 
 nightly: export NIGHTLY = 1
-nightly: helm apiserver test audit ## run `make helm apiserver audit`, and `make test` with more examples, seconds, cases and servers (tests/support/tier.py); takes hours
+nightly: helm apiserver coverage audit ## run `make helm apiserver audit`, and `make coverage` with more examples, seconds, cases and servers (tests/support/tier.py); takes hours
 
 bench: $(VENV)/dev.done $(VENV)/bench.done ## run the benchmarks of docs/benchmarks.md (CASES='storm latency' RUNS=5 SAVE=1); needs an idle machine
 	@$(BIN)/python -m tests.bench $(CASES) $(if $(RUNS),--runs $(RUNS)) $(if $(SAVE),--save)

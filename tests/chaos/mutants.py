@@ -155,12 +155,12 @@ def replica_believed() -> None:
 
 
 def leaking() -> None:
-    """A fanout that keeps 100 KB for each event."""
+    """A fanout that keeps 500 KB for each event."""
     kept: list[bytes] = []
     publish = feed.Feed._publish_if_next
 
     def publish_if_next(self: Any, entry: Any, via: str) -> bool:
-        kept.append(os.urandom(100_000))
+        kept.append(os.urandom(500_000))
         return publish(self, entry, via)
 
     feed.Feed._publish_if_next = publish_if_next  # type: ignore[method-assign]

@@ -103,7 +103,11 @@ async def test_a_silent_server_is_noticed_within_two_sync_intervals(
     finally:
         for name in names:
             whole.signal(name, signal.SIGCONT)
+    # The clock of the page is ahead of the server's now. A response of the API corrects it.
+    await page.evaluate("location.hash = '#/streams'")
     await expect(page.locator("#status")).to_have_attribute("data-kind", "live", timeout=60_000)
     await expect(age).to_be_hidden()
+    await page.evaluate("location.hash = '#/live'")
+    await page.wait_for_selector(".event")
     await follows_the_journal(whole, page, more=2)
     await until(lambda: whole.ready(whole.ports.gateway), seconds=60)

@@ -95,7 +95,7 @@ async def test_ten_tabs_of_a_user_share_one_connection(whole: Installation, some
     assert len(someone.subscriptions) == 1
     stream = await create(whole)
     for page in pages:
-        await page.wait_for_selector(f'a[href="#/streams/{stream["id"]}"]')
+        await expect(page.locator(f'a[href="#/streams/{stream["id"]}"]')).to_be_attached()
     await until(lambda: settled(whole, 1), what="one connection")
     await pages.pop(0).close()
     for page in pages[:2]:

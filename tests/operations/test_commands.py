@@ -28,6 +28,9 @@ LAST = ["upgrade.md", "drain.md", "move-redis.md"]
 ORDER = [*FIRST, *(p for p in PAGES if p not in {*FIRST, *LAST, *ELSEWHERE}), *LAST]
 """The pages in the order in which an operator needs them. Each begins with what the others left."""
 
+PAGES_AT_NIGHT = {"dead-letters.md", "rotate.md", "upgrade.md", "move-redis.md"}
+"""They take two minutes each. tests/deploy/engine runs upgrade.md too."""
+
 NOT_RUN = {
     ("install.md", "try it out with compose"): "tests/deploy/test_topology.py runs simulated.env",
     ("drain.md", "stop everything with compose"): "backup.md has the same command",
@@ -131,7 +134,10 @@ async def upgrade(here: Site) -> None:
 
 @pytest.mark.io
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("page", ORDER)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=pytest.mark.nightly) if p in PAGES_AT_NIGHT else p for p in ORDER],
+)
 async def test_the_commands_of_a_page_do_what_it_says(
     here: Site, page: str, tmp_path: Path
 ) -> None:

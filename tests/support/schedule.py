@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.support.measured import MEASURED, SLOWER
-from tests.support.tier import LONGER, NIGHTLY
+from tests.support.tier import IN_CI, LONGER, NIGHTLY
 
 
 class Schedule:
@@ -34,7 +34,7 @@ class Schedule:
         """Select, order and group the tests."""
         if not NIGHTLY:
             _deselect(config, items)
-        factor = LONGER if NIGHTLY else SLOWER if MEASURED else 1
+        factor = LONGER if NIGHTLY else SLOWER if MEASURED or IN_CI else 1
         usual = float(config.getini("timeout"))
         limits = {item: _limit(item, usual) for item in items}
         longest: dict[Path, float] = {}

@@ -212,7 +212,7 @@ def get_events(server: RpcServer, params: Json) -> Json:
 
 def get_ledger_entries(server: RpcServer, params: Json) -> Json:
     """Accounts, trustlines, and entries of the contracts' storage."""
-    return read_entries(params, server.submissions.state, server.chain.latest.sequence)
+    return read_entries(params, server.submissions, server.chain.latest)
 
 
 def get_fee_stats(server: RpcServer, params: Json) -> Json:

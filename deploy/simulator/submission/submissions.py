@@ -93,7 +93,7 @@ class Submissions:
         self._reserved.pop(account, None)
 
     def is_reserved(self, account: str, now: int) -> bool:
-        """True if a client has simulated a transaction of this account a short while ago."""
+        """True if a client has read this account, or simulated its transaction, a while ago."""
         return self._reserved.get(account, 0) > now
 
     def free_name(self, now: int) -> str:

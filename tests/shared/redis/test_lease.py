@@ -159,7 +159,8 @@ async def test_an_indexer_that_was_paused_cannot_write_and_becomes_a_standby(sit
                 lambda a=active, n=lost: len(a.log_lines("task_failed")) > n, what="noticed"
             )
             [*_, failed] = active.log_lines("task_failed")
-            assert "LeaseLost" in failed["error"]
+            # If it was paused within a request to Redis, this request takes too long.
+            assert "LeaseLost" in failed["error"] or "Timeout" in failed["error"]
             assert "exception" not in failed  # an expected restart has no traceback
             site.sim.close(2)
             await site.caught_up()

@@ -7,7 +7,9 @@ import pytest
 from stellar_sdk import TransactionEnvelope, xdr
 
 from deploy.simulator.chain import accounts
+from deploy.simulator.chain.holding_entries import account_key
 from deploy.simulator.network import Network
+from deploy.simulator.rpc.ledger_entries import read_entries
 from deploy.simulator.settings import SimulatorSettings
 from deploy.simulator.submission.queue import BAN_LEDGERS
 from tests.simulator.samples import NOW, Sim, calls, rpc
@@ -200,6 +202,14 @@ async def test_the_script_leaves_an_account_alone_while_a_client_prepares(
     busy.submissions.reserve(accounts.address("alice"), busy.chain.latest.closed_at)
     quiet = _sources(busy, busy.chain.latest.closed_at, 20)
     assert accounts.address("alice") not in quiet
+
+
+async def test_the_script_leaves_an_account_alone_that_a_client_has_read() -> None:
+    """A client reads the sequence number before it simulates, and a ledger can close in between."""
+    busy = Network(SimulatorSettings(close_seconds=0), NOW)
+    key = account_key(accounts.address("alice")).to_xdr()
+    read_entries({"keys": [key]}, busy.submissions, busy.chain.latest)
+    assert accounts.address("alice") not in _sources(busy, busy.chain.latest.closed_at, 20)
 
 
 def _sources(network: Network, start: int, seconds: int) -> set[str]:
