@@ -27,6 +27,7 @@ from services.api.auth.service import LoginService
 from services.api.auth.signers import AccountSigners
 from services.api.console.routes import add_console_routes
 from services.api.events.history import EventHistory
+from services.api.events.journal_part import JournalPart
 from services.api.events.routes import EVENT_HISTORY, SUMMARIES, add_event_routes
 from services.api.http.error_responses import error_middleware
 from services.api.http.rate_limits import RateLimits
@@ -138,7 +139,7 @@ def build_app(
         stream_clock,
         partial(readiness.first_reason, "clock", "store", "namespace"),
     )
-    app[EVENT_HISTORY] = EventHistory(redis, settings.keys, journal)
+    app[EVENT_HISTORY] = EventHistory(journal, JournalPart(redis, settings.keys, journal))
     indexes = StreamIndexes(redis, settings.keys)
     app[SUMMARIES] = AccountSummaries(indexes, listing, journal, stream_clock, tokens)
     add_probes(app, readiness)
