@@ -48,6 +48,7 @@ from services.api.system.routes import add_system_routes
 from services.api.tokens.directory import TokenDirectory
 from services.api.tokens.routes import TOKENS, add_token_routes
 from services.api.transactions.routes import add_transaction_routes
+from shared.archive.waiting import ArchiveWait
 from shared.auth.public_keys import PublicKeys, watch_keys
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
@@ -131,6 +132,7 @@ def build_app(
         clock or redis_clock,
         lambda: unsafe_reason() or memory.full_reason(),
         tokens=tokens,
+        archive=ArchiveWait(redis, settings.keys, settings.wait_archive),
     )
     app[STREAM_NOTICES] = StreamNotices(
         redis,
