@@ -63,6 +63,6 @@ async def test_a_late_change_is_a_503_and_its_retry_acts_once(
     status, stream = await post(client, json=order(), headers=ONCE)
     assert status == 201
     assert await redis.xlen(keys.journal) == 1
-    for action in ("pause", "pause"):  # the second one finds a stream that is paused already
+    for action in ("hide", "hide"):  # the second one finds a stream that is hidden already
         status, _ = await post(client, f"/v1/streams/{stream['id']}/{action}")
         assert status == 503
