@@ -52,6 +52,7 @@ ENTRY_COLUMNS = ("position", "previous", "type", "topics", "body")
 
 _WRITING: dict[str, Any] = {
     "compression": "zstd",
+    "write_page_checksum": True,
     "data_page_size": 8 << 20,
     "dictionary_pagesize_limit": 8 << 20,
     "use_dictionary": ["type", "stream", "topics"],
