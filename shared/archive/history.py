@@ -60,7 +60,8 @@ class JoinedHistory:
             return answer
         end = min(start, until)
         archived = up_to(end, await self._archive.of_topics(topics, position, end, limit))
-        return answer if archived is None else archived
+        has_ended = isinstance(archived, JournalPage) and archived.end <= position
+        return answer if archived is None or has_ended else archived
 
     async def _archived_until(self, position: Position, answer: Page) -> Position | None:
         """Up to where the archive is asked. None: the journal has what follows `position`.
