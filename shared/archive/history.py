@@ -24,7 +24,7 @@ class JoinedHistory:
 
     `journal_start` returns the position after which the journal has entries. `freshen` makes sure
     that the archive's catalog has everything up to a position, if it is archived. All methods raise
-    the errors of Redis, and ArchiveUnavailableError if the archive is needed and cannot be read.
+    the errors of Redis, and ArchiveError if the archive is needed and cannot be read.
     """
 
     def __init__(

@@ -12,13 +12,19 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import structlog
+
+from shared.archive.errors import ArchiveError
 from shared.archive.reader import ArchiveReader
 from shared.domain.position import END, Position, parse_position
 from shared.journal.reader import JournalPage, Page
 from shared.journal.wire import JournalEntry
+
+log = structlog.get_logger()
 
 _CHUNK = 2_000
 """Entries in a chunk. The reader limits its bytes too."""
@@ -53,42 +59,65 @@ class _Chunk:
 
 
 class ArchivePages:
-    """Pages of an archive. A PageReader; its pages always have `more`, as the journal follows."""
+    """Pages of an archive. A PageReader; its pages always have `more`, as the journal follows.
+
+    All methods raise ArchiveError if the archive is away or damaged.
+    """
 
     def __init__(self, reader: ArchiveReader) -> None:
-        self.reader = reader
+        self.catalog = reader.catalog
+        self._reader = reader
         self._chunks: list[_Chunk] = []
         self._lock = asyncio.Lock()
         self._refreshed = float("-inf")  # when the last refresh began
 
     async def after(self, position: Position, limit: int) -> Page:
-        """The next page of all events. Raises ArchiveUnavailableError."""
-        return await self._page(None, position, limit, lambda: self.reader.after(position, _CHUNK))
+        """The next page of all events."""
+        return await self._page(None, position, limit, lambda: self._reader.after(position, _CHUNK))
 
     async def of_topics(
         self, topics: Sequence[str], position: Position, until: Position, limit: int
     ) -> Page:
         """The next page of the events of these topics, and of the events for everyone.
 
-        A page can go beyond `until`. Raises ArchiveUnavailableError.
+        A page can go beyond `until`.
         """
         before = Position(until.toid, until.n + 1)
         wanted = frozenset(topics)
         return await self._page(
-            wanted, position, limit, lambda: self.reader.of_topics(wanted, position, before, _CHUNK)
+            wanted,
+            position,
+            limit,
+            lambda: self._reader.of_topics(wanted, position, before, _CHUNK),
         )
 
     async def freshen(self, until: Position) -> None:
         """Read the catalog again if it ends below `until`. Callers share the reads.
 
         A reader does this by itself too, but not for every call. Before anything is called missing,
-        it has to be done. Raises ArchiveUnavailableError.
+        it has to be done.
         """
         asked = time.monotonic()
         async with self._lock:
-            if self.reader.catalog.end < until and self._refreshed <= asked:
+            if self.catalog.end < until and self._refreshed <= asked:
                 self._refreshed = time.monotonic()
-                await self.reader.catalog.refresh()
+                with _logged():
+                    await self.catalog.refresh()
+
+    async def between(
+        self,
+        after: Position,
+        before: Position,
+        count: int,
+        *,
+        newest_first: bool,
+        topics: Sequence[str] | None,
+    ) -> list[JournalEntry]:
+        """Like `ArchiveReader.between`."""
+        with _logged():
+            return await self._reader.between(
+                after, before, count, newest_first=newest_first, topics=topics
+            )
 
     async def _page(
         self,
@@ -100,7 +129,8 @@ class ArchivePages:
         for chunk in self._chunks:
             if chunk.covers(topics, position):
                 return chunk.page(position, limit)
-        answer = await read()
+        with _logged():
+            answer = await read()
         if not isinstance(answer, JournalPage):
             return answer
         positions = [parse_position(entry.position) for entry in answer.entries]
@@ -108,3 +138,13 @@ class ArchivePages:
         chunk = _Chunk(topics, position, answer.end, answer.entries, positions, now)
         self._chunks = [chunk, *self._chunks[: _CHUNKS - 1]]
         return chunk.page(position, limit)
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Log that a client has to try again, because the archive is away or damaged."""
+    try:
+        yield
+    except ArchiveError as error:
+        log.warning("archive_unreadable", error=str(error))
+        raise

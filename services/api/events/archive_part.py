@@ -35,7 +35,7 @@ _HOLE = 128
 class ArchivePart:
     """Reads ranges of the archive and of the journal. `journal_part` reads the latter.
 
-    All methods raise the errors of Redis and ArchiveUnavailableError.
+    All methods raise the errors of Redis and ArchiveError.
     """
 
     def __init__(self, archive: ArchivePages, journal_part: JournalPart, journal: Journal) -> None:
@@ -49,7 +49,7 @@ class ArchivePart:
         if of_journal.position <= after:
             return of_journal
         await self._archive.freshen(of_journal.position)
-        catalog = self._archive.reader.catalog
+        catalog = self._archive.catalog
         if not catalog.manifests or catalog.manifests[0].before > of_journal.position:
             return of_journal
         first = catalog.manifests[0].before
@@ -118,7 +118,7 @@ class ArchivePart:
 
     def _missing(self, within: PositionRange, start: Position) -> list[MissingRange]:
         """What the archive lacks between its segments, and from its end to the journal's start."""
-        manifests = self._archive.reader.catalog.manifests
+        manifests = self._archive.catalog.manifests
         ends = [(one.last, other.before) for one, other in pairwise(manifests)]
         if manifests:
             ends.append((manifests[-1].last, start))
@@ -147,7 +147,7 @@ class ArchivePart:
         self, within: PositionRange, count: int, topics: Sequence[str], *, newest_first: bool
     ) -> list[JournalEntry]:
         names = None if ALL in topics else (*topics, BROADCASTS)
-        return await self._archive.reader.between(
+        return await self._archive.between(
             within.after, within.before, count, newest_first=newest_first, topics=names
         )
 

@@ -67,7 +67,7 @@ class EventHistory:
     ) -> EventPage:
         """A page of at most `limit` events of the range, which together have about 1 MB.
 
-        Raises ArchiveUnavailableError if the archive is needed and cannot be read.
+        Raises ArchiveError if the archive is needed and cannot be read.
         """
         tip = await self._journal.tip()
         found: list[JournalEntry] = []
