@@ -82,6 +82,7 @@ PURE = (
     "shared.chain.errors",
     "services.api.auth.public_addresses",
     "services.api.errors",
+    "services.api.events.ranges",
     *(f"services.api.transactions.{name}" for name in ("calls", "checks", "documents")),
     *(f"services.api.transactions.{name}" for name in ("envelopes", "failures", "reading")),
     *(f"services.api.transactions.{name}" for name in ("refusals", "settled", "simulation")),

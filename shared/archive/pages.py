@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 _CHUNK = 2_000
 """Entries in a chunk. The reader limits its bytes too."""
+_AHEAD = 8
+"""Pages in a chunk of some topics. The first pages of a resume are small, so they come soon."""
 _CHUNKS = 16
 _SECONDS = 30.0
 """For so long a chunk is kept. After that, an erased body is not sent any more."""
@@ -82,14 +84,13 @@ class ArchivePages:
 
         A page can go beyond `until`.
         """
-        before = Position(until.toid, until.n + 1)
+        before, count = Position(until.toid, until.n + 1), min(_CHUNK, _AHEAD * limit)
         wanted = frozenset(topics)
-        return await self._page(
-            wanted,
-            position,
-            limit,
-            lambda: self._reader.of_topics(wanted, position, before, _CHUNK),
-        )
+
+        def read() -> Awaitable[Page]:
+            return self._reader.of_topics(wanted, position, before, count)
+
+        return await self._page(wanted, position, limit, read)
 
     async def freshen(self, until: Position) -> None:
         """Read the catalog again if it ends below `until`. Callers share the reads.
