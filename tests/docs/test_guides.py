@@ -41,7 +41,7 @@ async def test_the_export_has_every_event_of_the_account_once(
         return len(await history(whole, query)) > 12
 
     await until(enough, seconds=60, what="events of the account")
-    await shell.done(typed(EXPORT))
+    await shell.done(typed(EXPORT, {}))
     with (shell.folder / "events.csv").open(newline="", encoding="utf-8") as file:
         exported = [row["id"] for row in csv.DictReader(file)]
     lines = (shell.folder / "events.ndjson").read_bytes().splitlines()
