@@ -66,10 +66,16 @@ class Catalog:
 
     @property
     def began(self) -> Position | None:
-        """Where the journal began, as the newest segment says that knows it."""
-        texts = (manifest.progress.get("began") for manifest in reversed(self.manifests))
-        began = next(filter(None, texts), None)
-        return parse_position(began) if began else None
+        """Where the journal began, as the newest segment says that knows it.
+
+        An archiver that is still behind does not know it. Then the archive's own beginning counts.
+        None if that was deleted, or if the archive is empty.
+        """
+        for each in reversed(self.manifests):
+            if began := each.progress.get("began"):
+                return parse_position(began)
+        first = self.manifests[0] if self.manifests else None
+        return first.before if first and first.chain_before == CHAIN_START.hex() else None
 
     async def refresh(self) -> None:
         """Read the manifests that are new or changed. Raises ArchiveUnavailableError."""

@@ -19,10 +19,10 @@ from shared.archive.errors import (
 from shared.archive.hashes import CHAIN_START, chain_of, entry_hash
 from shared.archive.segment import decode_segment
 from shared.archive.store import ArchiveStore
-from shared.archive.writer import append, replace
+from shared.archive.writer import append, delete, replace
 from shared.domain.position import START, Position
 from shared.journal.wire import JournalEntry
-from tests.shared.archive.written import entries, manifest, write
+from tests.shared.archive.written import entries, entry, manifest, write
 
 
 def at(n: int) -> Position:
@@ -108,6 +108,7 @@ async def test_an_answer_of_the_store_that_was_lost_is_no_error(
         ([], "at least one"),
         (entries([["1"]], first=2), "does not follow"),
         (entries([["1"]], first=3), "does not follow"),
+        ([*entries([["1"]], first=4), *entries([["1"]], first=4)], "3-0 is missing"),
         ([*entries([["1"]], first=4), *entries([["1"]], first=6)], "5-0 is missing"),
     ],
 )
@@ -127,11 +128,24 @@ async def test_a_range_that_is_missing_does_not_end_the_chain(catalog: Catalog) 
     assert [each.before for each in catalog.manifests] == [START, at(5)]
 
 
+async def test_entries_that_a_failover_lost_stay_in_the_chain(catalog: Catalog) -> None:
+    written = [
+        *entries([["1"]] * 4),
+        entry(5, ["2"], previous="2-0"),  # Redis had lost 3-0 and 4-0
+        entry(6, ["2"]),
+        entry(7, ["3"], previous="5-0"),
+    ]
+    await write(catalog, written, [4])
+    assert await stored(catalog) == written
+    assert [each.before for each in catalog.manifests] == [START, at(4)]
+
+
 async def test_merged_segments_keep_the_chain(catalog: Catalog, store: ArchiveStore) -> None:
     written = entries([["1"]] * 9)
     await write(catalog, written, [2, 2, 2])
     chain, covered = catalog.chain, catalog.manifests[1:3]
     merged = await replace(catalog, covered, written[2:6])
+    await delete(catalog, covered, replaced_by=merged)
     assert await stored(Catalog(store)) == written
     assert (catalog.chain, [each.count for each in catalog.manifests]) == (chain, [2, 4, 3])
     assert catalog.manifests[1] == merged
@@ -141,16 +155,14 @@ async def test_merged_segments_keep_the_chain(catalog: Catalog, store: ArchiveSt
 async def test_an_erased_body_keeps_the_chain(catalog: Catalog, store: ArchiveStore) -> None:
     written = entries([["1"]] * 4)
     await write(catalog, written)
+    covered = catalog.manifests
     blank = written[2]._replace(body=b'{"publishedAt":1,"erased":true}')
     erased = {"3-0": entry_hash(written[2])}
     key = Keypair.random()
     made = await replace(
-        catalog,
-        catalog.manifests,
-        [*written[:2], blank, written[3]],
-        erased=erased,
-        seed=key.secret,
+        catalog, covered, [*written[:2], blank, written[3]], erased=erased, seed=key.secret
     )
+    await delete(catalog, covered, replaced_by=made)
     assert await stored(Catalog(store)) == [*written[:2], blank, written[3]]
     assert made.erased == (at(3),)
     made.check_signature(key.public_key)
@@ -196,8 +208,9 @@ async def test_a_merge_that_ends_anywhere_loses_nothing(
     broken.left = left
     merging = Catalog(broken)
     await merging.refresh()
+    covered = merging.manifests[:3]
     with pytest.raises(ArchiveUnavailableError):
-        await replace(merging, merging.manifests[:3], written[:6])
+        await delete(merging, covered, replaced_by=await replace(merging, covered, written[:6]))
     assert await stored(Catalog(store)) == written
 
 
