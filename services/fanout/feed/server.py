@@ -71,10 +71,10 @@ class FeedServer:
         by_topic = TopicReader(self.redis, keys, self.journal)
         self.has_archive = archive is not None
         self.reader: PageReader = SingleFlightReader(JournalPages(self.journal, by_topic))
-        if archive is not None:  # with its own limit, because an object store can be slow
+        if archive is not None:
             self.reader = JoinedHistory(
                 self.reader,
-                SingleFlightReader(archive),
+                archive,
                 journal_start=self.journal.start,
                 freshen=archive.freshen,
             )

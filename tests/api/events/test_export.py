@@ -15,7 +15,7 @@ import pytest
 from redis.asyncio import Redis
 
 from services.api.events import export as export_module
-from services.api.events import history
+from services.api.events import history, parquet_export
 from services.api.events.journal_part import JournalPart
 from shared.domain.events import Event, EventType
 from shared.domain.position import END, START, Position, toid
@@ -56,14 +56,16 @@ async def bodies(redis: Redis, keys: Keys) -> list[bytes]:
 
 
 async def test_every_format_has_all_events_oldest_first(
-    client: WebClient, stream_id: str, redis: Redis, keys: Keys
+    client: WebClient, stream_id: str, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(parquet_export, "_GROUP_ENTRIES", 20)
     expected = await bodies(redis, keys)
     assert len(expected) == 1 + STEPS
     assert (await fetch(client, all="true", format="ndjson")).splitlines() == expected
     file = pq.ParquetFile(pa.BufferReader(await fetch(client, streams=stream_id, format="parquet")))
     assert file.read().column("body").to_pylist() == expected
     assert file.metadata.metadata[b"headrace.gaps"] == b"[]"
+    assert file.num_row_groups == 2, "an export does not wait for its end"
     text = (await fetch(client, users=RECIPIENT)).decode()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["id"] for row in rows] == [orjson.loads(body)["id"] for body in expected]
