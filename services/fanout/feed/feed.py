@@ -180,7 +180,7 @@ class Feed:
             if self.failover.suspected:
                 await self.failover.rewind(self.recent)
             position = self.position
-            match await self.journal.after(position, _PAGE):
+            match await self.server.after(position, _PAGE):
                 case NoNewEvents():
                     return
                 case JournalGap(resumes_after):

@@ -13,6 +13,7 @@ from tests.fanout.journals import for_topics, journal
 from tests.fanout.replicas import ALICE, BOB, CAROL, Chain, StartReplica
 from tests.support.archived import JournalArchive
 from tests.support.sse_client import SseClient
+from tests.support.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.io
 
@@ -162,3 +163,35 @@ async def test_an_archive_that_cannot_be_read_is_an_overload(
     recent = await replica.subscribe("all=true", since=positions[-2])
     clients.append(recent)
     await recent.wait_id(positions[-1])
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_a_feed_that_is_behind_the_journals_start_reads_the_archive(
+    start_behind_proxy: StartReplica,
+    chain: Chain,
+    archive: JournalArchive,
+    proxy: TcpProxy,
+    clients: list[SseClient],
+    *,
+    is_away: bool,
+) -> None:
+    """If the archive is away, live events go on after a gap."""
+    (first,) = await chain.commit()
+    replica = await start_behind_proxy(archive_url=archive.url)
+    await replica.at(first)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    proxy.refusing = True
+    proxy.cut()
+    positions = await chain.commit_many(40)
+    await archive.append()
+    await archive.trim(5)
+    if is_away:
+        archive.folder.rename(archive.folder.with_name("away"))
+        archive.folder.write_text("a file where the folder was")
+    proxy.refusing = False
+    positions += await chain.commit_many(3)
+    await client.wait_id(positions[-1])
+    gaps = [(gap.json["from"], gap.json["to"]) for gap in client.named("gap")]
+    assert gaps == ([(first, positions[34])] if is_away else [])
+    assert client.positions == (positions[35:] if is_away else positions)
