@@ -1,0 +1,61 @@
+"""For promtool: what can be wrong with the archive."""
+
+from __future__ import annotations
+
+from tests.deploy.alert_samples_redis import REDIS_AWAY
+
+LAG = 'headrace_archiver_lag_seconds{instance="r1"}'
+FIRST = 'up{job="headrace-archiver",instance="r1"}'
+SECOND = 'up{job="headrace-archiver",instance="r2"}'
+ACTIVE = 'headrace_archiver_active{instance="r1"}'
+
+
+def alarm(kind: str) -> str:
+    """The series of an alarm of the active archiver."""
+    return f'headrace_archiver_alarm{{instance="r1",kind="{kind}"}}'
+
+
+KINDS = ("store_away", "chain_broken", "missing_range", "redis_memory")
+
+# Two archivers, one of them active.
+WELL = {
+    FIRST: "1x200",
+    SECOND: "1x200",
+    LAG: "12x200",
+    ACTIVE: "1x200",
+    'headrace_archiver_active{instance="r2"}': "0x200",
+    **{alarm(kind): "0x200" for kind in KINDS},
+}
+_GONE: dict[str, str | None] = dict.fromkeys(
+    (LAG, ACTIVE, 'headrace_archiver_active{instance="r2"}', *map(alarm, KINDS)), "0x80 stale"
+)
+
+ARCHIVE: dict[str, tuple[dict[str, str | None], set[str]]] = {
+    "there is no archive": (dict.fromkeys(WELL), set()),
+    "the archive lags": ({LAG: "12x80 12+15x120"}, {"HeadraceArchiveLags"}),
+    "the store is away, so the archive lags": (
+        {LAG: "12x80 12+15x120", alarm("store_away"): "0x80 1x120"},
+        {"HeadraceArchiveStoreAway"},
+    ),
+    "Redis is away, so no archiver is active and the archive lags": (
+        {**REDIS_AWAY, LAG: "12x80 12+15x120", ACTIVE: "1x80 0x120"},
+        {"HeadraceRedisAway"},
+    ),
+    "no archiver is active": (
+        {ACTIVE: "1x80 0x120", LAG: "12x80 12+15x120"},
+        {"HeadraceNoActiveArchiver"},
+    ),
+    "all archivers were stopped and their names have left DNS": (
+        {**_GONE, FIRST: "1x80 stale", SECOND: "1x80 stale"},
+        {"HeadraceNoActiveArchiver", "HeadraceReplicaGone"},
+    ),
+    "the chain is broken": ({alarm("chain_broken"): "1x200"}, {"HeadraceArchiveBroken"}),
+    "a range was never archived": ({alarm("missing_range"): "1x200"}, {"HeadraceArchiveBroken"}),
+    "the journal is held until the memory fills": (
+        {
+            alarm("redis_memory"): "1x200",
+            'headrace_redis_memory_ratio{instance="a1"}': "0.7x200",
+        },
+        {"HeadraceJournalHeld"},
+    ),
+}
