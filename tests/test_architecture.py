@@ -26,6 +26,7 @@ ORDER = (
     "shared.redis",
     "shared.web",
     "shared.journal",
+    "shared.archive",
     "shared.auth",
     *(f"shared.chain.{name}" for name in ("errors", "xdr", "decode", "http", "rpc")),
     *(
@@ -74,6 +75,8 @@ PURE = (
     *(f"shared.domain.{name}" for name in ("strkeys", "tokens", "topics", "transitions")),
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "reported")),
     *(f"shared.journal.{name}" for name in ("read_size", "stream_document", "wire")),
+    *(f"shared.archive.{name}" for name in ("errors", "hashes", "manifest", "segment")),
+    *(f"shared.archive.{name}" for name in ("topic_filter", "topic_rows")),
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
     "shared.auth.signing_keys",
     "shared.chain.errors",
@@ -107,7 +110,7 @@ PURE = (
     *(f"shared.chain.xdr.{name}" for name in ("ledger_keys", "meta", "natives", "reader")),
     *(f"shared.chain.xdr.{name}" for name in ("fast_shapes", "result", "scval", "shapes")),
 )
-WORDS = ("shared.web.problems.Goodbye",)
+WORDS = ("shared.web.problems.Goodbye", "shared.journal.topic_index.BROADCASTS")
 """Mere names in modules that do more: what they say is the same everywhere."""
 IMPURE = {"asyncio", "aiohttp", "redis", "time", "random", "socket", "uvloop", "secrets", "os"}
 

@@ -80,6 +80,16 @@ class Keys:
         """Hash: network and contracts of the first indexer (shared.journal.namespace)."""
         return self._key("made-for")
 
+    @property
+    def archive(self) -> str:
+        """Hash: up to where the events are archived (shared.archive.mark)."""
+        return self._key("archive")
+
+    @property
+    def archiver_lease(self) -> str:
+        """The token of the active archiver. Expires unless the archiver renews it."""
+        return self._key("archiver-lease")
+
     def stream(self, stream_id: str) -> str:
         """JSON document of one stream (shared.journal.stream_document)."""
         return self._key("stream", stream_id)

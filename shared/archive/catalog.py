@@ -1,0 +1,92 @@
+"""The catalog: the manifests of an archive, in order.
+
+A manifest is named by the position before its first entry, and written with `create`. So of two
+archivers only one can continue after a position. To merge segments, the manifest of the first one
+is overwritten, and then the others are deleted. Until then a reader ignores every manifest that
+starts inside the one before it.
+
+See docs/decisions/0119-the-chain-runs-over-entries.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+from shared.archive.errors import NotInArchiveError
+from shared.archive.hashes import CHAIN_START
+from shared.archive.manifest import Manifest
+from shared.archive.store import ArchiveStore, StoredObject
+from shared.domain.position import START, Position
+
+FOLDER = "manifests"
+_AT_ONCE = 16
+"""How many manifests are read at once."""
+
+
+def manifest_path(before: Position) -> str:
+    """Where the manifest of the segment after this position is."""
+    return f"{FOLDER}/{before.padded}.json"
+
+
+def in_order(manifests: Iterable[Manifest]) -> Sequence[Manifest]:
+    """The manifests by position, without those that start inside the one before them."""
+    kept: list[Manifest] = []
+    for each in sorted(manifests, key=lambda manifest: manifest.before):
+        if not kept or each.before >= kept[-1].last:
+            kept.append(each)
+    return kept
+
+
+class Catalog:
+    """The catalog as it was at the last `refresh`. Before the first one it is empty."""
+
+    def __init__(self, store: ArchiveStore) -> None:
+        self.store = store
+        self.manifests: Sequence[Manifest] = ()
+        self._read: dict[str, tuple[str, Manifest]] = {}
+        self._limit = asyncio.Semaphore(_AT_ONCE)
+        self._refreshing = asyncio.Lock()
+
+    @property
+    def last(self) -> Manifest | None:
+        """The manifest of the newest segment; None while the archive is empty."""
+        return self.manifests[-1] if self.manifests else None
+
+    @property
+    def end(self) -> Position:
+        """The position of the newest entry; START while the archive is empty."""
+        return self.manifests[-1].last if self.manifests else START
+
+    @property
+    def chain(self) -> bytes:
+        """The chain hash after the newest entry."""
+        return bytes.fromhex(self.manifests[-1].chain) if self.manifests else CHAIN_START
+
+    async def refresh(self) -> None:
+        """Read the manifests that are new or changed. Raises ArchiveUnavailableError."""
+        async with self._refreshing:
+            listed = [each async for each in self.store.list(FOLDER)]
+            found = await asyncio.gather(*map(self._manifest, listed))
+            self._read = {path: (version, m) for path, version, m in filter(None, found)}
+            self.manifests = in_order(manifest for _, manifest in self._read.values())
+
+    def add(self, manifest: Manifest) -> None:
+        """Add a manifest that was just written. The next `refresh` reads it like the others."""
+        self.manifests = in_order([*self.manifests, manifest])
+
+    def covering(self, position: Position) -> int:
+        """The index of the first manifest with entries after `position`; their number if none."""
+        return bisect_right(self.manifests, position, key=lambda manifest: manifest.last)
+
+    async def _manifest(self, listed: StoredObject) -> tuple[str, str, Manifest] | None:
+        path, _, version = listed
+        read = self._read.get(path)
+        if read and read[0] == version:
+            return path, version, read[1]
+        async with self._limit:
+            try:
+                return path, version, Manifest.decode(await self.store.get(path))
+            except NotInArchiveError:  # merged or deleted since it was listed
+                return None

@@ -1,0 +1,43 @@
+"""The archive's mark in Redis: up to where the events are archived.
+
+A hash with the fields `position` (everything up to it is archived), `chain` (the chain hash there,
+in hex) and `at` (Unix microseconds of the last write). The archiver writes it after each manifest.
+While it exists, the journal is not trimmed past its position (retention.lua).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
+
+from shared.domain.position import Position, parse_position
+from shared.journal.keys import Keys
+
+
+class ArchiveMark(NamedTuple):
+    """Everything up to `position` is archived. `at` is in Unix microseconds."""
+
+    position: Position
+    chain: str
+    at: int
+
+
+async def read_mark(redis: Redis, keys: Keys) -> ArchiveMark | None:
+    """The mark; None if the namespace has no archive."""
+    reply: Any = await redis.hmget(keys.archive, ["position", "chain", "at"])
+    position, chain, at = reply
+    if not (position and chain and at):
+        return None
+    return ArchiveMark(parse_position(position.decode()), chain.decode(), int(at))
+
+
+async def write_mark(redis: Redis, keys: Keys, mark: ArchiveMark) -> None:
+    """Store the mark."""
+    fields: Any = {"position": str(mark.position), "chain": mark.chain, "at": str(mark.at)}
+    await redis.hset(keys.archive, mapping=fields)
+
+
+async def delete_mark(redis: Redis, keys: Keys) -> bool:
+    """Delete the mark: the journal is trimmed as if there were no archive. True if it existed."""
+    return bool(await redis.delete(keys.archive))

@@ -1,0 +1,130 @@
+"""The object store of an archive: a thin wrapper of obstore.
+
+`file:///…`, `s3://…`, `gs://…` and `az://…` work alike. Credentials and endpoints come from the
+environment variables that obstore reads, such as AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL. An object
+is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
+from obstore.store import ObjectStore, from_url
+
+from shared.archive.errors import (
+    AlreadyArchivedError,
+    ArchiveUnavailableError,
+    NotInArchiveError,
+)
+from shared.runtime.urls import redacted
+
+_CLIENT: dict[str, Any] = {
+    "connect_timeout": timedelta(seconds=5),
+    "timeout": timedelta(seconds=30),
+}
+_RETRY: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
+"""Those who call try again themselves, and say so. So a single call must end soon."""
+
+
+class StoredObject(NamedTuple):
+    """An object in the store. `version` changes with each write of it."""
+
+    path: str
+    size: int
+    version: str
+
+
+class ArchiveStore:
+    """The objects of one namespace in the store at `url`.
+
+    Paths are relative to the namespace. Every method raises ArchiveUnavailableError if the store
+    does not answer or refuses, and NotInArchiveError if there is no such object.
+    """
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self.local = urlsplit(url).scheme == "file"
+        self.url = url if self.local else redacted(url)
+        self._prefix = prefix
+        self._store = _open(url)
+
+    async def get(self, path: str) -> bytes:
+        """The whole object."""
+        with self._errors(path):
+            result = await obstore.get_async(self._store, self._full(path))
+            return bytes(await result.bytes_async())
+
+    async def get_range(self, path: str, start: int, length: int) -> bytes:
+        """`length` bytes from `start` on; fewer where the object ends."""
+        with self._errors(path):
+            return bytes(
+                await obstore.get_range_async(
+                    self._store, self._full(path), start=start, length=length
+                )
+            )
+
+    def range_in_thread(self, path: str, start: int, length: int) -> bytes:
+        """Like `get_range`, for a thread: it blocks."""
+        with self._errors(path):
+            return bytes(
+                obstore.get_range(self._store, self._full(path), start=start, length=length)
+            )
+
+    async def put(self, path: str, data: bytes) -> None:
+        """Write an object. Readers see the old one or the new one, never a part."""
+        with self._errors(path):
+            await obstore.put_async(self._store, self._full(path), data)
+
+    async def create(self, path: str, data: bytes) -> None:
+        """Write a new object. Raises AlreadyArchivedError if it exists: of two only one wins."""
+        with self._errors(path):
+            await obstore.put_async(self._store, self._full(path), data, mode="create")
+
+    async def list(self, folder: str) -> AsyncIterator[StoredObject]:
+        """The objects in a folder, in no order."""
+        with self._errors(folder):
+            pages = obstore.list(self._store, prefix=self._full(folder), chunk_size=1_000)
+            async for page in pages:
+                for each in page:
+                    yield self._found(each)
+
+    async def delete(self, path: str) -> None:
+        """Delete an object. It is no error if there is none."""
+        with self._errors(path):
+            try:
+                await obstore.delete_async(self._store, self._full(path))
+            except NotFoundError:
+                return
+
+    def _full(self, path: str) -> str:
+        return f"{self._prefix}/{path}"
+
+    def _found(self, meta: Any) -> StoredObject:
+        path = meta["path"].removeprefix(f"{self._prefix}/")
+        version = meta["e_tag"] or meta["version"] or str(meta["last_modified"])
+        return StoredObject(path, meta["size"], version)
+
+    @contextmanager
+    def _errors(self, path: str) -> Iterator[None]:
+        """Turn the errors of obstore into those of the archive."""
+        where = f"{path} in {self.url}"
+        try:
+            yield
+        except (AlreadyExistsError, PreconditionError) as error:
+            raise AlreadyArchivedError(f"{where} exists already") from error
+        except (NotFoundError, FileNotFoundError) as error:
+            raise NotInArchiveError(f"{where} is not there") from error
+        except (BaseError, OSError) as error:
+            raise ArchiveUnavailableError(f"{where}: {error}") from error
+
+
+def _open(url: str) -> ObjectStore:
+    make: Callable[..., ObjectStore] = from_url  # its types want to know which store it will be
+    if urlsplit(url).scheme == "file":
+        return make(url, mkdir=True)
+    return make(url, client_options=_CLIENT, retry_config=_RETRY)
