@@ -44,6 +44,15 @@ OTHERS = {
         ("SET", KEYS.lease, "x"),
         ("XADD", KEYS.dead_letters, "*", "a", "b"),
         ("SUBSCRIBE", CHANNEL),
+        ("HSET", KEYS.archive, "position", "1-0"),
+    ),
+    "archiver": (
+        ("XADD", KEYS.journal, "*", "a", "b"),
+        ("HSET", KEYS.progress, "cursor", "x"),
+        ("GET", KEYS.stream("1")),
+        ("SET", KEYS.lease, "x"),
+        ("PUBLISH", CHANNEL, "x"),
+        ("SUBSCRIBE", CHANNEL),
     ),
     "fanout": (
         ("CONFIG", "GET", "*"),
@@ -53,10 +62,11 @@ OTHERS = {
         ("SET", KEYS.epoch, "1"),
         ("XADD", KEYS.revocations, "*", "a", "b"),
         ("HVALS", KEYS.api_keys),
+        ("HSET", KEYS.archive, "position", "1-0"),
     ),
 }
 LASTING = {"journal", "progress", "fence", "dead-letters", "stream", "index", "topic"}
-LASTING |= {"revocations", "api-keys", "epoch", "made-for", "tokens"}
+LASTING |= {"revocations", "api-keys", "epoch", "made-for", "tokens", "archive"}
 """Streams, their indexes and what their tokens tell (decision 84) stay. The rest is bounded by
 JOURNAL_MAX_LENGTH, MAXLEN or admins."""
 
@@ -130,6 +140,16 @@ async def test_a_running_redis_gets_the_rights_of_another_version(guarded: Guard
     rights_file(guarded, "time")
     assert not await load_rights(guarded)
     assert await allowed() == {"TIME"}
+
+
+async def test_a_user_of_a_newer_version_is_off_until_it_has_a_password(guarded: Guarded) -> None:
+    acl = file_of(guarded)
+    line = "user newcomer on #NEWCOMER_SHA256 resetkeys resetchannels -@all +ping\n"
+    acl.write_text(acl.read_text() + line)
+    assert not await load_rights(guarded, "--add")
+    assert b"off" in (await guarded.all.execute_command("ACL", "GETUSER", "newcomer"))[b"flags"]
+    async with Redis.from_url(guarded.url("api")) as client:
+        assert await client.ping(), "the others are as before"
 
 
 async def test_a_wrong_input_changes_no_password(guarded: Guarded) -> None:
