@@ -27,6 +27,7 @@ from services.api.auth.service import LoginService
 from services.api.auth.signers import AccountSigners
 from services.api.console.routes import add_console_routes
 from services.api.events.history import EventHistory
+from services.api.events.journal_part import JournalPart
 from services.api.events.routes import EVENT_HISTORY, SUMMARIES, add_event_routes
 from services.api.http.error_responses import error_middleware
 from services.api.http.rate_limits import RateLimits
@@ -47,6 +48,7 @@ from services.api.system.routes import add_system_routes
 from services.api.tokens.directory import TokenDirectory
 from services.api.tokens.routes import TOKENS, add_token_routes
 from services.api.transactions.routes import add_transaction_routes
+from shared.archive.waiting import ArchiveWait
 from shared.auth.public_keys import PublicKeys, watch_keys
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
@@ -130,6 +132,7 @@ def build_app(
         clock or redis_clock,
         lambda: unsafe_reason() or memory.full_reason(),
         tokens=tokens,
+        archive=ArchiveWait(redis, settings.keys, settings.wait_archive),
     )
     app[STREAM_NOTICES] = StreamNotices(
         redis,
@@ -138,7 +141,7 @@ def build_app(
         stream_clock,
         partial(readiness.first_reason, "clock", "store", "namespace"),
     )
-    app[EVENT_HISTORY] = EventHistory(redis, settings.keys, journal)
+    app[EVENT_HISTORY] = EventHistory(journal, JournalPart(redis, settings.keys, journal))
     indexes = StreamIndexes(redis, settings.keys)
     app[SUMMARIES] = AccountSummaries(indexes, listing, journal, stream_clock, tokens)
     add_probes(app, readiness)

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from services.api.events.history import PositionRange
+from services.api.events.ranges import PositionRange
 from services.api.http.fields import (
     Account,
     PositionParam,

@@ -21,8 +21,10 @@ from redis.exceptions import RedisError
 from services.fanout import metrics
 from services.fanout.feed.replica_state import Info, ReplicationLag, difference, is_cut_off
 from services.fanout.feed.single_flight import SingleFlightReader
+from shared.archive.history import JoinedHistory
 from shared.domain.position import Position
 from shared.journal.keys import Keys
+from shared.journal.pages import JournalPages, PageReader
 from shared.journal.reader import Journal, JournalTip, parse_tip, queue_tip
 from shared.journal.topic_reader import TopicReader
 from shared.redis.replica import connect_to_replica
@@ -51,9 +53,12 @@ class FeedServer:
     """`redis`, `journal` and `reader` are of the server that the feed reads.
 
     `primary` and `primary_journal` are of the primary. Without `feed_url` they are the same.
+    `reader` also reads the `archive`, if there is one.
     """
 
-    def __init__(self, primary: Redis, keys: Keys, feed_url: str = "") -> None:
+    def __init__(
+        self, primary: Redis, keys: Keys, feed_url: str = "", archive: PageReader | None = None
+    ) -> None:
         self._choice = None
         self.redis = self.primary = primary
         if feed_url:
@@ -61,7 +66,11 @@ class FeedServer:
         self.primary_journal = Journal(primary, keys)
         self.journal = Journal(self.redis, keys) if feed_url else self.primary_journal
         by_topic = TopicReader(self.redis, keys, self.journal)
-        self.reader = SingleFlightReader(self.journal, by_topic)
+        self.has_archive = archive is not None
+        self.reader: PageReader = SingleFlightReader(JournalPages(self.journal, by_topic))
+        if archive is not None:  # with its own limit, because an object store can be slow
+            archived = SingleFlightReader(archive)
+            self.reader = JoinedHistory(self.reader, archived, self.journal.start)
         self.keys = keys
         self._tips: Tips | None = None
         self._reads = 0
