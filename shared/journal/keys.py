@@ -120,16 +120,6 @@ class Keys:
         return self._key("transaction-claim", tx_hash)
 
     @property
-    def archive(self) -> str:
-        """Hash: up to where the journal is archived (shared.archive.mark). None without archive."""
-        return self._key("archive")
-
-    @property
-    def archiver_lease(self) -> str:
-        """The token of the active archiver. Expires unless the archiver renews it."""
-        return self._key("archiver-lease")
-
-    @property
     def schedule_lease(self) -> str:
         """The token of the API replica that sends notices. Expires unless it is renewed."""
         return self._key("schedule-lease")
