@@ -115,8 +115,8 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         rate("Events archived", "headrace_archiver_events_total"),
         rate("Bytes written to the store", "headrace_archiver_bytes_total", unit="Bps"),
-        shown("Segments", "short", "max(headrace_archiver_segments)", "all"),
-        rate("Errors of the store", "headrace_archiver_store_errors_total", "operation"),
+        rate("Segments written", "headrace_archiver_segments_total"),
+        rate("Errors of the store", "headrace_archiver_store_errors_total"),
         Panel(
             "Active, alarms",
             "short",

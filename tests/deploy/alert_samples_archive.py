@@ -15,7 +15,7 @@ def alarm(kind: str) -> str:
     return f'headrace_archiver_alarm{{instance="r1",kind="{kind}"}}'
 
 
-KINDS = ("store_away", "chain_broken", "missing_range", "redis_memory")
+KINDS = ("store", "gap", "behind", "damaged", "owner")
 
 # Two archivers, one of them active.
 WELL = {
@@ -26,36 +26,36 @@ WELL = {
     'headrace_archiver_active{instance="r2"}': "0x200",
     **{alarm(kind): "0x200" for kind in KINDS},
 }
+_LAGS: dict[str, str | None] = {LAG: "12x80 12+15x120"}
 _GONE: dict[str, str | None] = dict.fromkeys(
     (LAG, ACTIVE, 'headrace_archiver_active{instance="r2"}', *map(alarm, KINDS)), "0x80 stale"
 )
+_FULL: dict[str, str | None] = {'headrace_redis_memory_ratio{instance="a1"}': "0.7x200"}
 
 ARCHIVE: dict[str, tuple[dict[str, str | None], set[str]]] = {
     "there is no archive": (dict.fromkeys(WELL), set()),
-    "the archive lags": ({LAG: "12x80 12+15x120"}, {"HeadraceArchiveLags"}),
+    "the archive lags": (_LAGS, {"HeadraceArchiveLags"}),
     "the store is away, so the archive lags": (
-        {LAG: "12x80 12+15x120", alarm("store_away"): "0x80 1x120"},
+        {**_LAGS, alarm("store"): "0x80 1x120"},
         {"HeadraceArchiveStoreAway"},
     ),
     "Redis is away, so no archiver is active and the archive lags": (
-        {**REDIS_AWAY, LAG: "12x80 12+15x120", ACTIVE: "1x80 0x120"},
+        {**REDIS_AWAY, **_LAGS, ACTIVE: "1x80 0x120"},
         {"HeadraceRedisAway"},
     ),
-    "no archiver is active": (
-        {ACTIVE: "1x80 0x120", LAG: "12x80 12+15x120"},
-        {"HeadraceNoActiveArchiver"},
-    ),
+    "no archiver is active": ({**_LAGS, ACTIVE: "1x80 0x120"}, {"HeadraceNoActiveArchiver"}),
     "all archivers were stopped and their names have left DNS": (
         {**_GONE, FIRST: "1x80 stale", SECOND: "1x80 stale"},
         {"HeadraceNoActiveArchiver", "HeadraceReplicaGone"},
     ),
-    "the chain is broken": ({alarm("chain_broken"): "1x200"}, {"HeadraceArchiveBroken"}),
-    "a range was never archived": ({alarm("missing_range"): "1x200"}, {"HeadraceArchiveBroken"}),
-    "the journal is held until the memory fills": (
-        {
-            alarm("redis_memory"): "1x200",
-            'headrace_redis_memory_ratio{instance="a1"}': "0.7x200",
-        },
-        {"HeadraceJournalHeld"},
+    "events were never archived": ({alarm("gap"): "1x200"}, {"HeadraceArchiverAlarm"}),
+    "the archive is damaged, so it lags": (
+        {**_LAGS, alarm("damaged"): "1x200"},
+        {"HeadraceArchiverAlarm"},
     ),
+    "the journal is held until the memory fills": (
+        {**_LAGS, **_FULL, alarm("store"): "0x80 1x120"},
+        {"HeadraceArchiveStoreAway", "HeadraceJournalHeld"},
+    ),
+    "the memory fills with all events archived": (_FULL, {"HeadraceRedisMemory"}),
 }

@@ -89,7 +89,8 @@ def environment(overlay: str, component: str) -> dict[str, str]:
     maps = of_kind(overlay, "ConfigMap")
     found: dict[str, str] = {}
     for source in spec.get("envFrom", ()):
-        found |= maps[source["configMapRef"]["name"]]["data"]
+        if "configMapRef" in source:
+            found |= maps[source["configMapRef"]["name"]]["data"]
     for variable in spec.get("env", ()):
         secret = variable.get("valueFrom", {}).get("secretKeyRef")
         if secret is None:

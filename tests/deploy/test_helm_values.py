@@ -181,7 +181,7 @@ def test_without_an_archive_no_pod_has_its_parts(everything: str) -> None:
 def test_an_archive_can_be_on_a_volume_that_exists(everything: str) -> None:
     documents = rendered(everything, sets=('archive.volume.existingClaim="mine"',))
     assert "PersistentVolumeClaim" not in {d["kind"] for d in documents}
-    pods = [pod_of(d) for d in documents if "Deployment" == d["kind"]]
+    pods = [pod_of(d) for d in documents if d["kind"] == "Deployment"]
     claims = [v["persistentVolumeClaim"] for p in pods for v in p.get("volumes", ())
               if "persistentVolumeClaim" in v]  # fmt: skip
     assert [each["claimName"] for each in claims] == ["mine"] * 3

@@ -44,7 +44,7 @@ each_service = pytest.mark.parametrize(("overlay", "service"), EACH)
 
 
 def test_overlays() -> None:
-    assert OVERLAYS == ["dev", "production", *(f"production-{n}" for n in VARIANTS)]
+    assert ["dev", "production", *(f"production-{n}" for n in VARIANTS)] == OVERLAYS
 
 
 def test_yamllint_finds_nothing() -> None:
