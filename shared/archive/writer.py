@@ -24,7 +24,7 @@ from shared.archive.manifest import Manifest
 from shared.archive.segment import encode_segment
 from shared.archive.topic_filter import build_filter
 from shared.archive.topic_rows import encode_index, topics_in
-from shared.domain.position import parse_position
+from shared.domain.position import START, Position, parse_position
 from shared.journal.wire import JournalEntry
 
 _FOLDER = "segments"
@@ -45,18 +45,22 @@ def encode(
     entries: Sequence[JournalEntry],
     chain_before: bytes,
     *,
+    before: Position = START,
     erased: Mapping[str, bytes] | None = None,
     level: int = _QUICK,
 ) -> EncodedSegment:
     """The files and the manifest of a segment. Takes seconds for a large one: run it in a thread.
 
-    Raises ValueError if an entry is missing between these entries, or if there is none.
+    `before`: the end of the segment before it. If Redis lost events in a failover, the first entry
+    can name an earlier one as its previous. Raises ValueError if an entry is missing between these
+    entries, or if there is none.
     """
     check_whole(entries)
     erased = erased or {}
     file, index = encode_segment(entries, erased, level=level), encode_index(entries)
     first, last = orjson.loads(entries[0].body), orjson.loads(entries[-1].body)
-    before, end = parse_position(entries[0].previous), parse_position(entries[-1].position)
+    before = max(before, parse_position(entries[0].previous))
+    end = parse_position(entries[-1].position)
     digest = sha256(file).hexdigest()
     name = f"{_FOLDER}/{before.padded}-{end.padded}-{digest[:8]}"
     hashes = (erased.get(each.position) or entry_hash(each) for each in entries)
@@ -84,11 +88,18 @@ def encode(
 
 
 def check_whole(entries: Sequence[JournalEntry]) -> None:
-    """Raises ValueError if there is no entry, or if one is missing between these entries."""
+    """Raises ValueError if there is no entry, or if one is missing between these entries.
+
+    An entry may name an earlier previous one than the entry before it: then Redis had lost the
+    entries in between, but the archive has them.
+    """
     if not entries:
         raise ValueError("a segment needs at least one entry")
     for one, other in pairwise(entries):
-        if other.previous != one.position:
+        if other.previous == one.position:
+            continue
+        before, position = parse_position(one.position), parse_position(other.position)
+        if not parse_position(other.previous) < before < position:
             raise ValueError(f"{other.previous} is missing: {one.position}, then {other.position}")
 
 
@@ -105,9 +116,9 @@ async def append(
     The first entry can leave a gap to the archive's end, but must not be at or below it. Raises
     ValueError, AlreadyArchivedError if another archiver was faster, ArchiveUnavailableError.
     """
-    if entries and parse_position(entries[0].previous) < catalog.end:
+    if entries and parse_position(entries[0].position) <= catalog.end:
         raise ValueError(f"{entries[0].position} does not follow the archive's end {catalog.end}")
-    made = await asyncio.to_thread(encode, entries, catalog.chain)
+    made = await asyncio.to_thread(encode, entries, catalog.chain, before=catalog.end)
     manifest = dataclasses.replace(made.manifest, progress=progress, owner=owner).signed(seed)
     await _write_files(catalog, made)
     await catalog.store.create(manifest_path(manifest.before), manifest.encode())
@@ -123,15 +134,18 @@ async def replace(
     erased: Mapping[str, bytes] | None = None,
     seed: str | None = None,
 ) -> Manifest:
-    """Write one segment in place of the covered ones, which follow each other; then delete those.
+    """Write one segment in place of the covered ones, which follow each other.
 
-    `entries` are all their entries. `erased` has the hash of the original entry for each position
-    whose body was replaced, now or earlier. Raises DamagedArchiveError, before anything is written,
-    if the chain hash would change.
+    The covered segments stay in the store, but nobody reads them: call `delete` later. `entries`
+    are all their entries. `erased` has the hash of the original entry for each position whose body
+    was replaced, now or earlier. Raises DamagedArchiveError, before anything is written, if the
+    chain hash would change.
     """
     first, last = covered[0], covered[-1]
     before = bytes.fromhex(first.chain_before)
-    made = await asyncio.to_thread(encode, entries, before, erased=erased, level=_SMALL)
+    made = await asyncio.to_thread(
+        encode, entries, before, before=first.before, erased=erased, level=_SMALL
+    )
     if (made.manifest.before, made.manifest.chain) != (first.before, last.chain):
         raise DamagedArchiveError(
             f"the entries do not give the chain hash of the segments {first.before} to {last.last}"
@@ -140,7 +154,6 @@ async def replace(
     manifest = known.signed(seed)
     await _write_files(catalog, made)
     await catalog.store.put(manifest_path(manifest.before), manifest.encode())
-    await _delete_covered(catalog, covered, manifest)
     return manifest
 
 
@@ -149,11 +162,17 @@ async def _write_files(catalog: Catalog, made: EncodedSegment) -> None:
     await catalog.store.put(made.manifest.index, made.index)
 
 
-async def _delete_covered(catalog: Catalog, covered: Sequence[Manifest], merged: Manifest) -> None:
-    """Delete the manifests first: a segment without a manifest is read by nobody."""
-    for each in covered:
-        if each.before != merged.before:
+async def delete(
+    catalog: Catalog, segments: Sequence[Manifest], *, replaced_by: Manifest | None = None
+) -> None:
+    """Delete segments, but nothing that belongs to the segment that replaces them.
+
+    The manifests go first: a segment without a manifest is read by nobody.
+    """
+    kept = replaced_by
+    for each in segments:
+        if not kept or each.before != kept.before:
             await catalog.store.delete(manifest_path(each.before))
-    for path in {path for each in covered for path in (each.file, each.index)}:
-        if path not in (merged.file, merged.index):
+    for path in dict.fromkeys(path for each in segments for path in (each.file, each.index)):
+        if not kept or path not in (kept.file, kept.index):
             await catalog.store.delete(path)
