@@ -26,9 +26,8 @@ from services.api.auth.routes import (
 from services.api.auth.service import LoginService
 from services.api.auth.signers import AccountSigners
 from services.api.console.routes import add_console_routes
-from services.api.events.history import EventHistory
-from services.api.events.journal_part import JournalPart
-from services.api.events.routes import EVENT_HISTORY, SUMMARIES, add_event_routes
+from services.api.events.assembly import add_history
+from services.api.events.routes import SUMMARIES
 from services.api.http.error_responses import error_middleware
 from services.api.http.rate_limits import RateLimits
 from services.api.http.readiness import part_names, redis_check, service_checks
@@ -141,12 +140,11 @@ def build_app(
         stream_clock,
         partial(readiness.first_reason, "clock", "store", "namespace"),
     )
-    app[EVENT_HISTORY] = EventHistory(journal, JournalPart(redis, settings.keys, journal))
     indexes = StreamIndexes(redis, settings.keys)
     app[SUMMARIES] = AccountSummaries(indexes, listing, journal, stream_clock, tokens)
     add_probes(app, readiness)
     add_routes(app)
-    add_event_routes(app)
+    add_history(app, redis, journal)
     add_token_routes(app)
     add_transaction_routes(app, redis)
     add_login_routes(app)

@@ -18,7 +18,7 @@ from shared.archive.errors import NotInArchiveError
 from shared.archive.hashes import CHAIN_START
 from shared.archive.manifest import Manifest
 from shared.archive.store import ArchiveStore, StoredObject
-from shared.domain.position import START, Position
+from shared.domain.position import START, Position, parse_position
 
 FOLDER = "manifests"
 _AT_ONCE = 16
@@ -63,6 +63,13 @@ class Catalog:
     def chain(self) -> bytes:
         """The chain hash after the newest entry."""
         return bytes.fromhex(self.manifests[-1].chain) if self.manifests else CHAIN_START
+
+    @property
+    def began(self) -> Position | None:
+        """Where the journal began, as the newest segment says that knows it."""
+        texts = (manifest.progress.get("began") for manifest in reversed(self.manifests))
+        began = next(filter(None, texts), None)
+        return parse_position(began) if began else None
 
     async def refresh(self) -> None:
         """Read the manifests that are new or changed. Raises ArchiveUnavailableError."""

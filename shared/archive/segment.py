@@ -52,6 +52,7 @@ ENTRY_COLUMNS = ("position", "previous", "type", "topics", "body")
 
 _WRITING: dict[str, Any] = {
     "compression": "zstd",
+    "write_page_checksum": True,
     "data_page_size": 8 << 20,
     "dictionary_pagesize_limit": 8 << 20,
     "use_dictionary": ["type", "stream", "topics"],
@@ -77,12 +78,13 @@ def encode_segment(
     is the level of zstd: a higher one takes more time and less space.
     """
     sink = pa.BufferOutputStream()
-    table = _table(entries, erased or {})
+    table = table_of(entries, erased or {})
     pq.write_table(table, sink, row_group_size=ROW_GROUP, compression_level=level, **_WRITING)
     return bytes(sink.getvalue())
 
 
-def _table(entries: Sequence[JournalEntry], erased: Mapping[str, bytes]) -> pa.Table:
+def table_of(entries: Sequence[JournalEntry], erased: Mapping[str, bytes]) -> pa.Table:
+    """The rows of these entries, with the columns of SCHEMA."""
     positions = [parse_position(each.position) for each in entries]
     bodies = [orjson.loads(each.body) for each in entries]
     columns: list[list[object]] = [

@@ -27,20 +27,23 @@ INDEX_SCHEMA = pa.schema(
         pa.field("count", pa.uint32(), nullable=False),
     ]
 )
-_INDEX_GROUP = 8_192
+INDEX_GROUP = 8_192
+"""Rows in a row group of a topic index."""
+
 _WRITING: dict[str, Any] = {
     "compression": "zstd",
+    "write_page_checksum": True,
     "use_dictionary": False,
     "column_encoding": {"topic": "DELTA_BYTE_ARRAY"},
     "write_statistics": ["topic"],
 }
 
 
-def encode_index(entries: Sequence[JournalEntry], *, group: int = ROW_GROUP) -> bytes:
-    """The topic index of the segment with these entries, in row groups of `group` entries."""
+def encode_index(entries: Sequence[JournalEntry]) -> bytes:
+    """The topic index of the segment with these entries."""
     counts: Counter[tuple[str, int]] = Counter()
     for n, entry in enumerate(entries):
-        counts.update((topic, n // group) for topic in entry.topics or (BROADCASTS,))
+        counts.update((topic, n // ROW_GROUP) for topic in entry.topics or (BROADCASTS,))
     rows = sorted(counts.items())
     columns: list[list[object]] = [
         [topic for (topic, _), _ in rows],
@@ -52,7 +55,7 @@ def encode_index(entries: Sequence[JournalEntry], *, group: int = ROW_GROUP) -> 
     ]
     table = pa.Table.from_arrays(arrays, schema=INDEX_SCHEMA)
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, row_group_size=_INDEX_GROUP, **_WRITING)
+    pq.write_table(table, sink, row_group_size=INDEX_GROUP, **_WRITING)
     return bytes(sink.getvalue())
 
 

@@ -92,7 +92,7 @@ class EventHistory:
             else:
                 rest = read.rest
             left -= read.overhead
-        continue_at = rest and (rest.before if newest_first else rest.after)
+        continue_at = None if rest is None else (rest.before if newest_first else rest.after)
         old_end = rest is None or not newest_first
         gap = await self._gap(tip, within, missing, old_end=old_end and not within.empty)
         return EventPage(found, continue_at, tip.top, gap)

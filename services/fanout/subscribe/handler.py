@@ -245,5 +245,5 @@ class SubscribeHandler:
             subscriber,
             parsed.subscription,
             self._replay_turn,
-            self._settings,
+            settings=self._settings,
         ).run(parsed.resume_from, first)

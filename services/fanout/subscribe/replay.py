@@ -60,6 +60,7 @@ class Replay:
         subscriber: Subscriber,
         subscription: Subscription,
         turn: Turn,
+        *,
         settings: FanoutSettings,
     ) -> None:
         self._feed = feed

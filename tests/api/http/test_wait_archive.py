@@ -46,7 +46,8 @@ async def test_a_change_is_confirmed_when_the_archive_has_it(
     status, stream = await request
     assert status == 201
     mark = await read_mark(redis, keys)
-    assert mark and parse_position(stream["position"]) == mark.position
+    assert mark is not None
+    assert parse_position(stream["position"]) == mark.position
 
 
 async def test_a_late_change_is_a_503_and_its_retry_acts_once(
