@@ -8,6 +8,7 @@ LAG = 'headrace_archiver_lag_seconds{instance="r1"}'
 FIRST = 'up{job="headrace-archiver",instance="r1"}'
 SECOND = 'up{job="headrace-archiver",instance="r2"}'
 ACTIVE = 'headrace_archiver_active{instance="r1"}'
+READY = 'headrace_ready{job="headrace-archiver",instance="r1",part="archive"}'
 
 
 def alarm(kind: str) -> str:
@@ -24,11 +25,13 @@ WELL = {
     LAG: "12x200",
     ACTIVE: "1x200",
     'headrace_archiver_active{instance="r2"}': "0x200",
+    READY: "1x200",
     **{alarm(kind): "0x200" for kind in KINDS},
 }
 _LAGS: dict[str, str | None] = {LAG: "12x80 12+15x120"}
 _GONE: dict[str, str | None] = dict.fromkeys(
-    (LAG, ACTIVE, 'headrace_archiver_active{instance="r2"}', *map(alarm, KINDS)), "0x80 stale"
+    (LAG, ACTIVE, READY, 'headrace_archiver_active{instance="r2"}', *map(alarm, KINDS)),
+    "0x80 stale",
 )
 _FULL: dict[str, str | None] = {'headrace_redis_memory_ratio{instance="a1"}': "0.7x200"}
 
@@ -36,7 +39,7 @@ ARCHIVE: dict[str, tuple[dict[str, str | None], set[str]]] = {
     "there is no archive": (dict.fromkeys(WELL), set()),
     "the archive lags": (_LAGS, {"HeadraceArchiveLags"}),
     "the store is away, so the archive lags": (
-        {**_LAGS, alarm("store"): "0x80 1x120"},
+        {**_LAGS, READY: "1x80 0x120", alarm("store"): "0x80 1x120"},
         {"HeadraceArchiveStoreAway"},
     ),
     "Redis is away, so no archiver is active and the archive lags": (
@@ -50,7 +53,7 @@ ARCHIVE: dict[str, tuple[dict[str, str | None], set[str]]] = {
     ),
     "events were never archived": ({alarm("gap"): "1x200"}, {"HeadraceArchiverAlarm"}),
     "the archive is damaged, so it lags": (
-        {**_LAGS, alarm("damaged"): "1x200"},
+        {**_LAGS, READY: "0x200", alarm("damaged"): "1x200"},
         {"HeadraceArchiverAlarm"},
     ),
     "the journal is held until the memory fills": (

@@ -90,6 +90,11 @@ def _set_users(file: Path, default: str) -> None:
     file.write_text("\n".join([*lines, "user test on nopass ~* &* +@all", ""]))
 
 
+def archive_of(redis: Guarded) -> dict[str, str]:
+    """The settings of the archive, in the folder of Redis' volume."""
+    return {"ARCHIVE_URL": f"file://{redis.data}/archive"}
+
+
 @asynccontextmanager
 async def services(
     redis: Guarded, network_port: int, *, kept: int = 50
@@ -110,8 +115,12 @@ async def services(
         session = await stack.enter_async_context(aiohttp.ClientSession())
         parts: dict[str, ServiceProcess] = {}
         for user in USERS:
-            archive = {"ARCHIVE_URL": f"file://{redis.data}/archive"}
-            environment = {**COMMON, **archive, **more[user], "REDIS_URL": redis.url(user)}
+            environment = {
+                **COMMON,
+                **archive_of(redis),
+                **more[user],
+                "REDIS_URL": redis.url(user),
+            }
             started = running(f"services.{user}", **environment)
             parts[user] = await stack.enter_async_context(started)
         for part in parts.values():
