@@ -7,8 +7,10 @@ that was read once stays right for ever, and nothing is invalidated.
 from __future__ import annotations
 
 import io
+import shutil
 import tempfile
 import threading
+import weakref
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -32,8 +34,7 @@ class BlockCache:
     """
 
     def __init__(self, folder: str, limit: int) -> None:
-        self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="headrace-")
-        self._folder = Path(folder or self._temporary.name) if self._temporary else Path(folder)
+        self._folder = Path(folder) if folder else self._temporary_folder()
         self._limit = limit
         self._lock = threading.Lock()
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +65,11 @@ class BlockCache:
                 excess = self._take_excess()
             for each in excess:
                 (self._folder / each).unlink(missing_ok=True)
+
+    def _temporary_folder(self) -> Path:
+        path = Path(tempfile.mkdtemp(prefix="headrace-archive-"))
+        weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+        return path
 
     def _take_excess(self) -> list[str]:
         taken, size = [], sum(self._sizes.values())

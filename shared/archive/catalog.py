@@ -14,7 +14,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-from shared.archive.errors import NotInArchiveError
+from shared.archive.errors import DamagedArchiveError, NotInArchiveError
 from shared.archive.hashes import CHAIN_START
 from shared.archive.manifest import Manifest
 from shared.archive.store import ArchiveStore, StoredObject
@@ -66,29 +66,37 @@ class Catalog:
 
     @property
     def began(self) -> Position | None:
-        """Where the journal began, as the newest segment says that knows it."""
-        texts = (manifest.progress.get("began") for manifest in reversed(self.manifests))
-        began = next(filter(None, texts), None)
-        return parse_position(began) if began else None
+        """Where the journal began, as the newest segment says that knows it.
+
+        An archiver that is still behind does not know it. Then the archive's own beginning counts.
+        None if that was deleted, or if the archive is empty.
+        """
+        for each in reversed(self.manifests):
+            if began := each.progress.get("began"):
+                return parse_position(began)
+        first = self.manifests[0] if self.manifests else None
+        return first.before if first and first.chain_before == CHAIN_START.hex() else None
 
     async def refresh(self) -> None:
         """Read the manifests that are new or changed. Raises ArchiveUnavailableError."""
         async with self._refreshing:
-            listed = [each async for each in self.store.list(FOLDER)]
+            objects = [each async for each in self.store.list(FOLDER)]
+            listed = [each for each in objects if each.path.endswith(".json")]
             found = await asyncio.gather(*map(self._manifest, listed))
             self._read = {path: (version, m) for path, version, m in filter(None, found)}
             self.manifests = in_order(manifest for _, manifest in self._read.values())
 
     def add(self, manifest: Manifest) -> None:
-        """Add a manifest that was just written. The next `refresh` reads it like the others."""
-        self.manifests = in_order([*self.manifests, manifest])
+        """Add a manifest that was just written. It takes the place of those that it covers."""
+        others = [each for each in self.manifests if each.before != manifest.before]
+        self.manifests = in_order([*others, manifest])
 
     def covering(self, position: Position) -> int:
         """The index of the first manifest with entries after `position`; their number if none."""
         return bisect_right(self.manifests, position, key=lambda manifest: manifest.last)
 
     async def _manifest(self, listed: StoredObject) -> tuple[str, str, Manifest] | None:
-        path, _, version = listed
+        path, version = listed.path, listed.version
         read = self._read.get(path)
         if read and read[0] == version:
             return path, version, read[1]
@@ -97,3 +105,5 @@ class Catalog:
                 return path, version, Manifest.decode(await self.store.get(path))
             except NotInArchiveError:  # merged or deleted since it was listed
                 return None
+            except DamagedArchiveError as error:
+                raise DamagedArchiveError(f"{path} in {self.store.url}: {error}") from error

@@ -13,6 +13,9 @@ from redis.asyncio import Redis
 
 from shared.domain.position import Position, parse_position
 from shared.journal.keys import Keys
+from shared.redis.scripts import load_script
+
+_WRITE = load_script(__package__, "mark_write")
 
 
 class ArchiveMark(NamedTuple):
@@ -32,10 +35,16 @@ async def read_mark(redis: Redis, keys: Keys) -> ArchiveMark | None:
     return ArchiveMark(parse_position(position.decode()), chain.decode(), int(at))
 
 
-async def write_mark(redis: Redis, keys: Keys, mark: ArchiveMark) -> None:
-    """Store the mark."""
-    fields: Any = {"position": str(mark.position), "chain": mark.chain, "at": str(mark.at)}
-    await redis.hset(keys.archive, mapping=fields)
+async def write_mark(
+    redis: Redis, keys: Keys, mark: ArchiveMark, *, token: str | None = None
+) -> bool:
+    """Store the mark. With a `token`, only while the archiver's lease has this token.
+
+    False if another archiver is active. It is the one to say what is archived.
+    """
+    script = redis.register_script(_WRITE)
+    arguments = (token or "", str(mark.position), mark.chain, mark.at)
+    return bool(await script(keys=[keys.archive, keys.archiver_lease], args=[*arguments]))
 
 
 async def delete_mark(redis: Redis, keys: Keys) -> bool:

@@ -84,34 +84,32 @@ def encode_segment(
 
 
 def table_of(entries: Sequence[JournalEntry], erased: Mapping[str, bytes]) -> pa.Table:
-    """The rows of these entries, with the columns of SCHEMA."""
-    positions = [parse_position(each.position) for each in entries]
-    bodies = [orjson.loads(each.body) for each in entries]
-    columns: list[list[object]] = [
-        [each.toid for each in positions],
-        [each.n for each in positions],
-        [each.position for each in entries],
-        [each.previous for each in entries],
-        [str(each.type) for each in entries],
-        [each.get("streamId") for each in bodies],
-        [each.topics for each in entries],
-        [each.get("ledger") for each in bodies],
-        [_microseconds(each.get("ledgerClosedAt")) for each in bodies],
-        [_bytes(each.get("txHash")) for each in bodies],
-        [each["publishedAt"] for each in bodies],
-        [each.body for each in entries],
-        [erased.get(each.position) for each in entries],
-    ]
-    arrays = [pa.array(column, each.type) for column, each in zip(columns, SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    """The rows of these entries, with the columns of SCHEMA. There must be at least one."""
+    rows = (_row(entry, erased.get(entry.position)) for entry in entries)
+    columns = zip(zip(*rows, strict=True), SCHEMA, strict=True)
+    return pa.Table.from_arrays([pa.array(c, f.type) for c, f in columns], schema=SCHEMA)
 
 
-def _microseconds(closed_at: str | None) -> int | None:
-    return None if closed_at is None else round(unix_seconds(closed_at) * 1_000_000)
-
-
-def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else bytes.fromhex(text)
+def _row(entry: JournalEntry, original: bytes | None) -> tuple[object, ...]:
+    """The values of one row. Parsed bodies are not kept: they would need much memory."""
+    toid, n = parse_position(entry.position)
+    body = orjson.loads(entry.body)
+    closed_at, transaction = body.get("ledgerClosedAt"), body.get("txHash")
+    return (
+        toid,
+        n,
+        entry.position,
+        entry.previous,
+        str(entry.type),
+        body.get("streamId"),
+        entry.topics,
+        body.get("ledger"),
+        None if closed_at is None else round(unix_seconds(closed_at) * 1_000_000),
+        None if transaction is None else bytes.fromhex(transaction),
+        body["publishedAt"],
+        entry.body,
+        original,
+    )
 
 
 def decode_entries(table: pa.Table | pa.RecordBatch) -> list[JournalEntry]:

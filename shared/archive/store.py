@@ -7,11 +7,15 @@ is written whole or not at all.
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
@@ -27,17 +31,19 @@ from shared.runtime.urls import redacted
 _CLIENT: dict[str, Any] = {
     "connect_timeout": timedelta(seconds=5),
     "timeout": timedelta(seconds=30),
+    "allow_http": True,  # only if the operator gave an endpoint with http://
 }
 _RETRY: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
 """Those who call try again themselves, and say so. So a single call must end soon."""
 
 
 class StoredObject(NamedTuple):
-    """An object in the store. `version` changes with each write of it."""
+    """An object in the store. `version` changes with each write, `modified` is in Unix seconds."""
 
     path: str
     size: int
     version: str
+    modified: float
 
 
 class ArchiveStore:
@@ -48,7 +54,8 @@ class ArchiveStore:
     """
 
     def __init__(self, url: str, prefix: str) -> None:
-        self.local = urlsplit(url).scheme == "file"
+        self._folder = _folder(url)
+        self.local = self._folder is not None
         self.url = url if self.local else redacted(url)
         self._prefix = prefix
         self._store = _open(url)
@@ -77,13 +84,11 @@ class ArchiveStore:
 
     async def put(self, path: str, data: bytes) -> None:
         """Write an object. Readers see the old one or the new one, never a part."""
-        with self._errors(path):
-            await obstore.put_async(self._store, self._full(path), data)
+        await self._put(path, data, "overwrite")
 
     async def create(self, path: str, data: bytes) -> None:
         """Write a new object. Raises AlreadyArchivedError if it exists: of two only one wins."""
-        with self._errors(path):
-            await obstore.put_async(self._store, self._full(path), data, mode="create")
+        await self._put(path, data, "create")
 
     async def list(self, folder: str) -> AsyncIterator[StoredObject]:
         """The objects in a folder, in no order."""
@@ -95,11 +100,17 @@ class ArchiveStore:
 
     async def delete(self, path: str) -> None:
         """Delete an object. It is no error if there is none."""
-        with self._errors(path):
-            try:
-                await obstore.delete_async(self._store, self._full(path))
-            except NotFoundError:
-                return
+        with suppress(NotInArchiveError), self._errors(path):
+            await obstore.delete_async(self._store, self._full(path))
+
+    async def _put(self, path: str, data: bytes, mode: Literal["overwrite", "create"]) -> None:
+        try:
+            with self._errors(path):
+                await obstore.put_async(self._store, self._full(path), data, mode=mode)
+                if self._folder:
+                    await asyncio.to_thread(_flush, self._folder / self._full(path))
+        except NotInArchiveError as error:
+            raise ArchiveUnavailableError(f"{self.url} does not exist: create it first") from error
 
     def _full(self, path: str) -> str:
         return f"{self._prefix}/{path}"
@@ -107,7 +118,7 @@ class ArchiveStore:
     def _found(self, meta: Any) -> StoredObject:
         path = meta["path"].removeprefix(f"{self._prefix}/")
         version = meta["e_tag"] or meta["version"] or str(meta["last_modified"])
-        return StoredObject(path, meta["size"], version)
+        return StoredObject(path, meta["size"], version, meta["last_modified"].timestamp())
 
     @contextmanager
     def _errors(self, path: str) -> Iterator[None]:
@@ -120,11 +131,32 @@ class ArchiveStore:
         except (NotFoundError, FileNotFoundError) as error:
             raise NotInArchiveError(f"{where} is not there") from error
         except (BaseError, OSError) as error:
-            raise ArchiveUnavailableError(f"{where}: {error}") from error
+            raise ArchiveUnavailableError(f"{where}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """The message without the debug output that obstore appends."""
+    return (str(error) or type(error).__name__).partition("\n")[0]
+
+
+def _folder(url: str) -> Path | None:
+    """The folder of a store on the local disk."""
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+def _flush(path: Path) -> None:
+    """Wait until the disk has a file and its name. obstore does not wait for this."""
+    for each in (path, path.parent):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _open(url: str) -> ObjectStore:
     make: Callable[..., ObjectStore] = from_url  # its types want to know which store it will be
-    if urlsplit(url).scheme == "file":
+    if _folder(url):
         return make(url, mkdir=True)
     return make(url, client_options=_CLIENT, retry_config=_RETRY)

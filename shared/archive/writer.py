@@ -18,7 +18,7 @@ from itertools import pairwise
 import orjson
 
 from shared.archive.catalog import Catalog, manifest_path
-from shared.archive.errors import DamagedArchiveError
+from shared.archive.errors import AlreadyArchivedError, DamagedArchiveError
 from shared.archive.hashes import chain_of, entry_hash
 from shared.archive.manifest import Manifest
 from shared.archive.segment import encode_segment
@@ -121,7 +121,7 @@ async def append(
     made = await asyncio.to_thread(encode, entries, catalog.chain, before=catalog.end)
     manifest = dataclasses.replace(made.manifest, progress=progress, owner=owner).signed(seed)
     await _write_files(catalog, made)
-    await catalog.store.create(manifest_path(manifest.before), manifest.encode())
+    await _create(catalog, manifest)
     catalog.add(manifest)
     return manifest
 
@@ -154,7 +154,17 @@ async def replace(
     manifest = known.signed(seed)
     await _write_files(catalog, made)
     await catalog.store.put(manifest_path(manifest.before), manifest.encode())
+    catalog.add(manifest)
     return manifest
+
+
+async def _create(catalog: Catalog, manifest: Manifest) -> None:
+    path, encoded = manifest_path(manifest.before), manifest.encode()
+    try:
+        await catalog.store.create(path, encoded)
+    except AlreadyArchivedError:  # perhaps by us: an answer of the store was lost
+        if await catalog.store.get(path) != encoded:
+            raise
 
 
 async def _write_files(catalog: Catalog, made: EncodedSegment) -> None:

@@ -13,7 +13,7 @@ from shared.archive.catalog import Catalog
 from shared.archive.errors import DamagedArchiveError
 from shared.archive.reader import ArchiveReader
 from shared.archive.store import ArchiveStore
-from shared.archive.writer import replace
+from shared.archive.writer import delete, replace
 from shared.domain.position import END, START, Position
 from shared.domain.topics import matches
 from shared.journal.reader import JournalGap, JournalPage, NoNewEvents
@@ -135,6 +135,16 @@ async def test_an_archive_that_began_later_than_the_journal_has_a_gap(catalog: C
     assert await ArchiveReader(catalog).after(START) == JournalGap(at(4))
 
 
+async def test_until_the_journals_beginning_is_known_that_of_the_archive_counts(
+    catalog: Catalog,
+) -> None:
+    await write(catalog, entries([["1"]] * 4, first=5), [2], progress={"cursor": "1"})
+    reader = ArchiveReader(catalog)
+    assert isinstance(await reader.after(START), JournalPage)
+    catalog.manifests = catalog.manifests[1:]  # as after ARCHIVE_KEEP_DAYS
+    assert await reader.after(START) == JournalGap(at(6))
+
+
 async def test_a_reader_finds_segments_that_were_written_later(
     catalog: Catalog, store: ArchiveStore
 ) -> None:
@@ -152,7 +162,9 @@ async def test_a_reader_continues_when_its_segments_were_merged(
     reader = ArchiveReader(Catalog(store))
     page = await reader.after(START, limit=2)
     assert isinstance(page, JournalPage)
-    await replace(catalog, catalog.manifests, written)
+    covered = catalog.manifests
+    merged = await replace(catalog, covered, written)
+    await delete(catalog, covered, replaced_by=merged)
     assert [*page.entries, *await all_after(reader, page.end, 9)] == written
 
 

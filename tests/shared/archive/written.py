@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from shared.archive.catalog import Catalog
+from shared.archive.manifest import Manifest
 from shared.archive.writer import append
+from shared.domain.position import Position
 from shared.journal.wire import JournalEntry
 
 PUBLISHED = 1_770_000_000_000_000
@@ -34,3 +37,27 @@ async def write(
         part, rest = rest[:size], rest[size:]
         if part:
             await append(catalog, part, progress=progress or {"began": "0-0"}, owner={})
+
+
+def manifest(**more: object) -> Manifest:
+    """A manifest, with these fields changed."""
+    made = Manifest(
+        before=Position(1, 0),
+        first=Position(1, 1),
+        last=Position(9, 2**53),
+        count=2,
+        size=10,
+        file="segments/a.parquet",
+        sha256="ab",
+        index="segments/a.index.parquet",
+        index_sha256="cd",
+        index_size=5,
+        chain_before="00",
+        chain="11",
+        first_published=1,
+        last_published=2,
+        first_ledger=None,
+        last_ledger=7,
+        topics=b"\0\xff",
+    )
+    return replace(made, **more)  # type: ignore[arg-type]
