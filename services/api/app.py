@@ -187,9 +187,8 @@ async def _redis(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _login(app: web.Application, *, fetch: FetchToml) -> AsyncIterator[None]:
-    settings, redis = app[SETTINGS], app[REDIS]
+    settings, redis, clock, replicas = app[SETTINGS], app[REDIS], app[CLOCK], app[REPLICAS]
     async with http.session() as session:
-        clock, replicas = app[CLOCK], app[REPLICAS]
         own = [key.document for key in settings.signing_keys]
         app[PUBLIC_KEYS] = public_keys = PublicKeys(settings.jwks_url, session, own)
         verifier = Verifier(settings, public_keys, clock, remember=REMEMBERED_TOKENS)

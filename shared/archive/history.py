@@ -4,7 +4,7 @@ The journal has the newest events, the archive all of them up to its end. A read
 first. Where the journal lacks events, the archive answers, but only up to the position from which
 the journal continues. So each event comes once, and a gap remains only where both lack events.
 
-This module imports nothing of the archive. A service without ARCHIVE_URL does not need pyarrow.
+This module imports nothing of the archive: without ARCHIVE_URL a service does not load pyarrow.
 
 See docs/decisions/0124-journal-and-archive-are-one-history.md.
 """
@@ -22,19 +22,23 @@ from shared.journal.reader import JournalGap, JournalPage, Page
 class JoinedHistory:
     """The journal, and the archive where the journal ends. Itself a PageReader.
 
-    `journal_start` returns the position after which the journal has entries. All methods raise the
-    errors of Redis, and ArchiveUnavailableError if the archive is needed and cannot be read.
+    `journal_start` returns the position after which the journal has entries. `freshen` makes sure
+    that the archive's catalog has everything up to a position, if it is archived. All methods raise
+    the errors of Redis, and ArchiveError if the archive is needed and cannot be read.
     """
 
     def __init__(
         self,
         journal: PageReader,
         archive: PageReader,
+        *,
         journal_start: Callable[[], Awaitable[Position]],
+        freshen: Callable[[Position], Awaitable[None]],
     ) -> None:
         self._journal = journal
         self._archive = archive
         self._journal_start = journal_start
+        self._freshen = freshen
 
     async def after(self, position: Position, limit: int) -> Page:
         """The next page of all events."""
@@ -51,12 +55,13 @@ class JoinedHistory:
     ) -> Page:
         """The next page of the events of these topics, and of the events for everyone."""
         answer = await self._journal.of_topics(topics, position, until, limit)
-        end = await self._archived_until(position, answer)
-        if end is None:
+        start = await self._archived_until(position, answer)
+        if start is None:
             return answer
-        read = await self._archive.of_topics(topics, position, min(end, until), limit)
-        archived = up_to(end, read)
-        return answer if archived is None else archived
+        end = min(start, until)
+        archived = up_to(end, await self._archive.of_topics(topics, position, end, limit))
+        has_ended = isinstance(archived, JournalPage) and archived.end <= position
+        return answer if archived is None or has_ended else archived
 
     async def _archived_until(self, position: Position, answer: Page) -> Position | None:
         """Up to where the archive is asked. None: the journal has what follows `position`.
@@ -65,9 +70,13 @@ class JoinedHistory:
         the archive, so the archive is asked.
         """
         if position == START:
-            start = await self._journal_start()
-            return start if start > START else None
-        return answer.resumes_after if isinstance(answer, JournalGap) else None
+            until = await self._journal_start()
+        elif isinstance(answer, JournalGap):
+            until = answer.resumes_after
+        else:
+            return None
+        await self._freshen(until)
+        return until if until > START else None
 
 
 def up_to(position: Position, answer: Page) -> Page | None:

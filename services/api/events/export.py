@@ -5,7 +5,7 @@ does not depend on its length, and a slow client slows only its own export down.
 cannot be read to its end, the connection ends before the end of the answer: HTTP clients report
 this as an error.
 
-See docs/decisions/0125-exports-are-streamed.md.
+See docs/decisions/0124-journal-and-archive-are-one-history.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from services.api.events.schemas import ExportQuery
 from services.api.http.request_keys import CALLER
 from services.api.http.requests import read_query
 from services.api.streams.routes import STREAMS
-from shared.archive.errors import ArchiveUnavailableError
+from shared.archive.errors import ArchiveError
 from shared.auth.principal import ANYONE, Principal
 from shared.domain.topics import Subscription
 from shared.journal.wire import JournalEntry
@@ -65,7 +65,7 @@ async def export(request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         try:
             await _write(response, pages, first, query, caller)
-        except (*REDIS_UNAVAILABLE, ArchiveUnavailableError) as error:
+        except (*REDIS_UNAVAILABLE, ArchiveError) as error:
             log.warning("export_unfinished", error=describe(error))
             if request.transport:
                 request.transport.abort()

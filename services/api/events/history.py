@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.api.events.ranges import MissingRange, PositionRange, RangeRead
+from services.api.events.ranges import MissingRange, OldEnd, PositionRange, RangeRead
 from shared.domain.position import START, Position
 from shared.domain.topics import Subscription
 from shared.journal.read_size import READ_BYTES, ReadSize
@@ -30,8 +30,8 @@ MAX_READ = 2000
 class HistoryPart(Protocol):
     """Reads ranges of the history: from the journal, or from the archive too."""
 
-    async def start(self, tip: JournalTip) -> Position:
-        """The position after which the events are there; the journal's `began` if all are."""
+    async def old_end(self, tip: JournalTip, after: Position) -> OldEnd:
+        """Where the history begins, or any position up to `after` if it begins before that."""
 
     async def read(
         self, topics: Sequence[str], within: PositionRange, count: int, *, newest_first: bool
@@ -67,7 +67,7 @@ class EventHistory:
     ) -> EventPage:
         """A page of at most `limit` events of the range, which together have about 1 MB.
 
-        Raises ArchiveUnavailableError if the archive is needed and cannot be read.
+        Raises ArchiveError if the archive is needed and cannot be read.
         """
         tip = await self._journal.tip()
         found: list[JournalEntry] = []
@@ -111,10 +111,12 @@ class EventHistory:
         missing there count too. If the range begins at START, the time before the journal began
         does not count.
         """
-        start = await self._part.start(tip)
+        if not missing and not old_end:
+            return None
+        start, is_beginning = await self._part.old_end(tip, within.after)
         # Ignore missing entries before the start: they were trimmed during the read.
         missing = [gap for gap in missing if gap[1] > start]
-        from_the_start = within.after == START and start == tip.began
+        from_the_start = within.after == START and is_beginning
         if old_end and start > within.after and not from_the_start:
             missing.append((within.after, start))
         if not missing:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from services.api.events.ranges import MissingRange, PositionRange, RangeRead, just_before
+from services.api.events.ranges import MissingRange, OldEnd, PositionRange, RangeRead, just_before
 from shared.domain.position import Position, parse_position
 from shared.domain.topics import ALL
 from shared.journal.keys import Keys
@@ -24,10 +24,11 @@ class JournalPart:
         self._topics = TopicIndex(redis, keys)
         self._journal = journal
 
-    async def start(self, tip: JournalTip) -> Position:
-        """The position after which the events are there."""
+    async def old_end(self, tip: JournalTip, after: Position) -> OldEnd:
+        """Where the oldest entry begins that is still there."""
         first = await self._journal.oldest()
-        return parse_position(first.previous) if first else tip.top
+        start = parse_position(first.previous) if first else tip.top
+        return OldEnd(start, start == tip.began)
 
     async def read(
         self, topics: Sequence[str], within: PositionRange, count: int, *, newest_first: bool

@@ -54,6 +54,13 @@ class RangeRead(NamedTuple):
     overhead: int = 0
 
 
+class OldEnd(NamedTuple):
+    """Where a history begins. `is_beginning` is True if there was never an event before."""
+
+    position: Position
+    is_beginning: bool
+
+
 def just_before(position: Position) -> Position:
     """The highest position below this one."""
     if position.n:

@@ -19,7 +19,7 @@ from shared.domain.position import END, START
 from shared.domain.topics import ALL, Subscription, user_topic
 
 
-class EventFilter(QueryParameters):
+class EventSelection(QueryParameters):
     """Which events of a history: their types, and a range of positions."""
 
     many: ClassVar[frozenset[str]] = frozenset({"types"})
@@ -38,7 +38,7 @@ class EventFilter(QueryParameters):
         return Subscription(tuple(dict.fromkeys(topics)), frozenset(self.types))
 
 
-class EventsQuery(EventFilter):
+class EventsQuery(EventSelection):
     """GET /v1/streams/{id}/events: a part of a stream's history."""
 
     limit: Annotated[int, Field(ge=1, le=500)] = 100
@@ -67,7 +67,7 @@ class HistoryQuery(TopicFilter, EventsQuery):
     """GET /v1/events: the filters of a subscription."""
 
 
-class ExportQuery(TopicFilter, EventFilter):
+class ExportQuery(TopicFilter, EventSelection):
     """GET /v1/events/export: all events that match, oldest first, as one file.
 
     `from` and `to` are Unix seconds, both inclusive. They are compared with the `timestamp` of each

@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler
 
 from services.api import errors
 from services.api.http.requests import etag, invalid
-from shared.archive.errors import ArchiveUnavailableError
+from shared.archive.errors import ArchiveError
 from shared.archive.waiting import NotArchivedError
 from shared.auth.credentials import forbidden, unauthorized
 from shared.domain.commands import CommandRefusedError
@@ -68,7 +68,7 @@ def problem_of(error: Exception) -> Problem | None:
             return unavailable(message)
         case NotArchivedError():
             return unavailable(f"{message}. Retry with the same Idempotency-Key.")
-        case ArchiveUnavailableError():
+        case ArchiveError():
             return unavailable("The archive cannot be read at the moment.")
         case ContentionError():
             return Problem(503, Slug.CONTENDED, message, headers={"Retry-After": "1"})

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -28,6 +28,9 @@ from shared.journal.pages import JournalPages, PageReader
 from shared.journal.reader import Journal, JournalTip, parse_tip, queue_tip
 from shared.journal.topic_reader import TopicReader
 from shared.redis.replica import connect_to_replica
+
+if TYPE_CHECKING:
+    from shared.archive.pages import ArchivePages
 
 BOUND_SECONDS = 5.0
 """A replica that has a problem for this long makes the fanout unready. A resume waits as long."""
@@ -57,7 +60,7 @@ class FeedServer:
     """
 
     def __init__(
-        self, primary: Redis, keys: Keys, feed_url: str = "", archive: PageReader | None = None
+        self, primary: Redis, keys: Keys, feed_url: str = "", archive: ArchivePages | None = None
     ) -> None:
         self._choice = None
         self.redis = self.primary = primary
@@ -69,8 +72,12 @@ class FeedServer:
         self.has_archive = archive is not None
         self.reader: PageReader = SingleFlightReader(JournalPages(self.journal, by_topic))
         if archive is not None:  # with its own limit, because an object store can be slow
-            archived = SingleFlightReader(archive)
-            self.reader = JoinedHistory(self.reader, archived, self.journal.start)
+            self.reader = JoinedHistory(
+                self.reader,
+                SingleFlightReader(archive),
+                journal_start=self.journal.start,
+                freshen=archive.freshen,
+            )
         self.keys = keys
         self._tips: Tips | None = None
         self._reads = 0

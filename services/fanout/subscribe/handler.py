@@ -27,7 +27,7 @@ from services.fanout.subscribe.detach import DetachedResponse, duplicate_socket
 from services.fanout.subscribe.replay import Replay, ResumeLimitError
 from services.fanout.subscribe.request import SubscribeRequest, parse_subscribe_request
 from services.fanout.subscribe.turn import Turn
-from shared.archive.errors import ArchiveUnavailableError
+from shared.archive.errors import ArchiveError
 from shared.auth.principal import Principal
 from shared.domain.strkeys import account_of_login
 from shared.redis.client import REDIS_UNAVAILABLE
@@ -134,7 +134,7 @@ class SubscribeHandler:
             self._registry.disconnect(subscriber, EndReason.GONE)
         except ResumeLimitError:
             self._expiry.end(subscriber, Goodbye.RESUME_LIMIT)
-        except (*REDIS_UNAVAILABLE, ArchiveUnavailableError):
+        except (*REDIS_UNAVAILABLE, ArchiveError):
             why = "past events cannot be read at the moment; retry later"
             self._registry.send(subscriber, sse.overload(why, self._retry_later()))
             self._registry.disconnect(subscriber, EndReason.UNAVAILABLE)
