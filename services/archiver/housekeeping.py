@@ -49,6 +49,7 @@ class Housekeeping:
         """One round. `now` is a time that only goes forward, for the sweep."""
         await self._catalog.refresh()
         await delete_expired(self._catalog, self._clock(), self._keep_days)
+        await self._catalog.refresh()
         await merge_all(self._catalog, self._clock(), seed=self._seed)
         await self._catalog.refresh()
         await self._sweeping.sweep(now)

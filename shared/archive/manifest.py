@@ -16,6 +16,9 @@ import orjson
 from shared.archive.errors import DamagedArchiveError
 from shared.domain.position import Position, parse_position
 
+FORMAT = 1
+"""The version of the format of manifests and segments."""
+
 _POSITIONS = ("before", "first", "last")
 
 
@@ -64,13 +67,16 @@ class Manifest:
         document |= {name: str(document[name]) for name in _POSITIONS}
         document["topics"] = b64encode(self.topics).decode()
         document["erased"] = [str(each) for each in self.erased]
-        return document | {"progress": dict(self.progress), "owner": dict(self.owner)}
+        mappings = {"progress": dict(self.progress), "owner": dict(self.owner)}
+        return document | mappings | {"format": FORMAT}
 
     @classmethod
     def decode(cls, raw: bytes) -> Manifest:
-        """Read a manifest. Raises DamagedArchiveError if it is none."""
+        """Read a manifest. Raises DamagedArchiveError if it is none, or of another format."""
         try:
             document = orjson.loads(raw)
+            if document["format"] != FORMAT:
+                raise ValueError(f"its format is {document['format']}, expected {FORMAT}")
             known = {each.name: document[each.name] for each in fields(cls)}
             known |= {name: parse_position(known[name]) for name in _POSITIONS}
             known["topics"] = b64decode(known["topics"], validate=True)

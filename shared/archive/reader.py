@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from shared.archive.blocks import BlockCache
@@ -49,7 +50,7 @@ class ArchiveReader:
     ) -> None:
         self.catalog = catalog
         self._segments = SegmentReader(catalog.store, cache)
-        self._limit = asyncio.Semaphore(_AT_ONCE)
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="archive")
         self._refresh_seconds = refresh_seconds
         self._refreshed = -refresh_seconds
 
@@ -189,8 +190,8 @@ class ArchiveReader:
             return await read()
 
     async def _in_thread(self, act: Callable[..., T], *args: object) -> T:
-        async with self._limit:
-            return await asyncio.to_thread(act, *args)
+        """Run in one of the threads. A cancelled read keeps its thread until it ends."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, act, *args)
 
 
 def _joined(manifests: Sequence[Manifest]) -> Sequence[Manifest]:

@@ -53,6 +53,12 @@ def test_what_is_no_manifest_is_told(raw: bytes) -> None:
         Manifest.decode(raw)
 
 
+def test_a_manifest_of_a_later_format_is_told() -> None:
+    raw = manifest().encode().replace(b'"format":1', b'"format":2')
+    with pytest.raises(DamagedArchiveError, match="its format is 2, expected 1"):
+        Manifest.decode(raw)
+
+
 def test_a_signature_is_checked_with_the_public_key() -> None:
     signed = manifest().signed(KEY.secret)
     Manifest.decode(signed.encode()).check_signature(KEY.public_key)

@@ -38,7 +38,7 @@ def s3() -> Iterator[str]:
 @pytest.fixture(params=["file", "s3"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "file":
-        return f"file://{tmp_path}/archive"
+        return f"file://{tmp_path}/my%20archive"
     request.getfixturevalue("s3")
     return f"s3://{BUCKET}/{uuid.uuid4()}"
 
