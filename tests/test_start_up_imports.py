@@ -15,6 +15,9 @@ HEAVY = {"stellar_sdk", "requests"}
 UNUSED = {"rich", "opentelemetry", "jwt", "cryptography.hazmat"}
 """What a fanout without a terminal, without traces and without a login does not use."""
 
+ARCHIVE = {"pyarrow", "obstore"}
+"""The libraries of the archive: 60 MB. Those who read it import them only with ARCHIVE_URL."""
+
 
 def _loaded(module: str, libraries: set[str], **environment: str) -> list[str]:
     """Which of these libraries a new process loads when it imports the module."""
@@ -31,6 +34,12 @@ def _loaded(module: str, libraries: set[str], **environment: str) -> list[str]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_starts_without_stellar_sdk(service: str) -> None:
     assert _loaded(f"services.{service}.app", HEAVY) == []
+
+
+@pytest.mark.io
+@pytest.mark.parametrize("service", ["api", "fanout"])
+def test_a_service_without_an_archive_starts_without_its_libraries(service: str) -> None:
+    assert _loaded(f"services.{service}.__main__", ARCHIVE) == []
 
 
 @pytest.mark.io

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tests.bench import api_load
+from tests.bench.archive import archive
 from tests.bench.big import big
 from tests.bench.deliveries import deliveries
 from tests.bench.encodings import encodings
@@ -44,4 +45,5 @@ CASES = {
     "reads": Case(api_load.reads, 120),
     "event": Case(api_load.events, 120),
     "list": Case(api_load.lists, 600),
+    "archive": Case(archive, 240),
 }

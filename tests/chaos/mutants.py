@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from services.fanout import app
 from services.fanout.connections import expiry, subscriber
 from services.fanout.feed import feed, recent, server
 from services.indexer.sources.horizon import continuity, history
@@ -168,7 +169,7 @@ def leaking() -> None:
 
 def archive_unread() -> None:
     """A fanout that has no archive: what the journal no longer has is a gap."""
-    app.open_archive = lambda *_: None  # type: ignore[assignment]
+    app.open_archive = lambda *_: None
 
 
 MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {

@@ -5,6 +5,7 @@ See docs/decisions/0124-journal-and-archive-are-one-history.md.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from services.api.events.ranges import (
     just_before,
 )
 from shared.archive.history import up_to
-from shared.domain.position import Position, parse_position
+from shared.domain.position import START, Position, parse_position
 from shared.domain.topics import ALL
 from shared.journal.reader import Journal, JournalGap, JournalPage, JournalTip
 from shared.journal.topic_index import BROADCASTS
@@ -54,6 +55,16 @@ class ArchivePart:
             return of_journal
         first = catalog.manifests[0].before
         return OldEnd(first, first == catalog.began)
+
+    async def published_before(self, microseconds: int) -> Position:
+        """Like that of the journal; in the archive it is the end of a segment."""
+        found = await self._journal_part.published_before(microseconds)
+        if found > START:
+            return found
+        await self._archive.freshen(await self._journal.start())
+        manifests = self._archive.catalog.manifests
+        older = bisect_left(manifests, microseconds, key=lambda each: each.last_published)
+        return manifests[older - 1].last if older else START
 
     async def read(
         self, topics: Sequence[str], within: PositionRange, count: int, *, newest_first: bool

@@ -20,7 +20,6 @@ from aiohttp import web
 from services.api.events.export_formats import MEDIA, ExportFormat, export_format
 from services.api.events.history import EventHistory, EventPage
 from services.api.events.permissions import require_topics
-from services.api.events.ranges import PositionRange
 from services.api.events.routes import EVENT_HISTORY, topics_of_query
 from services.api.events.schemas import ExportQuery
 from services.api.http.request_keys import CALLER
@@ -59,7 +58,7 @@ async def export(request: web.Request) -> web.StreamResponse:
     if slots.locked():
         raise unavailable(f"{MOST_EXPORTS} exports are running here. Try again later.", 10)
     async with slots:
-        pages = _pages(request.app[EVENT_HISTORY], wanted, query.range)
+        pages = _pages(request.app[EVENT_HISTORY], wanted, query)
         first = await anext(pages)  # an error here is still answered as a problem
         response = web.StreamResponse(headers=_headers(query.format, first))
         await response.prepare(request)
@@ -73,9 +72,12 @@ async def export(request: web.Request) -> web.StreamResponse:
 
 
 async def _pages(
-    history: EventHistory, wanted: Subscription, within: PositionRange
+    history: EventHistory, wanted: Subscription, query: ExportQuery
 ) -> AsyncIterator[EventPage]:
     """The pages of the range, oldest first, up to the end of the journal at the first read."""
+    within = query.range
+    if query.from_ is not None:
+        within = await history.since(within, query.from_)
     page = await history.page(wanted, within, limit=_PAGE, newest_first=False)
     within = within.up_to(page.top)
     yield page
@@ -118,7 +120,8 @@ async def _send(response: web.StreamResponse, data: bytes) -> None:
 
 
 def _headers(name: str, first: EventPage) -> dict[str, str]:
-    return {
+    gap = {"Headrace-Gap": "{} {}".format(*first.gap)} if first.gap else {}
+    return gap | {
         "Content-Type": MEDIA[name] + ("; charset=utf-8" if name == "csv" else ""),
         "Content-Disposition": f'attachment; filename="events.{name}"',
         "Headrace-Position": str(first.top),

@@ -25,6 +25,8 @@ from shared.journal.wire import JournalEntry
 
 MAX_READ = 2000
 """The largest number of entries that are read for one page."""
+_EARLY_SECONDS = 3600
+"""Seconds by which a time in an event may be ahead of Redis' clock."""
 
 
 class HistoryPart(Protocol):
@@ -32,6 +34,9 @@ class HistoryPart(Protocol):
 
     async def old_end(self, tip: JournalTip, after: Position) -> OldEnd:
         """Where the history begins, or any position up to `after` if it begins before that."""
+
+    async def published_before(self, microseconds: int) -> Position:
+        """A position up to which all events were published before this Unix time."""
 
     async def read(
         self, topics: Sequence[str], within: PositionRange, count: int, *, newest_first: bool
@@ -61,6 +66,14 @@ class EventHistory:
     def __init__(self, journal: Journal, part: HistoryPart) -> None:
         self._journal = journal
         self._part = part
+
+    async def since(self, within: PositionRange, seconds: int) -> PositionRange:
+        """The part of the range that has all events which happened at this Unix time or later.
+
+        It can have older ones too. An event is published after it happened.
+        """
+        before = (seconds - _EARLY_SECONDS) * 1_000_000
+        return within.above(await self._part.published_before(before))
 
     async def page(
         self, wanted: Subscription, within: PositionRange, *, limit: int, newest_first: bool

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import orjson
 from redis.asyncio import Redis
 
 from services.api.events.ranges import MissingRange, OldEnd, PositionRange, RangeRead, just_before
-from shared.domain.position import Position, parse_position
+from shared.domain.position import END, START, Position, parse_position
 from shared.domain.topics import ALL
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal, JournalTip
@@ -29,6 +30,25 @@ class JournalPart:
         first = await self._journal.oldest()
         start = parse_position(first.previous) if first else tip.top
         return OldEnd(start, start == tip.began)
+
+    async def published_before(self, microseconds: int) -> Position:
+        """A position up to which all events were published before this Unix time, perhaps START.
+
+        Events are published in the order of their positions. So this is a binary search over the
+        ledgers, which reads one entry for each step.
+        """
+        first, last = await self._journal.oldest(), (await self._journal.tip()).top.ledger
+        found, low = START, parse_position(first.position).ledger if first else last + 1
+        while low <= last:
+            middle = (low + last) // 2
+            at = just_before(Position(middle << 32, 0)) if middle else START
+            (entry,) = await self._journal.between(at, END, 1, newest_first=False)
+            if orjson.loads(entry.body)["publishedAt"] < microseconds:
+                found = parse_position(entry.position)
+                low = found.ledger + 1
+            else:
+                last = middle - 1
+        return found
 
     async def read(
         self, topics: Sequence[str], within: PositionRange, count: int, *, newest_first: bool

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from redis.asyncio import Redis
@@ -25,8 +26,9 @@ from shared.archive.history import JoinedHistory
 from shared.domain.position import Position
 from shared.journal.keys import Keys
 from shared.journal.pages import JournalPages, PageReader
-from shared.journal.reader import Journal, JournalTip, parse_tip, queue_tip
+from shared.journal.reader import Journal, JournalPage, JournalTip, parse_tip, queue_tip
 from shared.journal.topic_reader import TopicReader
+from shared.journal.wire import JournalEntry
 from shared.redis.replica import connect_to_replica
 
 if TYPE_CHECKING:
@@ -71,10 +73,10 @@ class FeedServer:
         by_topic = TopicReader(self.redis, keys, self.journal)
         self.has_archive = archive is not None
         self.reader: PageReader = SingleFlightReader(JournalPages(self.journal, by_topic))
-        if archive is not None:  # with its own limit, because an object store can be slow
+        if archive is not None:
             self.reader = JoinedHistory(
                 self.reader,
-                SingleFlightReader(archive),
+                archive,
                 journal_start=self.journal.start,
                 freshen=archive.freshen,
             )
@@ -88,6 +90,11 @@ class FeedServer:
         self._problem: str | None = None
         self._since = self._moved = time.monotonic()
         self._is_primary = False
+
+    async def archived_after(self, position: Position, limit: int) -> Sequence[JournalEntry]:
+        """Entries that the journal lacks. Empty if there is no archive, or if it lacks them too."""
+        page = await self.reader.after(position, limit) if self.has_archive else None
+        return page.entries if isinstance(page, JournalPage) else ()
 
     @property
     def generation(self) -> int:

@@ -102,10 +102,13 @@ async def test_every_filter_in_both_orders_over_journal_and_archive(
         given: dict[str, Any] = {"all": "true", "limit": limit} | bounds
         assert await walk(client, order="asc", **given) == (expected, [])
         assert await walk(client, **given) == (expected[::-1], [])
-    lines = await (await client.get("/v1/events/export?all=true&format=ndjson")).read()
-    assert [orjson.loads(line)["id"] for line in lines.splitlines()] == [
-        e.position for e in everything
-    ]
+    for bound in ("", f"&from={T0}", f"&to={T0 + 1000}"):
+        path = f"/v1/events/export?all=true&format=ndjson{bound}"
+        lines = (await (await client.get(path)).read()).splitlines()
+        assert [orjson.loads(x)["id"] for x in lines] == [e.position for e in everything]
+    published = orjson.loads(everything[EVENTS // 2].body)["publishedAt"]
+    found = await client.app[EVENT_HISTORY]._part.published_before(published)
+    assert str(found) == everything[EVENTS // 2 - 1].position, "the end of a segment"
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])

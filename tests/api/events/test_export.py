@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -14,8 +15,10 @@ import pytest
 from redis.asyncio import Redis
 
 from services.api.events import export as export_module
+from services.api.events import history, parquet_export
+from services.api.events.journal_part import JournalPart
 from shared.domain.events import Event, EventType
-from shared.domain.position import END, START
+from shared.domain.position import END, START, Position, toid
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal
@@ -53,14 +56,16 @@ async def bodies(redis: Redis, keys: Keys) -> list[bytes]:
 
 
 async def test_every_format_has_all_events_oldest_first(
-    client: WebClient, stream_id: str, redis: Redis, keys: Keys
+    client: WebClient, stream_id: str, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(parquet_export, "_GROUP_ENTRIES", 20)
     expected = await bodies(redis, keys)
     assert len(expected) == 1 + STEPS
     assert (await fetch(client, all="true", format="ndjson")).splitlines() == expected
     file = pq.ParquetFile(pa.BufferReader(await fetch(client, streams=stream_id, format="parquet")))
     assert file.read().column("body").to_pylist() == expected
     assert file.metadata.metadata[b"headrace.gaps"] == b"[]"
+    assert file.num_row_groups == 2, "an export does not wait for its end"
     text = (await fetch(client, users=RECIPIENT)).decode()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["id"] for row in rows] == [orjson.loads(body)["id"] for body in expected]
@@ -77,6 +82,27 @@ async def test_the_range_of_times_is_inclusive(client: WebClient, stream_id: str
     assert (await fetch(client, **query | {"format": "csv"})).startswith(b"id,time,type")
     empty = await fetch(client, **query | {"format": "parquet"})
     assert pq.read_table(pa.BufferReader(empty)).num_rows == 0
+
+
+async def test_an_export_begins_near_its_first_event(
+    client: WebClient, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the last hour of a long history would need a read of all of it."""
+    committer = Committer(redis, keys)
+    for ledger in range(1, 41):
+        event = Event(EventType.CONTRACT_UPGRADED, None, T0 + ledger, {}, None, None)
+        place = Position(toid(ledger, 1), 0)
+        await committer.record([replace(event, position=place)], progress={})
+    entries = await Journal(redis, keys).between(START, END, 1000, newest_first=False)
+    times = [orjson.loads(entry.body)["publishedAt"] for entry in entries]
+    part = JournalPart(redis, keys, Journal(redis, keys))
+    for n in (0, 1, 17, 39):
+        found = await part.published_before(times[n])
+        assert str(found) == (entries[n - 1].position if n else "0-0")
+    assert str(await part.published_before(times[-1] + 1)) == entries[-1].position
+    monkeypatch.setattr(history, "_EARLY_SECONDS", 0)
+    query = {"all": "true", "format": "ndjson", "from": times[-1] // 1_000_000 + 1}
+    assert await fetch(client, **query) == b""
 
 
 async def test_missing_events_are_named_where_they_are_missing(
