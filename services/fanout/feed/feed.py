@@ -199,11 +199,12 @@ class Feed:
     async def _skip_to(self, position: Position) -> None:
         """Publish trimmed entries from the archive; else send `gap` to those who lack them."""
         if not self.server.in_step:
-            return None
+            return
         if entries := await self.server.archived_after(self.position, _PAGE):
             for entry in entries:
                 self._publish_if_next(entry, "journal")
-            return self._output.flush()
+            self._output.flush()
+            return
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest
         self._output.gap(self.position, position, self.failover.epoch if seen else 0)
