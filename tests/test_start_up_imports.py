@@ -16,7 +16,7 @@ UNUSED = {"rich", "opentelemetry", "jwt", "cryptography.hazmat"}
 """What a fanout without a terminal, without traces and without a login does not use."""
 
 ARCHIVE = {"pyarrow", "obstore"}
-"""The libraries of the archive: 60 MB. Those who read it import them only with ARCHIVE_URL."""
+"""What only the archive needs: 60 MB in each process."""
 
 
 def _loaded(module: str, libraries: set[str], **environment: str) -> list[str]:
@@ -37,9 +37,9 @@ def test_a_service_starts_without_stellar_sdk(service: str) -> None:
 
 
 @pytest.mark.io
-@pytest.mark.parametrize("service", ["api", "fanout"])
+@pytest.mark.parametrize("service", ["api", "fanout", "indexer"])
 def test_a_service_without_an_archive_starts_without_its_libraries(service: str) -> None:
-    assert _loaded(f"services.{service}.__main__", ARCHIVE) == []
+    assert _loaded(f"services.{service}.app", ARCHIVE) == []
 
 
 @pytest.mark.io

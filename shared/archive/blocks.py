@@ -13,7 +13,7 @@ import threading
 import weakref
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,7 +63,19 @@ class BlockCache:
             with self._lock:
                 self._sizes[name] = len(block)
                 excess = self._take_excess()
-            for each in excess:
+            self._delete(excess)
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Delete the blocks of all files but these: others were merged, or have erased bodies."""
+        with self._lock:
+            gone = [each for each in self._sizes if each.rpartition("-")[0] not in names]
+            for each in gone:
+                del self._sizes[each]
+        self._delete(gone)
+
+    def _delete(self, names: Iterable[str]) -> None:
+        with suppress(OSError):
+            for each in names:
                 (self._folder / each).unlink(missing_ok=True)
 
     def _temporary_folder(self) -> Path:
@@ -90,7 +102,7 @@ class CachedFile(io.RawIOBase):
     """A file in the store that can be read and searched like a local one, by one thread at a time.
 
     `name` must be unique for the content: the SHA-256 of the file. Without a cache, each read asks
-    the store for just the bytes that are read.
+    the store for just the bytes that are read. Raises OSError if the file is shorter than `size`.
     """
 
     def __init__(self, fetch: Fetch, name: str, size: int, cache: BlockCache | None) -> None:
@@ -129,7 +141,7 @@ class CachedFile(io.RawIOBase):
 
     def _read(self, start: int, length: int) -> bytes:
         if self._cache is None:
-            return self._fetch(start, length)
+            return self._fetched(start, length)
         first, last = start // BLOCK, (start + length - 1) // BLOCK
         blocks = b"".join(self._block(self._cache, n) for n in range(first, last + 1))
         skipped = start - first * BLOCK
@@ -139,9 +151,16 @@ class CachedFile(io.RawIOBase):
         name = f"{self._name}-{number}"
         if (block := cache.get(name)) is None:
             start = number * BLOCK
-            block = self._fetch(start, min(BLOCK, self._size - start))
+            block = self._fetched(start, min(BLOCK, self._size - start))
             cache.put(name, block)
         return block
+
+    def _fetched(self, start: int, length: int) -> bytes:
+        data = self._fetch(start, length)
+        if len(data) != length:
+            end = start + len(data)
+            raise OSError(f"it ends at byte {end}, but its manifest says {self._size} bytes")
+        return data
 
 
 def _checksum(block: bytes) -> bytes:

@@ -38,6 +38,7 @@ T = TypeVar("T")
 class ArchiveReader:
     """Reads an archive. `cache` keeps blocks of files that are not on the local disk.
 
+    All reads raise ArchiveUnavailableError if the store does not answer, and DamagedArchiveError.
     A reader at the archive's end reads the catalog again, once in `refresh_seconds`.
     """
 
@@ -51,6 +52,7 @@ class ArchiveReader:
         self.catalog = catalog
         self._segments = SegmentReader(catalog.store, cache)
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="archive")
+        self._cached_for: Sequence[Manifest] = ()
         self._refresh_seconds = refresh_seconds
         self._refreshed = -refresh_seconds
 
@@ -60,7 +62,7 @@ class ArchiveReader:
         """The next page after `position`, at most about 1 MB of bodies.
 
         NoNewEvents: the archive ends at or below `position`. A read from START reports a gap only
-        if the archive has lost its beginning. Raises ArchiveUnavailableError.
+        if the archive has lost its beginning.
         """
         return await self._retried(lambda: self._after(position, limit))
 
@@ -71,7 +73,7 @@ class ArchiveReader:
 
         A page can have no events: then there are none up to its `end`. `more` is False if the page
         reaches `before` or the archive's end. NoNewEvents: there is nothing between `position` and
-        `before`, or the archive ends at or below `position`. Raises ArchiveUnavailableError.
+        `before`, or the archive ends at or below `position`.
         """
         return await self._retried(lambda: self._of_topics(topics, position, before, limit))
 
@@ -87,7 +89,7 @@ class ArchiveReader:
         """At most `count` entries between two positions, both excluded.
 
         With `topics`, only their events; for broadcasts add the topic "". Fewer entries than
-        `count` mean that the archive has no more. Raises ArchiveUnavailableError.
+        `count` mean that the archive has no more.
         """
         wanted = Selection(after, before, topics)
         return await self._retried(lambda: self._between(wanted, count, newest_first=newest_first))
@@ -191,7 +193,11 @@ class ArchiveReader:
 
     async def _in_thread(self, act: Callable[..., T], *args: object) -> T:
         """Run in one of the threads. A cancelled read keeps its thread until it ends."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, act, *args)
+        run = asyncio.get_running_loop().run_in_executor
+        if (manifests := self.catalog.manifests) is not self._cached_for:
+            self._cached_for = manifests
+            await run(self._threads, self._segments.forget_others, manifests)
+        return await run(self._threads, act, *args)
 
 
 def _joined(manifests: Sequence[Manifest]) -> Sequence[Manifest]:

@@ -99,6 +99,11 @@ class SegmentReader:
                     entries += _entries(file, n, wanted, budget, newest_first=newest_first)
         return entries
 
+    def forget_others(self, manifests: Collection[Manifest]) -> None:
+        """Delete what is cached of files that these segments do not have."""
+        if self._cache:
+            self._cache.keep_only({n for m in manifests for n in (m.sha256, m.index_sha256)})
+
     def _groups_of(self, manifest: Manifest, topics: Collection[str]) -> set[int]:
         """The row groups that have events of one of these topics, as the topic index says."""
         found: set[int] = set()

@@ -99,6 +99,24 @@ def test_a_damaged_block_is_fetched_again(tmp_path: Path) -> None:
     assert stored.fetched == [(0, 100)] * 3
 
 
+def test_a_file_that_ends_early_is_told_and_not_kept(tmp_path: Path) -> None:
+    stored, cache = CountedFile(), BlockCache(str(tmp_path), 10_000)
+    for each in (None, cache):
+        file = CachedFile(stored.fetch, "a", len(CONTENT) + 40, each)
+        file.seek(-60, io.SEEK_END)
+        with pytest.raises(OSError, match="ends at byte 512, but its manifest says 552 bytes"):
+            file.read()
+    assert cache.get("a-5") is None
+
+
+def test_blocks_of_files_that_are_gone_are_deleted(tmp_path: Path) -> None:
+    stored, cache = CountedFile(), BlockCache(str(tmp_path), 10_000)
+    for name in ("a", "b"):
+        stored.open(cache, name).read(150)
+    cache.keep_only({"b", "c"})
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["b-0", "b-1"]
+
+
 def test_a_disk_that_refuses_costs_only_the_speed(tmp_path: Path) -> None:
     stored, cache = CountedFile(), BlockCache(str(tmp_path / "cache"), 10_000)
     (tmp_path / "cache").rmdir()

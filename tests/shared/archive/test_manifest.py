@@ -28,6 +28,7 @@ MANIFESTS = st.builds(
     owner=FIELDS,
     **{name: st.integers(0, 2**53) for name in ("count", "size", "index_size")},
     **{name: st.integers(0, 2**53) for name in ("first_published", "last_published")},
+    **{name: st.none() | st.integers(0, 2**31) for name in ("first_ledger", "last_ledger")},
 )
 KEY = Keypair.random()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -190,11 +191,16 @@ async def test_one_call_looks_into_few_segments(catalog: Catalog) -> None:
     assert await all_of_topics(reader, ["1"], START, END, 9) == [written[0], written[-1]]
 
 
-async def test_a_damaged_file_is_told_and_not_read(catalog: Catalog) -> None:
+def changed(raw: bytes) -> bytes:
+    return raw.replace(b"stream.created", b"stream.treated", 1)
+
+
+@pytest.mark.parametrize("damage", [changed, lambda raw: raw[:-9], lambda raw: raw[:9]])
+async def test_a_damaged_file_is_told_and_not_read(
+    catalog: Catalog, damage: Callable[[bytes], bytes]
+) -> None:
     await write(catalog, [entry(1, ["1"])])
     path = catalog.manifests[0].file
-    raw = bytearray(await catalog.store.get(path))
-    raw[raw.index(b"stream.created")] ^= 1
-    await catalog.store.put(path, bytes(raw))
+    await catalog.store.put(path, damage(await catalog.store.get(path)))
     with pytest.raises(DamagedArchiveError, match="is damaged"):
         await ArchiveReader(catalog).after(START)

@@ -19,8 +19,10 @@ from shared.archive.errors import (
     ArchiveUnavailableError,
     NotInArchiveError,
 )
+from shared.archive.hashes import entry_hash
 from shared.archive.reader import ArchiveReader
 from shared.archive.store import ArchiveStore
+from shared.archive.writer import replace
 from shared.domain.position import END, START
 from shared.journal.reader import JournalPage
 from tests.shared.archive.written import entries, write
@@ -128,6 +130,24 @@ async def test_an_archive_is_written_and_read_through_the_store(
         assert page.entries == written[:5]
         found = await reader.between(START, END, 99, newest_first=True, topics=["1"])
         assert found == written[9::-3]
+
+
+async def test_a_reader_keeps_nothing_of_an_erased_body(s3: str, tmp_path: Path) -> None:
+    catalog = Catalog(ArchiveStore(f"s3://{BUCKET}/{uuid.uuid4()}", "test"))
+    written = [each._replace(body=b'{"publishedAt":1,"note":"secret"}') for each in entries([[]])]
+    await write(catalog, written)
+    reader = ArchiveReader(Catalog(catalog.store), BlockCache(str(tmp_path), 1 << 24))
+    await reader.after(START)
+    assert any(b"secret" in each.read_bytes() for each in files_in(tmp_path))
+    covered, erased = catalog.manifests, {"1-0": entry_hash(written[0])}
+    await replace(catalog, covered, entries([[]]), erased=erased)
+    await reader.catalog.refresh()
+    await reader.after(START)
+    assert not any(b"secret" in each.read_bytes() for each in files_in(tmp_path))
+
+
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 async def test_a_bucket_that_does_not_exist_is_told(s3: str) -> None:
