@@ -13,6 +13,7 @@ from tests.fanout.journals import for_topics, journal
 from tests.fanout.replicas import ALICE, BOB, CAROL, Chain, StartReplica
 from tests.support.archived import JournalArchive
 from tests.support.sse_client import SseClient
+from tests.support.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.io
 
@@ -162,3 +163,25 @@ async def test_an_archive_that_cannot_be_read_is_an_overload(
     recent = await replica.subscribe("all=true", since=positions[-2])
     clients.append(recent)
     await recent.wait_id(positions[-1])
+
+
+async def test_a_fanout_that_fell_behind_the_start_of_the_journal_reads_the_archive(
+    start_behind_proxy: StartReplica,
+    proxy: TcpProxy,
+    chain: Chain,
+    archive: JournalArchive,
+    clients: list[SseClient],
+) -> None:
+    await chain.commit_many(5)
+    replica = await start_behind_proxy(ring_events=3, archive_url=archive.url)
+    client = await replica.subscribe("all=true")
+    clients.append(client)
+    proxy.refusing = True
+    proxy.cut()
+    missed = await chain.commit_many(30)
+    await archive.append()
+    await archive.trim(5)
+    proxy.refusing = False
+    await client.wait_id(missed[-1])
+    assert client.positions == missed
+    assert client.named("gap") == []
