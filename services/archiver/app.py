@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -99,7 +100,7 @@ async def _run_active(
         readiness.set("redis", None)
         log.info("active", token=lease.token)
         metrics.ACTIVE.set(1)
-        work = _archive(settings, redis, readiness, clock, name=lease.token)
+        work = _archive(settings, redis, readiness, clock, token=lease.token)
         await run_until_first(work, _keep_lease(lease, pause))
     except (RedisError, OSError) as error:
         readiness.set("redis", f"Redis does not answer: {error}")
@@ -111,23 +112,25 @@ async def _run_active(
 
 
 async def _archive(
-    settings: ArchiverSettings, redis: Redis, readiness: Readiness, clock: RedisClock, *, name: str
+    settings: ArchiverSettings, redis: Redis, readiness: Readiness, clock: RedisClock, *, token: str
 ) -> None:
     keys, seed = settings.keys, settings.seed
-    store = ArchiveStore(settings.archive_url, keys.namespace)
+    patient = PatientStore(readiness)
+    store = await patient.call(partial(_open_store, settings))
     catalog = Catalog(store)
     archiving = Archiving(
         redis,
         keys,
         catalog,
-        PatientStore(readiness),
+        patient,
         segment_bytes=settings.archive_segment_bytes,
         seconds=settings.archive_seconds,
         seed=seed,
+        token=token,
     )
     keep_days = settings.archive_keep_days
     housekeeping = Housekeeping(Catalog(store), clock, keep_days=keep_days, seed=seed)
-    watch = JournalWatch(redis, keys, catalog, archiving.keep_mark, name=name)
+    watch = JournalWatch(redis, keys, catalog, archiving.keep_mark, name=token)
     metrics.measure_lag(lambda: archiving.oldest, clock.now)
     await archiving.start()
     try:
@@ -136,6 +139,10 @@ async def _archive(
         with suppress(Exception):  # what is not written is still in the journal
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await archiving.flush()
+
+
+async def _open_store(settings: ArchiverSettings) -> ArchiveStore:
+    return ArchiveStore(settings.archive_url, settings.keys.namespace)
 
 
 async def _keep_lease(lease: Lease, pause: float) -> None:

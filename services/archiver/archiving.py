@@ -52,7 +52,10 @@ class Archiving:
         segment_bytes: int,
         seconds: float,
         seed: str | None = None,
+        token: str | None = None,
     ) -> None:
+        """`token`: that of the lease. None if this process holds the lease for sure."""
+        self._token = token
         self._redis = redis
         self._keys = keys
         self._journal = Journal(redis, keys)
@@ -98,7 +101,7 @@ class Archiving:
         seconds, micros = await self._redis.time()
         at = seconds * 1_000_000 + micros
         mark = ArchiveMark(self._catalog.end, self._catalog.chain.hex(), at)
-        await write_mark(self._redis, self._keys, mark)
+        await write_mark(self._redis, self._keys, mark, token=self._token)
 
     @property
     def oldest(self) -> float | None:

@@ -8,6 +8,7 @@ See docs/decisions/0122-restore-brings-the-journal-back.md.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -19,12 +20,18 @@ from services.archiver.segments import read_segment
 from shared.archive.catalog import Catalog
 from shared.journal.keys import Keys
 from shared.journal.plan import Retention
-from shared.journal.rebuilding import NamespaceWriter
+from shared.journal.rebuilding import NamespaceWriter, arguments_of
 from shared.journal.wire import JournalEntry
 
 _BATCH = 1_000
+_AHEAD = 4
+"""So many batches are prepared ahead."""
+_REPORTED = 20_000
 
 T = TypeVar("T")
+
+_Prepared = tuple[int, Sequence[str | bytes]]
+"""A number of entries, and the arguments that write them. 0: there are no more."""
 
 Report = Callable[[str], None]
 """Gets a line about the progress of the restore."""
@@ -72,14 +79,27 @@ class Restoring:
                 yield orjson.dumps(orjson.loads(entry.body)["stream"])
 
     async def _write_journal(self) -> None:
-        written, skipped, total = 0, self.tail.skipped, self.tail.before
+        """Prepare the next entries while Redis writes the previous ones."""
+        queue: asyncio.Queue[_Prepared] = asyncio.Queue(_AHEAD)
+        await asyncio.gather(self._prepare(queue), self._append(queue))
+
+    async def _prepare(self, queue: asyncio.Queue[_Prepared]) -> None:
+        skipped = self.tail.skipped
         for manifest in self._catalog.manifests[self.tail.segment :]:
             entries, _ = await read_segment(self._catalog.store, manifest)
             for batch in _batches(entries[skipped:]):
-                total = await self._writer.write_entries(batch, total)
-                written += len(batch)
+                await queue.put((len(batch), arguments_of(batch)))
             skipped = 0
-            self._report(f"{written} of {self.tail.count} events")
+        await queue.put((0, ()))
+
+    async def _append(self, queue: asyncio.Queue[_Prepared]) -> None:
+        written, total = 0, self.tail.before
+        while (prepared := await queue.get())[0]:
+            count, arguments = prepared
+            total = await self._writer.write_entries(arguments, total)
+            written += count
+            if written % _REPORTED == 0 or written == self.tail.count:
+                self._report(f"{written} of {self.tail.count} events")
 
 
 def has_document(entry: JournalEntry) -> bool:

@@ -47,6 +47,6 @@ class Sweeping:
         used = {manifest_path(each.before) for each in self._catalog.manifests}
         used |= {path for each in self._catalog.manifests for path in (each.file, each.index)}
         for folder in (FOLDER, SEGMENTS):
-            async for path, _, version in self._catalog.store.list(folder):
-                if path not in used:
-                    yield path, version
+            async for each in self._catalog.store.list(folder):
+                if each.path not in used:
+                    yield each.path, each.version

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
-from shared.domain.position import parse_position
 from shared.journal import indexes
 from shared.journal.keys import Keys
 from shared.journal.stream_document import decode_stream
-from shared.journal.topic_index import BROADCASTS
 from shared.journal.wire import JournalEntry
+from shared.redis.scripts import load_script
 
+_STREAMS = "".join(load_script(__package__, name) for name in ("topic_sets", "rebuild_streams"))
+_ENTRIES = "".join(
+    load_script(__package__, name) for name in ("topic_sets", "retention", "rebuild_entries")
+)
 _UNSETTLED = "unsettled"
 """In place of the id of Redis. So the commit refuses the API's events (commit.lua, `unsettled`)."""
 
@@ -37,12 +40,22 @@ def cost_of(entry: JournalEntry) -> int:
     return math.ceil(1.25 * size) + 150 * max(len(entry.topics), 1)
 
 
+def arguments_of(entries: Iterable[JournalEntry]) -> list[str | bytes]:
+    """The entries as NamespaceWriter.write_entries needs them."""
+    arguments: list[str | bytes] = []
+    for entry in entries:
+        arguments += (entry.position, entry.previous, header_of(entry), entry.body)
+    return arguments
+
+
 class NamespaceWriter:
     """Writes to one namespace. All methods raise redis-py's errors."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
+        self._streams = redis.register_script(_STREAMS)
+        self._entries = redis.register_script(_ENTRIES)
 
     async def is_empty(self) -> bool:
         """True if there is no journal, no progress and no stream."""
@@ -56,40 +69,31 @@ class NamespaceWriter:
 
     async def write_streams(self, documents: Sequence[bytes]) -> None:
         """Write streams, given by their stored documents, and all their index entries."""
-        pipe = self._redis.pipeline(transaction=False)
-        scores: dict[str, dict[str, int]] = defaultdict(dict)
+        streams = [decode_stream(document) for document in documents]
+        members: dict[str, list[str | int]] = defaultdict(list)
         tokens: dict[str, int] = {}
-        for document in documents:
-            stream = decode_stream(document)
-            pipe.set(self._keys.stream(stream.id), document)
+        for stream in streams:
             for (name, member), score in indexes.entries_of(stream).items():
-                scores[name][member] = score
+                members[name] += (score, member)
             for token, score in indexes.token_entry(stream).items():
                 tokens[token] = min(score, tokens.get(token, score))
-        for name, members in scores.items():
-            pipe.zadd(self._keys.index(name), members)
+        groups = list(members.items())
         if tokens:
-            pipe.zadd(self._keys.index(indexes.TOKENS), tokens, lt=True)
-        await pipe.execute()
+            groups.append((indexes.TOKENS, [x for t, score in tokens.items() for x in (score, t)]))
+        keys = [self._keys.stream(stream.id) for stream in streams]
+        keys += [self._keys.index(name) for name, _ in groups]
+        arguments: list[str | int | bytes] = [len(documents), "LT" if tokens else "", *documents]
+        for _, values in groups:
+            arguments += (len(values), *values)
+        await self._streams(keys=keys, args=arguments)
 
-    async def write_entries(self, entries: Sequence[JournalEntry], total: int) -> int:
-        """Append entries to the journal and to the sets of their topics.
+    async def write_entries(self, arguments: Sequence[str | bytes], total: int) -> int:
+        """Append entries, given by `arguments_of`, to the journal and to the sets of their topics.
 
         `total`: the costs of all earlier entries. Returns it with the costs of these entries.
         """
-        pipe = self._redis.pipeline(transaction=False)
-        members: dict[str, list[Any]] = defaultdict(list)
-        for entry in entries:
-            total += cost_of(entry)
-            parts = ("p", entry.previous, "h", header_of(entry), "b", entry.body, "s", total)
-            pipe.execute_command("XADD", self._keys.journal, entry.position, *parts)
-            member = parse_position(entry.position).padded
-            for topic in entry.topics or (BROADCASTS,):
-                members[topic] += (0, member)
-        for topic, values in members.items():
-            pipe.execute_command("ZADD", self._keys.topic(topic), *values)
-        await pipe.execute()
-        return total
+        own = [self._keys.topic(""), total, *arguments]
+        return int(await self._entries(keys=[self._keys.journal], args=own))
 
     async def finish(self, progress: Mapping[str, str]) -> None:
         """Write the progress. The API can commit when the indexer has read the present."""

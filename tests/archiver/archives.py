@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -27,7 +28,7 @@ from tests.support.redis_content import Content, content
 
 BEGAN = journal_start(at(1).toid - 4096, 1 << 40)
 SEED = "SAV76USXIJOBMEQXPANUOQM6F5LIOTLPDIDVRJBFFE2MDJXG24TAPUU7"
-WITHDRAWN = {"amount": "1", "recipient": R, "timestamp": 100}
+WITHDRAWN: dict[str, Any] = {"amount": "1", "recipient": R, "timestamp": 100}
 
 
 class ChainCommits:

@@ -11,7 +11,7 @@ Content = dict[bytes, tuple[Any, ...]]
 
 
 async def content(redis: Redis, match: str = "*") -> Content:
-    """The keys that match, each with its type, its expiry in Unix milliseconds (-1: never), and its value."""
+    """Each key that matches, with its type, its expiry in Unix ms (-1: never), and its value."""
     found: Content = {}
     async for key in redis.scan_iter(match, count=1000):
         name: Any = await redis.type(key)

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 
 from services.archiver.app import archiver_lease
-from services.archiver.errors import ForeignArchiveError
 from services.archiver.settings import ArchiverSettings
 from shared.archive.errors import ArchiveError
 from shared.domain.errors import HeadraceError
@@ -51,7 +50,7 @@ async def _connected(settings: ArchiverSettings, work: Work) -> int:
         print(f"the archive failed: {error}", file=sys.stderr)
     except (RedisError, OSError) as error:
         print(f"Redis does not answer: {error}", file=sys.stderr)
-    except (RefusedCommandError, ForeignArchiveError) as error:
+    except HeadraceError as error:
         print(error, file=sys.stderr)
     finally:
         await redis.aclose()
