@@ -11,11 +11,11 @@ See docs/decisions/0124-journal-and-archive-are-one-history.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import orjson
 import structlog
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 
 from services.api.events.export_formats import MEDIA, ExportFormat, export_format
 from services.api.events.history import EventHistory, EventPage
@@ -38,6 +38,8 @@ log = structlog.get_logger()
 EXPORT_SLOTS = web.AppKey("export_slots", asyncio.Semaphore)
 MOST_EXPORTS = 4
 """Exports that one process writes at the same time."""
+SILENT_SECONDS = 10.0
+"""After so long without an event, an empty line is sent. Gateways end silent answers after 30 s."""
 _PAGE = 500
 
 
@@ -45,7 +47,7 @@ def add_export_route(app: web.Application) -> None:
     """Add the route, with and without /v1."""
     app[EXPORT_SLOTS] = asyncio.Semaphore(MOST_EXPORTS)
     for prefix in ("/v1", ""):
-        app.router.add_get(f"{prefix}/events/export", export)
+        app.router.add_get(f"{prefix}/events/export", export, allow_head=False)
 
 
 async def export(request: web.Request) -> web.StreamResponse:
@@ -62,13 +64,26 @@ async def export(request: web.Request) -> web.StreamResponse:
         first = await anext(pages)  # an error here is still answered as a problem
         response = web.StreamResponse(headers=_headers(query.format, first))
         await response.prepare(request)
-        try:
-            await _write(response, pages, first, query, caller)
-        except (*REDIS_UNAVAILABLE, ArchiveError) as error:
-            log.warning("export_unfinished", error=describe(error))
-            if request.transport:
-                request.transport.abort()
+        await _write_whole(response, request, _write(response, pages, first, query, caller))
         return response
+
+
+async def _write_whole(
+    response: web.StreamResponse, request: web.Request, writing: Awaitable[None]
+) -> None:
+    """Write the file. If this fails, end the connection: the status was sent long before."""
+    try:
+        await writing
+        await response.write_eof()
+        return
+    except ClientConnectionResetError:  # the client is gone
+        return
+    except (*REDIS_UNAVAILABLE, ArchiveError) as error:
+        log.warning("export_unfinished", error=describe(error))
+    except Exception:
+        log.exception("export_failed", path=request.path)
+    if request.transport:
+        request.transport.abort()
 
 
 async def _pages(
@@ -94,12 +109,16 @@ async def _write(
     query: ExportQuery,
     caller: Principal,
 ) -> None:
-    file = export_format(query.format)
+    file, now = export_format(query.format), asyncio.get_running_loop().time
+    sent_at = now()
     while page is not None:
-        await _send(response, _piece(file, page, query, caller))
+        data = _piece(file, page, query, caller)
+        if not data and now() - sent_at > SILENT_SECONDS:
+            data = file.empty_line
+        await _send(response, data)
+        sent_at = now() if data else sent_at
         page = await anext(pages, None)
     await _send(response, file.end())
-    await response.write_eof()
 
 
 def _piece(file: ExportFormat, page: EventPage, query: ExportQuery, caller: Principal) -> bytes:

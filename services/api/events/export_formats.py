@@ -18,7 +18,12 @@ from shared.journal.wire import JournalEntry
 
 
 class ExportFormat(Protocol):
-    """Turns entries into the bytes of a file. The file is the pieces in the order of the calls."""
+    """Turns entries into the bytes of a file. The file is the pieces in the order of the calls.
+
+    `empty_line` has no meaning in the file. It shows gateways that the API is still at work.
+    """
+
+    empty_line: bytes
 
     def entries(self, entries: Sequence[JournalEntry]) -> bytes:
         """The next piece of the file."""
@@ -32,6 +37,8 @@ class ExportFormat(Protocol):
 
 class CsvExport:
     """A header line, then a line for each event (RFC 4180)."""
+
+    empty_line = b"\r\n"
 
     def __init__(self) -> None:
         self._header = csv_header()
@@ -52,6 +59,8 @@ class CsvExport:
 
 class NdjsonExport:
     """A line of JSON for each event, with the same bytes as when it was published."""
+
+    empty_line = b"\n"
 
     def entries(self, entries: Sequence[JournalEntry]) -> bytes:
         """A line for each event."""

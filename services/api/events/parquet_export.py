@@ -25,6 +25,8 @@ _GROUP_BYTES = 8 << 20
 class ParquetExport:
     """A Parquet file. pyarrow is imported with the first one, because it needs 40 MB of memory."""
 
+    empty_line = b""
+
     def __init__(self) -> None:
         import pyarrow as pa  # noqa: PLC0415
         from pyarrow.parquet import ParquetWriter  # noqa: PLC0415

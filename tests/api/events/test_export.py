@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.api.events import export as export_module
 from services.api.events import history, parquet_export
@@ -105,6 +106,21 @@ async def test_an_export_begins_near_its_first_event(
     assert await fetch(client, **query) == b""
 
 
+async def test_a_search_without_a_match_is_not_silent(
+    client: WebClient, stream_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_module, "SILENT_SECONDS", -1.0)
+    monkeypatch.setattr(history, "MAX_READ", 10)
+    query = {"all": "true", "types": "stream.cancelled"}
+    lines = (await fetch(client, **query, format="ndjson")).splitlines()
+    assert lines == [b""] * 5
+    text = (await fetch(client, **query)).decode()
+    assert list(csv.DictReader(io.StringIO(text, newline=""))) == []
+    assert text.count("\r\n") == 5
+    table = pq.read_table(pa.BufferReader(await fetch(client, **query, format="parquet")))
+    assert table.num_rows == 0
+
+
 async def test_missing_events_are_named_where_they_are_missing(
     client: WebClient, stream_id: str, redis: Redis, keys: Keys
 ) -> None:
@@ -140,8 +156,9 @@ async def test_an_export_ends_at_the_journals_end_of_its_first_page(
     assert (await fetch(client, all="true", format="ndjson")).splitlines() == expected
 
 
+@pytest.mark.parametrize("error", [RedisConnectionError("away"), RuntimeError("a defect")])
 async def test_a_history_that_cannot_be_read_to_its_end_breaks_the_connection(
-    client: WebClient, stream_id: str, monkeypatch: pytest.MonkeyPatch
+    client: WebClient, stream_id: str, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     send, sent = export_module._send, 0
 
@@ -150,13 +167,13 @@ async def test_a_history_that_cannot_be_read_to_its_end_breaks_the_connection(
         await send(*given)
         sent += 1
         if sent == 3:
-            raise ConnectionError
+            raise error
 
-    monkeypatch.setattr(export_module, "REDIS_UNAVAILABLE", (ConnectionError,))
     monkeypatch.setattr(export_module, "_send", fail)
     response = await client.get("/v1/events/export?all=true")
     with pytest.raises(aiohttp.ClientError):
         await response.read()
+    assert not client.app[export_module.EXPORT_SLOTS].locked()
 
 
 async def test_exports_are_limited_in_number_and_by_rights(
