@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("shared", "services", "deploy")
-SERVICES = ("api", "fanout", "indexer")
+SERVICES = ("api", "archiver", "fanout", "indexer")
 NOT_OURS = {".git", ".venv", ".run", "node_modules", "build", "dist", ".hypothesis", "__pycache__"}
 NOT_OURS |= {".mypy_cache", ".ruff_cache", ".pytest_cache", "htmlcov"}
 
@@ -52,6 +52,13 @@ ORDER = (
     *(f"services.indexer.sources.{name}" for name in ("rpc", "horizon", "failover")),
     *(f"services.indexer.{name}" for name in ("sources", "ingest", "state", "tokens", "commands")),
     "services.indexer",
+    *(f"services.archiver.{name}" for name in ("settings", "metrics", "errors", "buffer")),
+    *(f"services.archiver.{name}" for name in ("patience", "segments", "progress_note")),
+    *(f"services.archiver.{name}" for name in ("archiving", "merging", "retention", "sweeping")),
+    *(f"services.archiver.{name}" for name in ("housekeeping", "watching", "app")),
+    *(f"services.archiver.{name}" for name in ("verification", "erasing", "journal_tail")),
+    *(f"services.archiver.{name}" for name in ("restoring", "commands")),
+    "services.archiver",
     *(f"deploy.simulator.{name}" for name in ("settings", "problems", "versions", "chain")),
     "deploy.simulator.contracts",
     *(f"deploy.simulator.{name}" for name in ("future_protocol", "execution", "script")),
@@ -82,6 +89,7 @@ PURE = (
     "shared.chain.errors",
     "services.api.auth.public_addresses",
     "services.api.errors",
+    *(f"services.archiver.{name}" for name in ("buffer", "erasing", "errors", "verification")),
     "services.api.events.ranges",
     *(f"services.api.transactions.{name}" for name in ("calls", "checks", "documents")),
     *(f"services.api.transactions.{name}" for name in ("envelopes", "failures", "reading")),

@@ -10,15 +10,17 @@ from tests.test_architecture import ROOT, modules, name_of, tree
 
 SCRIPTS = ("shared.journal.plan", "shared.journal.namespace")
 """Modules that name the keys of the commit's and the claim's Lua scripts."""
+REBUILDING = "shared.journal.rebuilding"
+"""Writes all of a namespace, for a restore from the archive."""
 OWNERS: dict[str, tuple[str, ...]] = {
     "journal": (
         *("shared.journal.reader", "shared.journal.topic_reader", "shared.journal.size"),
-        *SCRIPTS,
+        *(*SCRIPTS, REBUILDING),
     ),
-    "progress": ("shared.journal.progress", *SCRIPTS),
-    "topic": ("shared.journal.topic_index", "shared.journal.streams", *SCRIPTS),
-    "stream": ("shared.journal.streams", *SCRIPTS),
-    "index": ("shared.journal.stream_indexes", "shared.journal.tokens", *SCRIPTS),
+    "progress": ("shared.journal.progress", *SCRIPTS, REBUILDING),
+    "topic": ("shared.journal.topic_index", "shared.journal.streams", *SCRIPTS, REBUILDING),
+    "stream": ("shared.journal.streams", *SCRIPTS, REBUILDING),
+    "index": ("shared.journal.stream_indexes", "shared.journal.tokens", *SCRIPTS, REBUILDING),
     "tokens": ("shared.journal.tokens",),
     "dead_letters": ("shared.journal.dead_letters", *SCRIPTS),
     "loss_reports": ("shared.journal.losses",),
@@ -29,8 +31,10 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "revocations": ("shared.auth.revocations",),
     "challenge": ("shared.auth.revocations",),
     "ticket": ("shared.auth.tickets",),
-    "lease": ("services.indexer.app",),
-    "fence": ("services.indexer.app", *SCRIPTS),
+    "lease": ("services.indexer.app", "services.archiver.commands.restore"),
+    "archive": ("shared.archive.mark", *SCRIPTS),
+    "archiver_lease": ("services.archiver.app",),
+    "fence": ("services.indexer.app", *SCRIPTS, "services.archiver.commands.restore"),
     "schedule_lease": ("services.api.streams.notices",),
     "stored_response": ("services.api.http.idempotency",),
     "transaction": ("services.api.transactions.submission_store",),

@@ -13,6 +13,7 @@
 --   docs/decisions/0061-lua-scripts-are-files.md
 --   docs/decisions/0066-journal-is-bounded-in-bytes.md
 --   docs/decisions/0069-reads-are-bounded-in-bytes.md
+--   docs/decisions/0121-journal-is-not-trimmed-past-the-archive.md
 --
 -- KEYS: 1 journal, 2 progress. Then, in any order, the fence, the dead letters, the stored responses,
 -- the streams and the indexes that this commit uses. ARGV names a key by its number in KEYS. A
@@ -25,7 +26,8 @@
 -- (the highest position that the committer has seen), 6 maximum length of the journal, 7 maximum
 -- bytes of the journal, 8 maximum age of an entry in microseconds (0 = any age), 9 prefix of the sets
 -- of topics, 10 the cursor that the source was read from ('' = not checked), 11 '1' if the indexer has
--- read the source up to its end after a failover of Redis.
+-- read the source up to its end after a failover of Redis, 12 the hash that says what is archived. The
+-- users of Redis may only read this hash, so it is not in KEYS.
 -- Then sections, each preceded by the number of its rows:
 --   responses: response key, text before the position of the last event, seconds to keep the response
 --   limits:    index key, number of members from which the commit is refused
@@ -41,7 +43,7 @@
 -- {'conflict', stream key, version}, {'seen', position…}, {'disorder', position},
 -- {'behind', floor}, {'unsettled'}, {'moved', cursor}.
 
-local at = 11
+local at = 12
 local function take()
   at = at + 1
   return ARGV[at]
@@ -110,7 +112,7 @@ end
 
 local namespace, channel, token, fence, floor = unpack(ARGV, 1, 5)
 local max_length, max_bytes, max_age = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local topic_prefix, from, caught_up = unpack(ARGV, 9, 11)
+local topic_prefix, from, caught_up, archive = unpack(ARGV, 9, 12)
 local responses, limits, expected, events = rows(3), rows(2), rows(2), rows(5)
 local indexes, progress, dead = groups(), rows(2), rows(2)
 
@@ -185,7 +187,8 @@ for _, row in ipairs(expected) do
 end
 
 local total, size = sums(info)
-local to_trim = entries_to_trim(info, size, top, #events, now, max_length, max_bytes, max_age)
+local to_trim =
+  entries_to_trim(info, size, top, #events, now, max_length, max_bytes, max_age, archive)
 
 -- The sets of topics that lack a member, because somebody deleted the member or the whole set. Then
 -- histories and resumes are incomplete.

@@ -6,7 +6,11 @@ hash in Redis: the last cursor and position that it knew. The indexer reads the 
 starts a new journal. Then it commits one event, `journal.reset`, that announces the loss to all
 clients.
 
-See docs/decisions/0049-loss-of-redis-is-an-event.md.
+A restore from the archive brings the lost journal back. Then there is nothing to announce, except
+perhaps its last events: each process treats them like events that a failover lost.
+
+See docs/decisions/0049-loss-of-redis-is-an-event.md,
+docs/decisions/0122-restore-brings-the-journal-back.md.
 """
 
 from __future__ import annotations
@@ -44,6 +48,7 @@ class DataLossDetector:
     cursor: int | None = None
     lost: bool = False
     first: str | None = None  # as in JournalTip
+    gone: tuple[Position | None, str | None] = (None, None)  # `began` and `first` of what was lost
 
     def update(self, position: Position, cursor: int | None) -> None:
         """Remember that this process knows all events up to the position and up to the cursor."""
@@ -54,12 +59,14 @@ class DataLossDetector:
     def check(self, tip: JournalTip) -> bool:
         """True if this is the first tip that shows that Redis was emptied.
 
-        From then on `lost` is True, until the indexer has announced the loss.
+        From then on `lost` is True, until the indexer has announced the loss, or until a restore
+        has brought the journal back.
         """
-        if self.lost and tip.last_reset >= self.top:
+        if self.lost and (tip.last_reset >= self.top or self.is_back(tip)):
             self.adopt(tip)
         emptied = not self.lost and self._is_emptied(tip)
         if emptied:
+            self.gone = (self.began, self.first)
             self.lost, self.first = True, None  # the old value belonged to the lost journal
             LOST_EVERYTHING.inc()
             log.error("redis_emptied", knew=str(self.top), cursor=self.cursor)
@@ -76,6 +83,11 @@ class DataLossDetector:
         """Forget the loss, which was announced, and remember the journal that exists now."""
         self.lost, self.top, self.cursor, self.began = False, tip.top, tip.cursor, tip.began
         self.first = tip.first
+
+    def is_back(self, tip: JournalTip) -> bool:
+        """True if this is the journal that was lost: a restore has written it again."""
+        here = (tip.began, tip.first)
+        return self.lost and not tip.empty and None not in here and here == self.gone
 
     def _is_emptied(self, tip: JournalTip) -> bool:
         if self.began is None or tip.began is None:
@@ -109,6 +121,11 @@ async def read_reports(redis: Redis, keys: Keys) -> list[LossReport]:
         cursor, _, top = value.decode().partition(" ")
         found.append(LossReport(int(cursor) if cursor else None, parse_position(top)))
     return found
+
+
+async def delete_reports(redis: Redis, keys: Keys) -> bool:
+    """Delete the reports, because the journal is back. True if there were any."""
+    return bool(await redis.delete(keys.loss_reports))
 
 
 async def check_journal(

@@ -18,7 +18,7 @@ docs/decisions/0055-a-namespace-has-one-contract.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -61,6 +61,20 @@ async def begin_new_epoch(redis: Redis, keys: Keys) -> int:
     """End the epoch and begin a new one. Returns it in Unix microseconds."""
     await redis.delete(keys.epoch)
     return await begin_epoch(redis, keys)
+
+
+async def read_owner(redis: Redis, keys: Keys) -> dict[str, str]:
+    """The fields `network`, `contract` and `tokens`; empty before an indexer has claimed it."""
+    names = ["network", "contract", "tokens"]
+    reply: Any = await redis.hmget(keys.namespace_owner, names)
+    return {n: value.decode() for n, value in zip(names, reply, strict=True) if value is not None}
+
+
+async def write_owner(redis: Redis, keys: Keys, owner: Mapping[str, str]) -> None:
+    """Store the owner that `read_owner` returned before a loss."""
+    if owner:
+        fields: Any = dict(owner)
+        await redis.hset(keys.namespace_owner, mapping=fields)
 
 
 class NamespaceClaim:

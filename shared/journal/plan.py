@@ -148,6 +148,7 @@ class CommitRequest:
         self.args += [self._keys.namespace, CHANNEL, token, fence, str(floor)]
         self.args += [retention.max_length, retention.max_bytes, age, self._keys.topic("")]
         self.args += ["" if progress.after is None else progress.after, int(progress.caught_up)]
+        self.args.append(self._keys.archive)
         responses = [response] if response else []
         limits = [limit] if limit else []
         self._section((self._number(r.key), r.prefix, r.seconds) for r in responses)

@@ -74,6 +74,13 @@ async def read_progress(redis: Redis, keys: Keys) -> StoredProgress:
     return parse(reply)
 
 
+async def read_fields(redis: Redis, keys: Keys) -> dict[str, str]:
+    """All fields as they are stored, for the archive, which keeps them for a restore."""
+    names = [*_FIELDS, *_CHECKPOINT]
+    reply: Any = await redis.hmget(keys.progress, names)
+    return {name: value.decode() for name, value in zip(names, reply, strict=True) if value}
+
+
 def progress_fields(
     *,
     cursor: int | None = None,

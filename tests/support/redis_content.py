@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 Content = dict[bytes, tuple[Any, ...]]
 
 
-async def content(redis: Redis) -> Content:
-    """Each key with its type, its expiry in Unix milliseconds (-1: never), and its value."""
+async def content(redis: Redis, match: str = "*") -> Content:
+    """Each key that matches, with its type, its expiry in Unix ms (-1: never), and its value."""
     found: Content = {}
-    async for key in redis.scan_iter("*", count=1000):
+    async for key in redis.scan_iter(match, count=1000):
         name: Any = await redis.type(key)
         kind = name.decode()
         ends = await redis.pexpiretime(key)

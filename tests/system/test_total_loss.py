@@ -5,11 +5,14 @@ Real processes, and a Redis without any storage: after a kill and a start it is 
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, SIGTERM
 from typing import Any
 
 import aiohttp
@@ -39,7 +42,7 @@ class House:
     network: ServiceProcess
     parts: dict[str, ServiceProcess] = field(default_factory=dict)
 
-    async def start(self, name: str) -> None:
+    async def start(self, name: str, **more: object) -> None:
         """Start a part and wait until it is ready."""
         url = f"http://127.0.0.1:{self.network.port}"
         process = await self.stack.enter_async_context(
@@ -54,10 +57,16 @@ class House:
                 START="latest",
                 SOURCE_WAIT_SECONDS="0.2",
                 LEASE_SECONDS="2",
+                **more,
             )
         )
         self.parts[name] = process
         await until(lambda: self.ready(name), seconds=60, what=f"{name} ready")
+
+    async def stop(self, name: str) -> None:
+        process = self.parts.pop(name)
+        process.signal(SIGTERM)
+        assert await process.ended() == 0
 
     async def kill(self, *names: str) -> None:
         for name in names:
@@ -74,6 +83,17 @@ class House:
 
     async def create(self) -> dict[str, Any]:
         """Create a stream through the API."""
+        status, answer = await self._create()
+        assert status == 201, answer
+        return answer
+
+    async def try_to_create(self) -> dict[str, Any] | None:
+        """The same. None while the API accepts no changes."""
+        status, answer = await self._create()
+        assert status in (201, 503), answer
+        return answer if status == 201 else None
+
+    async def _create(self) -> tuple[int, dict[str, Any]]:
         order = {
             "sender": accounts.address("alice"),
             "recipient": accounts.address("bob"),
@@ -83,8 +103,7 @@ class House:
         }
         url = f"http://127.0.0.1:{self.parts['api'].port}/v1/streams"
         async with self.session.post(url, json=order) as answer:
-            assert answer.status == 201, await answer.text()
-            return dict(await answer.json())
+            return answer.status, dict(await answer.json(content_type=None))
 
     async def chain(self, after: str, up_to: str) -> list[str]:
         """Positions of the chain's events between two positions, without the first."""
@@ -202,3 +221,57 @@ async def test_without_any_report_a_resuming_client_gets_a_gap(house: House) -> 
     seen = of_chain(late)
     assert seen == await house.chain(gap.json["to"], seen[-1])
     late.close()
+
+
+async def restored(house: House, folder: Path) -> str:
+    """Run the command `restore`, and return what it printed."""
+    given = {
+        "REDIS_URL": f"redis://127.0.0.1:{house.node.port}/0",
+        "NAMESPACE": KEYS.namespace,
+        "CONTRACTS": accounts.STREAMS,
+        "NETWORK_PASSPHRASE": NetworkSettings().network_passphrase,
+        "ARCHIVE_URL": folder.as_uri(),
+    }
+    command = (sys.executable, "-m", "services.archiver", "restore")
+    process = await asyncio.create_subprocess_exec(
+        *command, env=os.environ | given, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode()
+
+
+@pytest.mark.nightly  # tests/archiver and tests/fanout/feed have the parts
+async def test_a_restore_brings_everything_back_while_fanouts_and_api_run(
+    house: House, tmp_path: Path
+) -> None:
+    folder = tmp_path / "archive"
+    await house.start("archiver", ARCHIVE_URL=folder.as_uri(), ARCHIVE_SECONDS="0.2")
+    client, gone = await house.subscribe("fanout-1"), await house.subscribe("fanout-1")
+    made = await house.create()
+    for each in (client, gone):
+        await each.wait_id(made["position"])
+        await until(lambda c=each: len(of_chain(c)) >= 3)
+    gone.close()
+    await house.stop("archiver")
+    await house.stop("indexer")
+    await flush(house)
+    for name in house.parts:
+        await until(lambda name=name: house.has_noticed(name), what=f"{name} to notice")
+    assert "Start the indexer" in await restored(house, folder)
+    await house.start("indexer")
+    status, _ = await house.get(house.parts["api"].port, f"/v1/streams/{made['id']}")
+    assert status == 200
+    await until(lambda: house.ready("api"))
+    new = await until(house.try_to_create)
+    await client.wait_id(new["position"])
+    start = client.events[0].json["position"]
+    last = parse_position(new["position"])
+    seen = [each for each in of_chain(client) if parse_position(each) <= last]
+    assert seen == await house.chain(start, new["position"])
+    late = await house.subscribe("fanout-2", since=gone.last_id)
+    await late.wait_id(new["position"])
+    for each in (client, late):
+        assert not each.named("reset")
+        assert not each.named("gap")
+        each.close()

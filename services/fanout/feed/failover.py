@@ -4,7 +4,10 @@ The chain's events come back with the same positions, and subscribers that have 
 get them again. The API's events do not come back. After all events of the chain have come back, the
 subscribers that had received an event that stays lost must get `reset`.
 
-See docs/decisions/0052-reset-for-lost-api-events.md.
+After a restore from the archive, the API's events come back too.
+
+See docs/decisions/0052-reset-for-lost-api-events.md,
+docs/decisions/0122-restore-brings-the-journal-back.md.
 """
 
 from __future__ import annotations
@@ -72,6 +75,10 @@ class Failover:
     def _may_have_lost(
         self, previous: JournalTip | None, tip: JournalTip, published: Position
     ) -> bool:
+        if self.last_seen.is_back(tip):
+            self.last_seen.adopt(tip)
+            self._emptied = False
+            return True
         if self.last_seen.lost and published < tip.top:
             # too early to check: the feed must first publish the journal's newer events
             return False
@@ -108,7 +115,10 @@ class Failover:
         There is no await between finding the last common event and removing the events after it.
         """
         if emptied := self._emptied:
-            common = (await self._journal.tip()).began or START
+            began = (await self._journal.tip()).began
+            if began is None and self.last_seen.cursor is not None:
+                return False  # an indexer begins a new journal, or a restore brings the old one
+            common = began or START
         elif (common := await last_common_position(self._journal, recent)) >= recent.top:
             return False
         log.error("journal_went_backwards", published=str(recent.top), agreed=str(common))
@@ -128,8 +138,9 @@ class Failover:
             self._announced_reset = parse_position(entry.position)
         if lost := self._lost.pop(entry.position, None):
             return lost[0]
-        if not self._floors or (position := parse_position(entry.position)).by_clock:
+        if not self._floors:
             return 0
+        position = parse_position(entry.position)
         return max((epoch for floor, epoch in self._floors if position <= floor), default=0)
 
     def is_over(self, tip: JournalTip, published: Position) -> bool:

@@ -12,6 +12,7 @@ from shared.journal.losses import (
     DataLossDetector,
     LossReport,
     check_journal,
+    delete_reports,
     read_reports,
     write_report,
 )
@@ -104,6 +105,40 @@ def test_other_changes_are_not_taken_for_an_emptied_redis(
     assert not detector.lost
 
 
+KEPT = FULL._replace(first=str(BEGAN))
+
+
+@pytest.mark.parametrize("found", [KEPT, KEPT._replace(top=at(5)), KEPT._replace(top=at(9))])
+def test_a_restored_journal_is_no_loss(found: JournalTip) -> None:
+    detector = seen_of(KEPT)
+    assert detector.check(NEW)
+    assert not detector.check(found)
+    assert not detector.lost
+    detector.update(found.top, found.cursor)
+    assert (detector.top, detector.began) == (found.top, BEGAN)
+    assert detector.check(NEW), "the next loss is noticed too"
+
+
+@pytest.mark.parametrize(
+    ("known", "found"),
+    [
+        (KEPT, NEW),
+        (KEPT, KEPT._replace(began=AGAIN)),
+        (KEPT, KEPT._replace(first=str(AGAIN))),
+        (KEPT, KEPT._replace(first=None)),
+        (FULL, FULL),
+    ],
+    ids=["still-empty", "other", "rewritten", "of-an-older-version", "known-without-first"],
+)
+def test_another_journal_is_not_taken_for_the_lost_one(
+    known: JournalTip, found: JournalTip
+) -> None:
+    detector = seen_of(known)
+    assert detector.check(NEW)
+    assert not detector.check(found)
+    assert detector.lost
+
+
 async def test_a_loss_is_reported_until_it_is_announced(redis: Redis, keys: Keys) -> None:
     detector = seen_of(FULL)
     assert await read_reports(redis, keys) == []
@@ -114,6 +149,9 @@ async def test_a_loss_is_reported_until_it_is_announced(redis: Redis, keys: Keys
         LossReport(None, at(3)),
     }
     assert 0 < await redis.pttl(keys.loss_reports) <= 60_000, "the report expires"
+    assert await delete_reports(redis, keys)
+    assert await read_reports(redis, keys) == []
+    assert not await delete_reports(redis, keys)
 
 
 async def test_the_loss_counters_exist_before_any_loss() -> None:

@@ -144,3 +144,32 @@ async def test_replicas_of_two_versions_may_write_in_turn(redis: Redis, keys: Ke
     for n in range(41, 120):
         await fill(redis, keys, n, n, most=50 * COST)
     assert 48 <= len(await rows_of(redis, keys)) <= 70
+
+
+async def test_entries_that_are_not_archived_are_not_trimmed(redis: Redis, keys: Keys) -> None:
+    await redis.hset(keys.archive, "position", str(at(20)))
+    await fill(redis, keys, 1, 100)
+    await fill(redis, keys, 101, 101, most=50 * COST)
+    assert await ledgers(redis, keys) == list(range(21, 102))
+    await fill(redis, keys, 102, 102, most=50 * COST)
+    assert await ledgers(redis, keys) == list(range(21, 103)), "the archive is behind"
+    await redis.hset(keys.archive, "position", str(at(102)))
+    await fill(redis, keys, 103, 103, most=50 * COST)
+    assert (await ledgers(redis, keys))[0] > 45, "the archive has caught up"
+
+
+async def test_an_archive_that_is_ahead_holds_nothing_back(redis: Redis, keys: Keys) -> None:
+    """Positions are numbers: a longer one is above a shorter one."""
+    await redis.hset(keys.archive, "position", "99999999999999-0")
+    await fill(redis, keys, 1, 3, most=1)
+    await fill(redis, keys, 4, 4, most=1)
+    assert await ledgers(redis, keys) == [4]
+
+
+async def test_nothing_is_trimmed_by_a_user_who_may_not_read_the_mark(
+    redis: Redis, keys: Keys
+) -> None:
+    await redis.set(keys.archive, "not a hash, so HGET fails as without the permission")
+    await fill(redis, keys, 1, 3, most=1)
+    await fill(redis, keys, 4, 4, most=1)
+    assert await ledgers(redis, keys) == [1, 2, 3, 4]

@@ -1,0 +1,76 @@
+"""Run a command: read the settings, connect to Redis, and print an error as one line on stderr.
+
+See docs/decisions/0064-errors-are-translated-at-the-edge.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from redis.asyncio import Redis
+
+from services.archiver.app import archiver_lease
+from services.archiver.settings import ArchiverSettings
+from shared.archive.errors import ArchiveError
+from shared.domain.errors import HeadraceError
+from shared.journal.keys import Keys
+from shared.redis.client import RedisError, connect
+from shared.redis.lease import Lease
+from shared.runtime import logs
+from shared.runtime.config import load
+
+Work = Callable[[ArchiverSettings, Redis], Awaitable[int]]
+"""What a command does: gets the settings and a Redis connection, and returns the exit code."""
+
+EXIT_WRONG, EXIT_FAILED = 1, 2
+_LEASE_SECONDS = 3600.0
+"""A command that was killed in the middle keeps all others away for so long."""
+_TIMEOUT = 30.0
+
+
+class RefusedCommandError(HeadraceError):
+    """The command cannot do what was asked. The text says why, and what is possible."""
+
+
+def run_command(work: Work) -> int:
+    """Run a command with the settings from environment variables; returns its exit code."""
+    settings = load(ArchiverSettings)
+    logs.configure("archiver", "error")
+    return asyncio.run(_connected(settings, work))
+
+
+async def _connected(settings: ArchiverSettings, work: Work) -> int:
+    redis = connect(settings.redis_url, slot_key=settings.keys.slot_key, timeout=_TIMEOUT)
+    try:
+        return await work(settings, redis)
+    except ArchiveError as error:
+        print(f"the archive failed: {error}", file=sys.stderr)
+    except (RedisError, OSError) as error:
+        print(f"Redis does not answer: {error}", file=sys.stderr)
+    except HeadraceError as error:
+        print(error, file=sys.stderr)
+    finally:
+        await redis.aclose()
+    return EXIT_FAILED
+
+
+@asynccontextmanager
+async def no_archiver(redis: Redis, keys: Keys) -> AsyncIterator[None]:
+    """Keep the lease of the archiver, so that none is active. Raises RefusedCommandError."""
+    lease = archiver_lease(redis, keys, _LEASE_SECONDS)
+    async with held(lease, "an archiver is active: stop it, and run this command again"):
+        yield
+
+
+@asynccontextmanager
+async def held(lease: Lease, refusal: str) -> AsyncIterator[None]:
+    """Take a lease and release it at the end. Raises RefusedCommandError if another holds it."""
+    if not await lease.take():
+        raise RefusedCommandError(refusal)
+    try:
+        yield
+    finally:
+        await lease.release()

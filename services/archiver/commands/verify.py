@@ -1,0 +1,125 @@
+"""`python -m services.archiver verify [--from P --to P]`: check the archive. Changes nothing.
+
+It does not read the ledger: `python -m services.indexer verify` compares the journal with the
+source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from hashlib import sha256
+
+import orjson
+from redis.asyncio import Redis
+
+from services.archiver.commands.runner import EXIT_WRONG, run_command
+from services.archiver.segments import read_segment
+from services.archiver.settings import ArchiverSettings
+from services.archiver.verification import Finding, check_catalog, check_segment
+from shared.archive.catalog import Catalog
+from shared.archive.errors import DamagedArchiveError, NotInArchiveError
+from shared.archive.manifest import Manifest
+from shared.archive.store import ArchiveStore
+from shared.domain.position import END, START, Position, parse_position, toid
+from shared.runtime.command_line import invoked_as
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit code."""
+    return run_command(partial(run, arguments(argv)))
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse the arguments. If they are wrong, prints a line to stderr and exits with code 2."""
+    parser = argparse.ArgumentParser(
+        prog=f"{invoked_as('services.archiver')} verify",
+        description="Check the archive: the hashes of its files, the order and the hash chain of "
+        "its events, and the signatures of its manifests. Prints each finding as a line of JSON. "
+        "Changes nothing. Exit codes: 0 all right; 1 findings; 2 the command failed.",
+    )
+    where = "position <toid>-<n> or ledger number"
+    parser.add_argument("--from", type=_first, default=START, dest="first", help=where)
+    parser.add_argument("--to", type=_last, default=END, dest="last", help=where)
+    parser.add_argument(
+        "--key", help="public key (G…) of the signatures; default: that of ARCHIVE_SIGNING_SEED"
+    )
+    return parser.parse_args(argv)
+
+
+def _first(text: str) -> Position:
+    return Position(toid(int(text)), 0) if text.isdecimal() else parse_position(text)
+
+
+def _last(text: str) -> Position:
+    return Position(toid(int(text) + 1) - 1, END.n) if text.isdecimal() else parse_position(text)
+
+
+async def run(args: argparse.Namespace, settings: ArchiverSettings, _: Redis) -> int:
+    """Check the segments and print the findings; returns the exit code."""
+    catalog = Catalog(ArchiveStore(settings.archive_url, settings.keys.namespace))
+    await catalog.refresh()
+    chosen = [
+        each for each in catalog.manifests if each.last >= args.first and each.first <= args.last
+    ]
+    whole = len(chosen) == len(catalog.manifests) and not settings.archive_keep_days
+    findings = list(check_catalog(chosen, whole=whole))
+    for each in findings:
+        _print(each)
+    count = len(findings)
+    for manifest in chosen:
+        async for finding in _check(catalog.store, manifest, args.key or settings.public_key):
+            _print(finding)
+            count += 1
+    print(_summary(chosen, count), file=sys.stderr)
+    return EXIT_WRONG if count else 0
+
+
+async def _check(
+    store: ArchiveStore, manifest: Manifest, key: str | None
+) -> AsyncIterator[Finding]:
+    if key:
+        try:
+            manifest.check_signature(key)
+        except DamagedArchiveError as error:
+            yield Finding(str(manifest.before), "signature", key, str(error))
+    try:
+        entries, erased = await read_segment(store, manifest)
+    except NotInArchiveError:
+        yield Finding(manifest.file, "missing", manifest.sha256, None)
+    except DamagedArchiveError as error:
+        yield Finding(manifest.file, "file", manifest.sha256, str(error))
+    else:
+        for each in check_segment(manifest, entries, erased):
+            yield each
+    async for each in _check_index(store, manifest):
+        yield each
+
+
+async def _check_index(store: ArchiveStore, manifest: Manifest) -> AsyncIterator[Finding]:
+    try:
+        digest = sha256(await store.get(manifest.index)).hexdigest()
+    except NotInArchiveError:
+        yield Finding(manifest.index, "missing", manifest.index_sha256, None)
+        return
+    if digest != manifest.index_sha256:
+        yield Finding(manifest.index, "index", manifest.index_sha256, digest)
+
+
+def _print(finding: Finding) -> None:
+    print(orjson.dumps(asdict(finding)).decode())
+
+
+def _summary(chosen: Sequence[Manifest], count: int) -> str:
+    if not chosen:
+        return "there are no segments in this range"
+    events = sum(each.count for each in chosen)
+    erased = sum(len(each.erased) for each in chosen)
+    verdict = f"{count} findings" if count else "all right"
+    return (
+        f"{events} events in {len(chosen)} segments, after {chosen[0].before} up to "
+        f"{chosen[-1].last}: {verdict}; {erased} erased; chain hash {chosen[-1].chain}"
+    )

@@ -1,0 +1,115 @@
+"""Fills an empty namespace from the archive.
+
+The segments are read twice. First all, newest first: the last event of each stream has the stream's
+document. Then the newest ones again, oldest first, for the journal.
+
+See docs/decisions/0122-restore-brings-the-journal-back.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import orjson
+from redis.asyncio import Redis
+
+from services.archiver.journal_tail import JournalTail
+from services.archiver.segments import read_segment
+from shared.archive.catalog import Catalog
+from shared.journal.keys import Keys
+from shared.journal.plan import Retention
+from shared.journal.rebuilding import NamespaceWriter, arguments_of
+from shared.journal.wire import JournalEntry
+
+_BATCH = 1_000
+_AHEAD = 4
+"""So many batches are prepared ahead."""
+_REPORTED = 20_000
+
+T = TypeVar("T")
+
+_Prepared = tuple[int, Sequence[str | bytes]]
+"""A number of entries, and the arguments that write them. 0: there are no more."""
+
+Report = Callable[[str], None]
+"""Gets a line about the progress of the restore."""
+
+
+class Restoring:
+    """Writes the streams and the journal of an archive, whose catalog is fresh.
+
+    After `run`, `streams` and `tail.count` are the numbers of streams and entries.
+    """
+
+    def __init__(
+        self, redis: Redis, keys: Keys, catalog: Catalog, retention: Retention, report: Report
+    ) -> None:
+        self.streams = 0
+        self.tail = JournalTail(retention)
+        self._catalog = catalog
+        self._writer = NamespaceWriter(redis, keys)
+        self._report = report
+        self._seen: set[str] = set()
+
+    async def run(self) -> None:
+        """Write everything. Raises ArchiveError and redis-py's errors."""
+        await self._write_streams()
+        await self._write_journal()
+
+    async def _write_streams(self) -> None:
+        manifests = self._catalog.manifests
+        for n in reversed(range(len(manifests))):
+            if n + 1 < len(manifests) and manifests[n + 1].before > manifests[n].last:
+                self.tail.end()
+            entries, _ = await read_segment(self._catalog.store, manifests[n])
+            self.tail.saw(n, entries)
+            documents = list(self._new_documents(entries))
+            for batch in _batches(documents):
+                await self._writer.write_streams(batch)
+            self.streams += len(documents)
+            self._report(f"{self.streams} streams, {n} segments left to read")
+
+    def _new_documents(self, entries: Sequence[JournalEntry]) -> Iterator[bytes]:
+        """The documents of the streams that no later event has."""
+        for entry in reversed(entries):
+            if has_document(entry) and entry.topics[0] not in self._seen:
+                self._seen.add(entry.topics[0])
+                yield orjson.dumps(orjson.loads(entry.body)["stream"])
+
+    async def _write_journal(self) -> None:
+        """Prepare the next entries while Redis writes the previous ones."""
+        queue: asyncio.Queue[_Prepared] = asyncio.Queue(_AHEAD)
+        await asyncio.gather(self._prepare(queue), self._append(queue))
+
+    async def _prepare(self, queue: asyncio.Queue[_Prepared]) -> None:
+        skipped = self.tail.skipped
+        for manifest in self._catalog.manifests[self.tail.segment :]:
+            entries, _ = await read_segment(self._catalog.store, manifest)
+            for batch in _batches(entries[skipped:]):
+                await queue.put((len(batch), arguments_of(batch)))
+            skipped = 0
+        await queue.put((0, ()))
+
+    async def _append(self, queue: asyncio.Queue[_Prepared]) -> None:
+        written, total = 0, self.tail.before
+        while (prepared := await queue.get())[0]:
+            count, arguments = prepared
+            total = await self._writer.write_entries(arguments, total)
+            written += count
+            if written % _REPORTED == 0 or written == self.tail.count:
+                self._report(f"{written} of {self.tail.count} events")
+
+
+def has_document(entry: JournalEntry) -> bool:
+    """True if the event ends with the document of its stream, which ends with a position.
+
+    Without a document the last field is `origin` or `verified`, which are no objects.
+    """
+    return bool(entry.topics) and entry.body.endswith(b'"}}')
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for n in range(0, len(items), _BATCH):
+        yield items[n : n + _BATCH]
