@@ -81,9 +81,9 @@ class ArchivePart:
         else:
             await self._archive.freshen(start)
             read = await self._newest_first(topics, within, count, start)
-        if not read.missing:
-            return read
-        if await self._journal.start() > start:  # trimmed meanwhile
+        trimmed = await self._journal.start()
+        if trimmed > max(start, within.after) and (read.missing or within.after >= start):
+            # The journal was trimmed during the read. Perhaps its index lacked events too.
             return await self.read(topics, within, count, newest_first=newest_first)
         return read if newest_first else await self._filled(read, topics)
 

@@ -158,29 +158,76 @@ async def test_a_hole_in_the_journal_is_filled_from_the_archive(
     assert gaps == [(everything[13].position, everything[16].position)], "newest first: not filled"
 
 
-async def test_events_that_are_trimmed_during_the_read_come_from_the_archive(
+@pytest.mark.parametrize("moment", ["before", "within", "after"])
+async def test_events_that_are_trimmed_during_the_read_come_from_the_archive(  # noqa: PLR0917
     start: StartApi,
     redis: Redis,
     keys: Keys,
     archive: JournalArchive,
     monkeypatch: pytest.MonkeyPatch,
+    moment: str,
 ) -> None:
+    """Before the journal is read, between its index and its entries, and after it."""
     everything = await commit(redis, keys, 1, 60)
     await archive.append()
     client = await start(archive_url=archive.url)
     part = client.app[EVENT_HISTORY]._part._journal_part  # type: ignore[attr-defined]
-    read = part.read
+    place, name = (part._journal, "at") if moment == "within" else (part, "read")
+    read = getattr(place, name)
 
-    async def trim_first(*given: Any, **more: Any) -> Any:
-        if await redis.xlen(keys.journal) > 10:
-            await archive.trim(await redis.xlen(keys.journal) - 5)
-        return await read(*given, **more)
+    async def trim() -> None:
+        if (length := await redis.xlen(keys.journal)) > 10:
+            await archive.trim(length - 5)
 
-    monkeypatch.setattr(part, "read", trim_first)
-    for query, order in (("all=true", "asc"), ("streams=7", "desc")):
-        ids, gaps = await walk(client, f"/v1/events?{query}", order=order, limit=3)
+    async def trimming(*given: Any, **more: Any) -> Any:
+        if moment != "after":
+            await trim()
+        found = await read(*given, **more)
+        if moment == "after":
+            await trim()
+        return found
+
+    monkeypatch.setattr(place, name, trimming)
+    for query, order in (
+        ({"all": "true"}, "asc"),
+        ({"streams": "7"}, "asc"),
+        ({"streams": "7"}, "desc"),
+    ):
+        ids, gaps = await walk(client, order=order, limit=3, **query)
         expected = of_streams(everything, {"7", "8"} if "all" in query else {"7"})
         assert (ids, gaps) == (expected if order == "asc" else expected[::-1], [])
+        everything = await restart(redis, keys, archive, everything)
+
+
+async def restart(
+    redis: Redis, keys: Keys, archive: JournalArchive, entries: list[JournalEntry]
+) -> list[JournalEntry]:
+    """Fill the journal again, so that the next walk can trim it too."""
+    first = entries[-1].position
+    ledger = Position(*map(int, first.split("-"))).ledger
+    await commit(redis, keys, ledger + 1, ledger + 60)
+    new = await archive.append()
+    return entries + new
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_an_archive_that_ends_before_the_journal_starts_has_a_gap_at_its_end(
+    start: StartApi, redis: Redis, keys: Keys, archive: JournalArchive, order: str
+) -> None:
+    await commit(redis, keys, 1, 10)
+    await archive.append()
+    everything = await commit(redis, keys, 11, 30)
+    await archive.trim(5)
+    client = await start(archive_url=archive.url)
+    kept = everything[:10] + everything[25:]
+    for query, streams in FILTERS:
+        expected = of_streams(kept, streams)
+        ids, gaps = await walk(client, order=order, limit=4, **query)
+        assert ids == (expected if order == "asc" else expected[::-1])
+        assert (min(gaps)[0], max(gap[1] for gap in gaps)) == (
+            everything[9].position,
+            everything[24].position,
+        )
 
 
 async def test_an_archive_that_cannot_be_read_is_a_503(
