@@ -90,6 +90,7 @@ PURE = (
     "services.api.auth.public_addresses",
     "services.api.errors",
     *(f"services.archiver.{name}" for name in ("buffer", "erasing", "errors", "verification")),
+    "services.api.events.ranges",
     *(f"services.api.transactions.{name}" for name in ("calls", "checks", "documents")),
     *(f"services.api.transactions.{name}" for name in ("envelopes", "failures", "reading")),
     *(f"services.api.transactions.{name}" for name in ("refusals", "settled", "simulation")),

@@ -106,6 +106,26 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         rate("Comparisons of sources", "headrace_indexer_reconciliations_total", "outcome"),
         rate("Events without proof", "headrace_indexer_unproved_total"),
     ),
+    "Archive": (
+        shown(
+            "Age of the oldest event that is not archived",
+            "s",
+            "max(headrace_archiver_lag_seconds)",
+            "all",
+        ),
+        rate("Events archived", "headrace_archiver_events_total"),
+        rate("Bytes written to the store", "headrace_archiver_bytes_total", unit="Bps"),
+        rate("Segments written", "headrace_archiver_segments_total"),
+        rate("Errors of the store", "headrace_archiver_store_errors_total"),
+        Panel(
+            "Active, alarms",
+            "short",
+            (
+                ("sum(headrace_archiver_active)", "active"),
+                ("max by (kind) (headrace_archiver_alarm)", "alarm: {{kind}}"),
+            ),
+        ),
+    ),
     "API": (
         rate("Requests", "headrace_api_requests_total", "status", unit="reqps"),
         shown(

@@ -59,6 +59,11 @@ class Ports:
         return self.base + 30
 
     @property
+    def archiver(self) -> int:
+        """The port of the archiver's probes."""
+        return self.base + 31
+
+    @property
     def network(self) -> int:
         """The port of the simulated Stellar network."""
         return self.base + 40
@@ -77,6 +82,7 @@ class Ports:
             self.api,
             *self.fanouts,
             self.indexer,
+            self.archiver,
             self.network,
             self.redis,
         )
@@ -156,12 +162,22 @@ def has_sandbox(chain: ChainSettings, environment: Mapping[str, str]) -> bool:
     return chain.simulated and kind != "api"
 
 
+def archive_url(environment: Mapping[str, str], folder: Path) -> str:
+    """The URL at which this run archives: ARCHIVE_URL, or the run's folder. Empty: nowhere.
+
+    A Redis of somebody else outlives the run's folder, so by default nothing is archived for it.
+    """
+    default = "" if environment.get("REDIS_URL") else f"file://{folder.absolute()}/archive"
+    return environment.get("ARCHIVE_URL", default)
+
+
 def parts(
-    ports: Ports, chain: ChainSettings, folder: Path, *, sandbox: bool = False
+    ports: Ports, chain: ChainSettings, folder: Path, *, sandbox: bool = False, archive: str = ""
 ) -> Sequence[Part]:
     """All processes except Redis, in the order in which they start.
 
-    With `sandbox`, the gateway leads to the sandbox of the runner.
+    With `sandbox`, the gateway leads to the sandbox of the runner. `archive` is the URL of the
+    archive. If it is empty, there is no archiver.
     """
     common = {
         **chain.environment,
@@ -169,6 +185,7 @@ def parts(
         "HOST": "127.0.0.1",
         "DRAIN_SECONDS": "1",
         "TRUSTED_PROXIES": "127.0.0.1/32",
+        "ARCHIVE_URL": archive,
     }
     fanouts = [f"http://127.0.0.1:{port}" for port in ports.fanouts]
     ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]
@@ -180,6 +197,10 @@ def parts(
     else:
         without_key = common
     api = {**common, "READY_URLS": ",".join(ready), "WEB_AUTH_DOMAIN": domain}
+    archivers = []
+    if archive:
+        archivers = [_service("archiver", "services.archiver", without_key, ports.archiver)]
+        api["SYSTEM_URLS"] = f"http://127.0.0.1:{ports.archiver}"
     # Not restarted: a new process would begin another chain, which does not match the journal.
     script = {**common, "SCRIPT_TOKENS": "3"}  # so that one sees tokens with other decimals
     network = [
@@ -187,6 +208,7 @@ def parts(
     ]
     services = [
         _service("indexer", "services.indexer", without_key, ports.indexer),
+        *archivers,
         *(
             _service(f"fanout-{n}", "services.fanout", without_key, port)
             for n, port in enumerate(ports.fanouts, 1)

@@ -25,6 +25,7 @@ from deploy.local.plan import (
     ChainSettings,
     Ports,
     UnusableSetupError,
+    archive_url,
     has_sandbox,
     needs_login,
     parts,
@@ -47,13 +48,14 @@ Starts the whole of Headrace on this machine and shows each event as it arrives,
 A part that ends is started again: kill a fanout to see its clients continue at the other fanout.
 
   PORT_BASE=3000     first of the ports: gateway +1, sandbox +2, API +10, fanouts +20 and +21,
-                     indexer +30, simulated network +40, Redis +50
+                     indexer +30, archiver +31, simulated network +40, Redis +50
   NETWORK=testnet    the public testnet in place of the simulated network
   CONTRACTS=C…:stream,C…:token
                      your stream contract and its tokens
   GATEWAY=nginx      which gateway: nginx, caddy or api; by default the first that is installed
   REDIS_URL=redis://…
                      your Redis in place of one that is started for the run
+  ARCHIVE_URL=…      where to archive all events; empty = do not archive. By default it is in .run/
   AUTH_MODE=required a login is needed; set JWT_SECRET too
 
 The settings of the services work too, for example CORS_ORIGINS.
@@ -120,7 +122,8 @@ async def _live(ports: Ports, chain: ChainSettings, folder: Path, processes: Pro
     if not os.environ.get("REDIS_URL"):
         processes.start(_redis(ports.redis, folder / "redis"))
     sandbox = has_sandbox(chain, os.environ)
-    for part in parts(ports, chain, folder, sandbox=sandbox):
+    archive = archive_url(os.environ, folder)
+    for part in parts(ports, chain, folder, sandbox=sandbox, archive=archive):
         processes.start(part)
     await run_until_first(processes.watch(), _until_ready(f"{gateway}/readyz", processes))
     async with running_sandbox(ports, processes) if sandbox else nullcontext():

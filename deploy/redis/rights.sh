@@ -1,6 +1,7 @@
 #!/bin/sh
 # Give the users of a running Redis the rights that users.acl has now. Their passwords stay. With --add,
-# they keep the rights that they had, too: while services of two versions run, each needs its own.
+# they keep the rights that they had, too: while services of two versions run, each needs its own. A user
+# that is new in users.acl has no password, so it is off until passwords.sh or a restart gives it one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 : "${RUN_FOLDER:=/tmp}"
@@ -13,5 +14,6 @@ awk -v add="${1:-}" '
     next
   }
   hashes[$2] { sub(/#[A-Z]+_SHA256 /, hashes[$2]); if (add) $0 = $0 rights[$2] }
+  { sub(/ on #[A-Z]+_SHA256 /, " off ") }
   { print }
 ' "$RUN_FOLDER/users.acl" "$here/users.acl" | sh "$here/load-users.sh"

@@ -3,6 +3,7 @@
 : "${INDEXER_REDIS_PASSWORD:?the password of the user indexer}"
 : "${API_REDIS_PASSWORD:?the password of the user api}"
 : "${FANOUT_REDIS_PASSWORD:?the password of the user fanout}"
+: "${ARCHIVER_REDIS_PASSWORD:?the password of the user archiver}"
 : "${OPERATOR_REDIS_PASSWORD:?the password of the user operator}"
 hashes() {
   for password; do
@@ -16,6 +17,7 @@ write_users() {
   sed -e "s/#INDEXER_SHA256/$(hashes "$INDEXER_REDIS_PASSWORD" "${INDEXER_REDIS_PASSWORD_NEXT:-}")/" \
     -e "s/#API_SHA256/$(hashes "$API_REDIS_PASSWORD" "${API_REDIS_PASSWORD_NEXT:-}")/" \
     -e "s/#FANOUT_SHA256/$(hashes "$FANOUT_REDIS_PASSWORD" "${FANOUT_REDIS_PASSWORD_NEXT:-}")/" \
+    -e "s/#ARCHIVER_SHA256/$(hashes "$ARCHIVER_REDIS_PASSWORD" "${ARCHIVER_REDIS_PASSWORD_NEXT:-}")/" \
     -e "s/#OPERATOR_SHA256/$(hashes "$OPERATOR_REDIS_PASSWORD" "${OPERATOR_REDIS_PASSWORD_NEXT:-}")/" \
     "$here/users.acl"
 }

@@ -26,8 +26,8 @@ from services.api.auth.routes import (
 from services.api.auth.service import LoginService
 from services.api.auth.signers import AccountSigners
 from services.api.console.routes import add_console_routes
-from services.api.events.history import EventHistory
-from services.api.events.routes import EVENT_HISTORY, SUMMARIES, add_event_routes
+from services.api.events.assembly import add_history
+from services.api.events.routes import SUMMARIES
 from services.api.http.error_responses import error_middleware
 from services.api.http.rate_limits import RateLimits
 from services.api.http.readiness import part_names, redis_check, service_checks
@@ -47,6 +47,7 @@ from services.api.system.routes import add_system_routes
 from services.api.tokens.directory import TokenDirectory
 from services.api.tokens.routes import TOKENS, add_token_routes
 from services.api.transactions.routes import add_transaction_routes
+from shared.archive.waiting import ArchiveWait
 from shared.auth.public_keys import PublicKeys, watch_keys
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
@@ -130,6 +131,7 @@ def build_app(
         clock or redis_clock,
         lambda: unsafe_reason() or memory.full_reason(),
         tokens=tokens,
+        archive=ArchiveWait(redis, settings.keys, settings.wait_archive),
     )
     app[STREAM_NOTICES] = StreamNotices(
         redis,
@@ -138,12 +140,11 @@ def build_app(
         stream_clock,
         partial(readiness.first_reason, "clock", "store", "namespace"),
     )
-    app[EVENT_HISTORY] = EventHistory(redis, settings.keys, journal)
     indexes = StreamIndexes(redis, settings.keys)
     app[SUMMARIES] = AccountSummaries(indexes, listing, journal, stream_clock, tokens)
     add_probes(app, readiness)
     add_routes(app)
-    add_event_routes(app)
+    add_history(app, redis, journal)
     add_token_routes(app)
     add_transaction_routes(app, redis)
     add_login_routes(app)
@@ -186,9 +187,8 @@ async def _redis(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _login(app: web.Application, *, fetch: FetchToml) -> AsyncIterator[None]:
-    settings, redis = app[SETTINGS], app[REDIS]
+    settings, redis, clock, replicas = app[SETTINGS], app[REDIS], app[CLOCK], app[REPLICAS]
     async with http.session() as session:
-        clock, replicas = app[CLOCK], app[REPLICAS]
         own = [key.document for key in settings.signing_keys]
         app[PUBLIC_KEYS] = public_keys = PublicKeys(settings.jwks_url, session, own)
         verifier = Verifier(settings, public_keys, clock, remember=REMEMBERED_TOKENS)

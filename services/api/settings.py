@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
 from services.api.auth.settings import LoginSettings
+from shared.archive.settings import ArchiveSettings
 from shared.auth.settings import CorsSettings
 from shared.domain.tokens import TokenSpec, parse_tokens
 from shared.journal.settings import JournalSettings
@@ -27,7 +28,7 @@ def _optional_url(value: str) -> str:
     return http_url(value) if value else ""
 
 
-class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
+class ApiSettings(JournalSettings, LoginSettings, CorsSettings, ArchiveSettings):
     """The settings of the API."""
 
     fanout_urls: HttpUrls = Field(
@@ -50,6 +51,14 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings):
         ge=0,
         description="number of Redis replicas that must have a write before the API confirms the "
         "write; if fewer have it, the API answers 503",
+    )
+    wait_archive: int = Field(
+        0,
+        ge=0,
+        le=60_000,
+        description="milliseconds that a change of a stream waits until the archive has it; if "
+        "this takes longer, the API answers 503; 0 = does not wait; set it above ARCHIVE_SECONDS "
+        "of the archiver",
     )
     api_streams: Literal["on", "off"] = Field(
         "on",

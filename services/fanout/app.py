@@ -33,6 +33,7 @@ from services.fanout.feed.server import FeedServer
 from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.authorization import Authorizer
 from services.fanout.subscribe.handler import Components, SubscribeHandler
+from shared.archive.opening import open_archive
 from shared.auth.revocations import RevocationStore
 from shared.auth.tickets import Tickets
 from shared.domain.position import START
@@ -162,7 +163,7 @@ def _assemble(
         registry, batch_seconds=settings.batch_ms / 1000, on_sent=deliveries.sent
     )
     feed = Feed(
-        FeedServer(redis, keys, settings.feed_redis_url),
+        FeedServer(redis, keys, settings.feed_redis_url, open_archive(settings, keys.namespace)),
         RecentEvents(START, events=settings.ring_events, size=settings.ring_bytes),
         FeedOutput(
             publish=broadcaster.queue,

@@ -37,13 +37,15 @@ DISCONNECTS = at_zero(
 REFUSALS = at_zero(
     Counter("headrace_fanout_turned_away_total", "Subscriptions refused", ["reason"]), RefusalReason
 )
+REPLAY_OUTCOMES = ("ring", "journal", "gap", "reset", "limit")
 REPLAYS = at_zero(
     Counter(
         "headrace_fanout_replays_total",
-        "Resumes, by where the events were read (ring, journal) or what was sent (gap, reset)",
+        "Resumes, by where the events were read (ring, journal), what was sent (gap, reset), or "
+        "whether the rest follows on the next connection (limit)",
         ["outcome"],
     ),
-    ("ring", "journal", "gap", "reset"),
+    REPLAY_OUTCOMES,
 )
 REPLAY_LENGTH = Histogram(
     "headrace_fanout_replay_events",

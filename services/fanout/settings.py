@@ -6,13 +6,14 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from shared.archive.settings import ArchiveSettings
 from shared.auth.settings import CorsSettings
 from shared.journal.settings import CommonSettings
 from shared.redis.replica import check_feed_url
 from shared.web.client_ip import Networks
 
 
-class FanoutSettings(CommonSettings, CorsSettings):
+class FanoutSettings(CommonSettings, CorsSettings, ArchiveSettings):
     """The environment variables of a fanout."""
 
     feed_redis_url: str = Field(
@@ -107,14 +108,14 @@ class FanoutSettings(CommonSettings, CorsSettings):
     replay_events: int = Field(
         100_000,
         ge=1,
-        description="most journal entries read for one resume; if the client missed more, it gets "
-        "a `gap`",
+        description="most entries read for one resume; if the client missed more, it gets a `gap`; "
+        "with an archive it gets `goodbye`, and the rest when it reconnects",
     )
     replay_seconds: float = Field(
         60.0,
         gt=0,
         description="seconds that one resume may wait for its client to accept data; after that "
-        "the client gets a `gap`",
+        "the client gets a `gap`, or with an archive `goodbye`",
     )
     probe_seconds: float = Field(
         1.0, gt=0, description="seconds between two checks of the end of the journal"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from shared.domain.errors import HeadraceError
 
-class ArchiveError(Exception):
+
+class ArchiveError(HeadraceError):
     """Something is wrong with the archive."""
 
 

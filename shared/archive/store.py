@@ -58,8 +58,16 @@ class ArchiveStore:
         self.local = self._folder is not None
         self.url = url if self.local else redacted(url)
         self._prefix = prefix
-        with self._errors("a namespace"):
-            self._store = _open(url)
+        self._url = url
+        self._opened: ObjectStore | None = None
+        with suppress(OSError):  # the folder is away: it may be there at the first call
+            self._opened = _open(url)
+
+    @property
+    def _store(self) -> ObjectStore:
+        if self._opened is None:
+            self._opened = _open(self._url)
+        return self._opened
 
     async def get(self, path: str) -> bytes:
         """The whole object."""

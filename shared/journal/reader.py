@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 from redis.asyncio import Redis
@@ -59,6 +59,10 @@ class JournalGap:
     resumes_after: Position
 
 
+Page: TypeAlias = JournalPage | NoNewEvents | JournalGap
+"""The three answers of a read."""
+
+
 class JournalTip(NamedTuple):
     """The end of the journal, and how far the source has been read.
 
@@ -90,9 +94,7 @@ class Journal:
         self._keys = keys
         self._reported = Reported()
 
-    async def after(
-        self, position: Position, limit: int = 500
-    ) -> JournalPage | NoNewEvents | JournalGap:
+    async def after(self, position: Position, limit: int = 500) -> Page:
         """The next page after `position`. The page ends before the first missing entry.
 
         A read from START reports a gap only if entries were trimmed. Events from before the start
@@ -155,6 +157,11 @@ class Journal:
         """The first entry that is still in the journal; None while the journal is empty."""
         rows = _entries(await self._redis.xrange(self._keys.journal, count=1))
         return rows[0] if rows else None
+
+    async def start(self) -> Position:
+        """The position after which the journal has entries: that of the last trimmed entry."""
+        first = await self.oldest()
+        return parse_position(first.previous) if first else (await self.tip()).top
 
     async def latest(self, limit: int) -> list[JournalEntry]:
         """The newest entries, oldest first.

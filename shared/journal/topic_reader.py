@@ -20,6 +20,7 @@ from shared.journal.reader import (
     JournalGap,
     JournalPage,
     NoNewEvents,
+    Page,
     parse_tip,
     queue_tip,
 )
@@ -37,7 +38,7 @@ class TopicReader:
 
     async def after(
         self, topics: Sequence[str], position: Position, until: Position, limit: int
-    ) -> JournalPage | NoNewEvents | JournalGap:
+    ) -> Page:
         """The next events of these topics, and broadcasts, after `position` and up to `until`.
 
         A page can have no events: then there are none up to its `end`. It ends before the first

@@ -63,6 +63,7 @@ class Goodbye(StrEnum):
     DRAINING = "draining"
     MAX_AGE = "max_age"
     ENDED_BY_ADMIN = "ended_by_admin"
+    RESUME_LIMIT = "resume_limit"
 
 
 class Problem(Exception):

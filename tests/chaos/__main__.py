@@ -4,6 +4,7 @@ SEED and DURATION are read from the environment.
 
 REDIS is the kind of Redis. START is where the indexers begin: by default `earliest` with an odd
 seed and `latest` with an even one. With FLOOD=1, one account floods the system all the time.
+ARCHIVE=file or ARCHIVE=s3 adds an archive: then nothing is ever lost.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ def main() -> int:
     kind = os.environ.get("REDIS") or "single"
     start = os.environ.get("START") or ("latest", "earliest")[seed % 2]
     flood = os.environ.get("FLOOD") == "1"
+    archive = os.environ.get("ARCHIVE") or ""
     more = f" REDIS={kind} START={start}{' FLOOD=1' if flood else ''}"
+    more += f" ARCHIVE={archive}" if archive else ""
     console.print(f"make chaos SEED={seed} DURATION={seconds:g}{more}")
     with tempfile.TemporaryDirectory() as folder:
-        report = asyncio.run(
-            run(Path(folder), seed=seed, seconds=seconds, flood=flood, **of_kind(kind), START=start)
-        )
+        given = {"flood": flood, "archive": archive, **of_kind(kind), "START": start}
+        report = asyncio.run(run(Path(folder), seed=seed, seconds=seconds, **given))
     report.more = more
     show(report, console)
     return 1 if report.violations or report.late else 0

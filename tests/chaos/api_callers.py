@@ -17,7 +17,8 @@ import orjson
 
 from deploy.simulator.chain import accounts
 from tests.chaos.journals import AcknowledgedWrite
-from tests.chaos.world import APIS, World, token
+from tests.chaos.tokens import token
+from tests.chaos.world import APIS, World
 from tests.support.pace import last
 
 _ACTIONS = ("top-up", "withdraw", "pause", "resume", "cancel")

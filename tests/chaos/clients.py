@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from shared.domain.position import START, Position, parse_position
 from tests.chaos.checker import EndedToken, Kind, ReceivedFrame, SubscriberView, Violation
-from tests.chaos.world import FANOUTS, World, token
+from tests.chaos.tokens import token
+from tests.chaos.world import FANOUTS, World
 from tests.support.pace import last
 from tests.support.sse_client import SseClient
 from tests.support.sse_parser import Event

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
+from tests.chaos.archive_faults import RESTORED, ArchiveFaults
 from tests.chaos.clocks import Clock, ClockFaults
 from tests.chaos.deletions import EMPTY, FLUSHED, FLUSHED_LATE, DeletionFaults
 from tests.chaos.external import ExternalFaults
@@ -17,11 +18,11 @@ from tests.chaos.flood import FloodFault
 from tests.chaos.history import SourceFaults
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.storage import RedisFaults
-from tests.chaos.world import APIS, FANOUTS, INDEXERS, KEYS, SERVICES, World
+from tests.chaos.world import APIS, FANOUTS, INDEXERS, KEYS, World
 from tests.support.pace import last
 from tests.support.tcp_proxy import TcpProxy, every_link, no_link, subscribers
 
-ALONE = frozenset({"clock of Redis jumps", FLUSHED, FLUSHED_LATE, EMPTY})
+ALONE = frozenset({"clock of Redis jumps", FLUSHED, FLUSHED_LATE, EMPTY, RESTORED})
 """These faults are never combined with another.
 
 A lease lives longer by as much as the clock of Redis goes back. And after a loss of all data, the
@@ -55,7 +56,7 @@ class Faults:
             "SIGSTOP of a service": self.stop_service,
             **self._of_storage(),
             **self.jumps.all(),
-            **DeletionFaults(self._world, self._rng).all(),
+            **self._of_data(),
             **SourceFaults(self._world, self._rng).all(),
             "CLIENT KILL of pub/sub": self.kill_pubsub,
             "pub/sub late": self.late_pubsub,
@@ -72,6 +73,11 @@ class Faults:
             "flood by one account": FloodFault(self._world, self._rng).flood,
             "rolling restart": self.roll,
         }
+
+    def _of_data(self) -> dict[str, Callable[[], Awaitable[str]]]:
+        """With an archive, nothing may be lost, so what was deleted is restored."""
+        kind = ArchiveFaults if self._world.archive else DeletionFaults
+        return kind(self._world, self._rng).all()
 
     def _of_storage(self) -> dict[str, Callable[[], Awaitable[str]]]:
         if not isinstance(self._world.server, RedisSingle):
@@ -114,7 +120,7 @@ class Faults:
 
     async def stop_service(self) -> str:
         """Stop a service with SIGSTOP for a while, then let it continue."""
-        if name := self._one_of(SERVICES):
+        if name := self._one_of(self._world.names):
             process = self._world.running[name]
             process.signal(signal.SIGSTOP)
             await last(self._rng.uniform(0.5, 6.0))
@@ -124,7 +130,7 @@ class Faults:
 
     async def roll(self) -> str:
         """Restart every service in turn, each when the one before is ready."""
-        for name in SERVICES:
+        for name in self._world.names:
             if name in self._world.running:
                 await self._world.stop(name, signal.SIGTERM)
                 await self._world.start(name)

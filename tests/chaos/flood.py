@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from deploy.simulator.chain import accounts
 from tests.attacks.flood import FloodPlan
 from tests.attacks.helpers import flooding
-from tests.chaos.world import APIS, FANOUTS, SECRET, World
+from tests.chaos.tokens import SECRET
+from tests.chaos.world import APIS, FANOUTS, World
 from tests.support.pace import last
 
 

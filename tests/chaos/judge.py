@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
@@ -12,6 +13,8 @@ from typing import Any
 from shared.domain.position import Position, parse_position
 from shared.journal.wire import JournalEntry, entry_of
 from tests.chaos.api_callers import ApiCallers
+from tests.chaos.archive_check import check_archive
+from tests.chaos.archive_faults import archiver_command
 from tests.chaos.checker import (
     ANY,
     ExpectedEvent,
@@ -87,7 +90,18 @@ class FinalCheck:
     async def _read(self) -> list[JournalEntry]:
         """Read the journal from Redis directly, not by the code under test."""
         rows: Any = await self.world.redis.xrange(KEYS.journal)
-        return [entry_of(*row) for row in rows]
+        entries = [entry_of(*row) for row in rows]
+        if self.world.archive is None:
+            return entries
+        archived = await asyncio.to_thread(self.world.archive.entries)
+        self.report.archived = len(archived)
+        self.report.violations += check_archive(archived, entries)
+        code, output = await archiver_command(self.world, "verify")
+        if code:
+            lines = tuple(output.splitlines())
+            self.report.violations.append(Violation(Kind.ALTERED, "archive", "verify", lines))
+        kept = {each.position: each for each in (*archived, *entries)}
+        return sorted(kept.values(), key=lambda each: parse_position(each.position))
 
     def _of_journal(self, journal: Sequence[JournalEntry]) -> Iterator[Violation]:
         losses = [*losses_of(self.world), *self.world.lost.rewound]

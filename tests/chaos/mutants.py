@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from services.fanout import app
 from services.fanout.connections import expiry, subscriber
 from services.fanout.feed import feed, recent, server
 from services.indexer.sources.horizon import continuity, history
@@ -166,6 +167,11 @@ def leaking() -> None:
     feed.Feed._publish_if_next = publish_if_next  # type: ignore[method-assign]
 
 
+def archive_unread() -> None:
+    """A fanout that has no archive: what the journal no longer has is a gap."""
+    app.open_archive = lambda *_: None
+
+
 MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "fill_in_off": ("services.fanout", fill_in_off),
     "dedup_off": ("services.fanout", dedup_off),
@@ -182,6 +188,7 @@ MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "own_clock": ("services.api", own_clock),
     "replica_believed": ("services.fanout", replica_believed),
     "leaking": ("services.fanout", leaking),
+    "archive_unread": ("services.fanout", archive_unread),
 }
 
 

@@ -45,6 +45,7 @@ class Report:
     acks: int = 0
     tries: int = 0
     delivered: int = 0
+    archived: int = 0
     gaps: int = 0
     resets: int = 0
     transfers: int = 0

@@ -45,17 +45,20 @@ async def run(
     settle: float = 30.0,
     flood: bool = False,
     redis: MakeRedis = RedisSingle,
+    archive: str = "",
     **environment: str,
 ) -> Report:
     """Run with this seed. `only`: names of faults, each of which happens at least once.
 
     `settle` is the time in seconds for clients to catch up at the end. With `flood`, one account
-    floods the system during all faults. `environment` is for the services.
+    floods the system during all faults. `archive` is the kind of the archive (tests.chaos.world).
+    `environment` is for the services.
     """
     rng = random.Random(seed)
     report = Report(seed, seconds)
     source = rng.choice(("horizon", "rpc", "auto"))
-    async with world(folder, seed, redis, **({"SOURCE": source} | environment)) as world_:
+    environment = {"SOURCE": source} | environment
+    async with world(folder, seed, redis, archive, **environment) as world_:
         run_ = Run(world_, rng, report)
         async with run_.connected_clients():
             external = ExternalFaults(world_, run_.draws(), run_.clients, run_.api_callers)

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import jwt
 from redis.exceptions import RedisError
 
-from deploy.simulator.chain import accounts
-from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 from shared.domain.position import START, Position, parse_position
 from shared.journal.keys import Keys
+from tests.chaos.archive import ARCHIVERS, ChaosArchive, chaos_archive
 from tests.chaos.clocks import Clock, forget
 from tests.chaos.insist import insist
 from tests.chaos.lost import LostData
 from tests.chaos.redis_single import RedisParts, RedisSingle
+from tests.chaos.settings import COMMON, NAMESPACE, sources_of
 from tests.deploy.gateways import installed_kinds, local_gateway
 from tests.support.processes import NotListening, ServiceProcess, start
 from tests.support.tcp_proxy import TcpProxy, no_link
@@ -38,54 +37,31 @@ _WAYS = (
 )
 """The connections between parts, without those to Redis."""
 
-SECRET = "the secret of a run of chaos, of 32 bytes or more"
-KEYS = Keys("chaos")
-
-_COMMON = {
-    "NAMESPACE": KEYS.namespace,
-    "CONTRACTS": accounts.STREAMS,
-    "NETWORK_PASSPHRASE": NetworkSettings().network_passphrase,
-    "AUTH_MODE": "required",
-    "JWT_SECRET": SECRET,
-    "START": "earliest",
-    "SOURCE_READ_SECONDS": "1.5",
-    "SOURCE_WAIT_SECONDS": "1",
-    "RPC_POLL_SECONDS": "0.2",
-    "AUDIT_SECONDS": "2",
-    "RATE_LIMIT_IP": "0",
-    "BYTES_PER_IP": "0",
-    "DRAIN_SECONDS": "0.5",
-    "SYNC_SECONDS": "1",
-    "RETRY_MS": "500",
-    "GZIP": "true",
-    "RING_EVENTS": "300",
-}
-"""Short waits, few recent events (so that resumes read the journal), no limits by address."""
-
+KEYS = Keys(NAMESPACE)
 
 MakeRedis = Callable[[Path, tuple[str, ...]], RedisParts]
 """Makes a kind of Redis from a folder and the names of the services."""
-
-
-def _sources(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The sources of the indexers, in their order."""
-    if environment.get("RPC_URL") == "":
-        return ("horizon",)
-    source = environment.get("SOURCE", "horizon")
-    return {"rpc": ("rpc",), "auto": ("rpc", "horizon")}.get(source, ("horizon", "rpc"))
 
 
 class World:
     """The running parts by name, and the proxies between them."""
 
     def __init__(
-        self, folder: Path, redis: RedisParts, seed: int, environment: Mapping[str, str]
+        self,
+        folder: Path,
+        redis: RedisParts,
+        seed: int,
+        environment: Mapping[str, str],
+        archive: ChaosArchive | None = None,
     ) -> None:
+        self.names = (*SERVICES, *(ARCHIVERS if archive else ()))
+        self.archive = archive
         self.server = redis
         self.redis = redis.client
         self.proxies = {(name, "redis"): proxy for name, proxy in redis.proxies.items()}
         self.proxies |= {way: TcpProxy(0) for way in _WAYS}
-        self.clocks = {name: Clock(folder / f"{name}.clock") for name in SERVICES}
+        self.proxies |= archive.proxies if archive else {}
+        self.clocks = {name: Clock(folder / f"{name}.clock") for name in self.names}
         self.running: dict[str, ServiceProcess] = {}
         self._all: list[ServiceProcess] = []
         self._ours = AsyncExitStack()
@@ -93,7 +69,7 @@ class World:
         self.lost = LostData()
         self.began = START
         self.gateways: dict[str, int] = {}
-        self.sources = _sources(environment)
+        self.sources = sources_of(environment)
         self._folder = folder
         self._seed = seed
         self._environment = environment
@@ -107,7 +83,7 @@ class World:
             await self._ours.enter_async_context(proxy)
         life = {"CLOSE_SECONDS": 0.3, "STREAM_SECONDS": 4, "SEED": f"chaos/{self._seed}"}
         await self._arrive("network", await start("deploy.simulator", **life), _START)
-        await asyncio.gather(*map(self.start, SERVICES))
+        await asyncio.gather(*map(self.start, self.names))
         for each in (*FANOUTS, *APIS):
             await until(lambda name=each: self.ready(name), seconds=90, what=f"{each} is ready")
         await insist(self.where_it_began)
@@ -138,7 +114,7 @@ class World:
     async def start(self, name: str) -> None:
         """Start one service, and point the proxies to it."""
         module = f"services.{name.partition('-')[0]}"
-        environment: dict[str, Any] = {**_COMMON, "SERVICE": module, **self._environment}
+        environment: dict[str, Any] = self.environment(name) | {"SERVICE": module}
         environment |= self.clocks[name].environment | {"REDIS_URL": self.server.url_for(name)}
         environment |= {"FEED_REDIS_URL": self.server.feed_url}
         if name in INDEXERS:
@@ -155,6 +131,11 @@ class World:
                 raise
             print(f"{name} did not start, trying again: {error}")
             await self._arrive(name, await start(module, **environment), _START)
+
+    def environment(self, name: str) -> dict[str, Any]:
+        """The settings of a service, without the URLs of Redis and of the sources."""
+        archived = self.archive.environment(name) if self.archive else {}
+        return {**COMMON, **archived, **self._environment}
 
     async def _arrive(self, name: str, process: ServiceProcess, seconds: float) -> None:
         self._all.append(process)
@@ -232,19 +213,18 @@ class World:
         await self.network("DELETE", "faults")
 
 
-def token(account: str, *, scope: str = "", seconds: float = 600, at: float, name: str) -> str:
-    """A token whose `jti` is `name`, issued at `at` (Unix seconds)."""
-    claims = {"iss": "headrace", "aud": "headrace", "sub": account, "scope": scope, "jti": name}
-    return jwt.encode({**claims, "iat": at, "exp": at + seconds}, SECRET, algorithm="HS256")
-
-
 @asynccontextmanager
 async def world(
-    folder: Path, seed: int, redis: MakeRedis = RedisSingle, **environment: str
+    folder: Path, seed: int, redis: MakeRedis = RedisSingle, archive: str = "", **environment: str
 ) -> AsyncIterator[World]:
-    """A world that is ready. It ends with the context."""
+    """A world that is ready. It ends with the context. `archive`: its kind; empty = there is none.
+
+    The kinds are `file` and `s3`.
+    """
     async with AsyncExitStack() as stack:
-        world_ = World(folder, redis(folder, SERVICES), seed, environment)
+        kept = stack.enter_context(chaos_archive(folder, archive)) if archive else None
+        names = (*SERVICES, *(ARCHIVERS if kept else ()))
+        world_ = World(folder, redis(folder, names), seed, environment, kept)
         stack.push_async_callback(world_.end)
         await world_.begin()
         yield world_

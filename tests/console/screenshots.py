@@ -113,7 +113,7 @@ async def new_stream(page: Page) -> None:
 
 
 async def download(page: Page) -> None:
-    await page.get_by_role("button", name="Download CSV").click()
+    await page.get_by_role("button", name="Download events").click()
 
 
 async def nothing(page: Page) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -137,27 +139,31 @@ async def test_names_work_without_storage(whole: Installation, browser: Browser)
         assert someone.noise == []
 
 
-async def test_events_are_downloaded_as_csv_within_a_range_of_dates(
+async def downloaded(page: Page) -> Path:
+    """The file of the dialog, after a click on its button."""
+    async with page.expect_download() as waiting:
+        await page.get_by_role("dialog").get_by_role("button", name="Download", exact=True).click()
+    return Path(await (await waiting.value).path())
+
+
+async def test_events_are_downloaded_within_a_range_of_dates(
     whole: Installation, someone: User
 ) -> None:
     made = await create(whole, label="=1+1")
     page = await someone.open(f"#/streams/{made['id']}")
-    await page.get_by_role("button", name="Download CSV").click()
+    await page.get_by_role("button", name="Download events").click()
     dialog = page.get_by_role("dialog")
-    async with page.expect_download() as waiting:
-        await dialog.get_by_role("button", name="Download", exact=True).click()
-    path = await (await waiting.value).path()
-    lines = path.read_text().splitlines()
+    lines = (await downloaded(page)).read_text().splitlines()
     assert lines[0].startswith("id,time,type,streamId")
     rows = [line.split(",") for line in lines[1:]]
     assert [row[0] for row in rows if row[3] == made["id"]] == [made["position"]]
     assert {row[2].split(".")[0] for row in rows if row[3] != made["id"]} <= {"contract"}
-    await expect(dialog).to_contain_text(f"Downloaded {len(rows)} event")
+    await expect(dialog).to_contain_text("Downloaded ")
+    await dialog.get_by_label("Format").select_option("ndjson")
+    events = [json.loads(line) for line in (await downloaded(page)).read_text().splitlines()]
+    assert [event["id"] for event in events] == [row[0] for row in rows]
     await dialog.get_by_label("From").fill(_local(int(time.time()) + 3600))
-    async with page.expect_download() as waiting:
-        await dialog.get_by_role("button", name="Download", exact=True).click()
-    path = await (await waiting.value).path()
-    assert len(path.read_text().splitlines()) == 1, "only the names of the columns"
+    assert (await downloaded(page)).read_text() == ""
     assert someone.noise == []
 
 

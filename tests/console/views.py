@@ -60,7 +60,7 @@ DIALOGS = (
     Dialog("create_on_chain.js", "streams", "New on-chain stream"),
     Dialog("actions.js", "stream", "Cancel stream"),
     Dialog("transact.js", "active", "Cancel stream"),
-    Dialog("download.js", "stream", "Download CSV"),
+    Dialog("download.js", "stream", "Download events"),
     Dialog("connections.js", "connections", "End the connection"),
 )
 

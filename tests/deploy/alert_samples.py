@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.deploy.alert_samples_archive import ARCHIVE
+from tests.deploy.alert_samples_archive import WELL as ARCHIVE_WELL
 from tests.deploy.alert_samples_redis import MAX, REDIS, STEADY, USED
 
 SKEW = 'headrace_clock_skew_seconds{job="headrace-api",instance="a1"}'
@@ -9,8 +11,9 @@ REPLICA_LAG = 'headrace_fanout_replica_lag_seconds{instance="f1"}'
 
 ASKED = 'headrace_ready{job="headrace-api",instance="a1",part="http://fanout:8080/readyz"}'
 
-# A healthy installation: two indexers, one of them active, two fanouts, an API.
+# A healthy installation: two indexers, one of them active, two fanouts, an API, two archivers.
 WELL = {
+    **ARCHIVE_WELL,
     'up{job="headrace-fanout",instance="f1"}': "1x200",
     'up{job="headrace-fanout",instance="f2"}': "1x200",
     'up{job="headrace-api",instance="a1"}': "1x200",
@@ -67,6 +70,7 @@ WELL = {
 # The changed series of each problem, and the alerts that must fire. None: the series is absent.
 TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
     **REDIS,
+    **ARCHIVE,
     "a replica was stopped and its name has left DNS": (
         {'up{job="headrace-fanout",instance="f2"}': "1x100 stale"},
         {"HeadraceReplicaGone"},

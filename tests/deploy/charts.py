@@ -22,6 +22,7 @@ VERSION = "1.37.0"
 
 _OF_HELM = ("app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "helm.sh/chart")
 _LABELS = {*_OF_HELM, "app.kubernetes.io/version"}
+_ANNOTATIONS = {"checksum/settings", "helm.sh/resource-policy"}
 _HASHED = re.compile(r"(headrace-(?:settings|secrets))-[a-z0-9]{10}")
 
 
@@ -79,15 +80,15 @@ def of_overlay(overlay: str) -> dict[tuple[str, str], Document]:
 
 
 def _without_helm(value: Any) -> Any:
-    """The same without Helm's labels, and without the checksum that replaces kustomize's hash."""
+    """The same without Helm's labels and annotations, such as the checksum for kustomize's hash."""
     if isinstance(value, list):
         return [_without_helm(each) for each in value]
     if not isinstance(value, dict):
         return value
     kept = {key: each for key, each in value.items() if key not in _LABELS}
-    if "checksum/settings" in (kept.get("annotations") or {}):
+    if _ANNOTATIONS & (kept.get("annotations") or {}).keys():
         kept["annotations"] = {
-            k: v for k, v in kept["annotations"].items() if k != "checksum/settings"
+            k: v for k, v in kept["annotations"].items() if k not in _ANNOTATIONS
         }
         if not kept["annotations"]:
             del kept["annotations"]

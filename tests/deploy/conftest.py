@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -18,11 +19,13 @@ from tests.support.name_server import NameServer, name_server
 
 
 @pytest.fixture
-async def exposition(redis_url: str, keys: Keys) -> list[str]:
+async def exposition(redis_url: str, keys: Keys, tmp_path: Path) -> list[str]:
     """The lines of /metrics of each service, right after its start."""
     lines: list[str] = []
-    for service in ("indexer", "api", "fanout"):
-        environment = {"REDIS_URL": redis_url, "NAMESPACE": keys.namespace, "CONTRACTS": CONTRACT}
+    common = {"REDIS_URL": redis_url, "NAMESPACE": keys.namespace, "CONTRACTS": CONTRACT}
+    for service in ("indexer", "api", "fanout", "archiver"):
+        archive = {"ARCHIVE_URL": f"file://{tmp_path}/archive"} if service == "archiver" else {}
+        environment = common | archive
         async with (
             processes.running(f"services.{service}", **environment) as process,
             aiohttp.ClientSession() as session,

@@ -55,9 +55,11 @@ EVERYTHING: Values = {
             "indexerRedisUrl",
             "apiRedisUrl",
             "fanoutRedisUrl",
+            "archiverRedisUrl",
             "feedRedisUrl",
             "jwtPrivateKey",
             "signingSeed",
+            "archiveSigningSeed",
         )
     },
     "image": {
@@ -96,6 +98,25 @@ EVERYTHING: Values = {
         },
         "resources": _resources(73),
         "pod": _pod("fanout"),
+    },
+    "archive": {
+        "enabled": True,
+        "url": "s3://archive-value",
+        "secret": "archive-writes",
+        "readSecret": "archive-reads",
+        "cacheSize": "188Gi",
+        "volume": {
+            "enabled": True,
+            "existingClaim": "",
+            "accessModes": ["ReadWriteOnce"],
+            "size": "189Gi",
+            "storageClass": "archive-class",
+        },
+    },
+    "archiver": {
+        "repository": "image-of-archiver",
+        "replicas": 190,
+        "resources": _resources(74),
     },
     "hosts": ["first.example", "second.example"],
     "ingress": {

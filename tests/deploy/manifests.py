@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from services.api.settings import ApiSettings
+from services.archiver.settings import ArchiverSettings
 from services.fanout.settings import FanoutSettings
 from services.indexer.settings import IndexerSettings
 from shared.journal.settings import CommonSettings
@@ -20,25 +22,43 @@ OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
 PRODUCTION = [name for name in OVERLAYS if name.startswith("production")]
 SERVICES: dict[str, type[CommonSettings]] = {
     "api": ApiSettings,
+    "archiver": ArchiverSettings,
     "fanout": FanoutSettings,
     "indexer": IndexerSettings,
 }
+WITHOUT_ARCHIVE = ("dev",)
+"""Overlays that have no archiver."""
 
 Document = dict[str, Any]
+
+
+def services_of(overlay: str) -> list[str]:
+    """The services of an overlay."""
+    absent = {"archiver"} if overlay in WITHOUT_ARCHIVE else set()
+    return [name for name in SERVICES if name not in absent]
+
+
+EACH = [(overlay, name) for overlay in OVERLAYS for name in services_of(overlay)]
+"""Each service of each overlay."""
 
 
 @cache
 def built(overlay: str) -> tuple[Document, ...]:
     """All documents of an overlay, from `kubectl kustomize`."""
+    return tuple(yaml.safe_load_all(made(KUBERNETES / "overlays" / overlay)))
+
+
+def made(folder: Path) -> str:
+    """What `kubectl kustomize` makes of a folder."""
     done = subprocess.run(
-        [needed("kubectl"), "kustomize", str(KUBERNETES / "overlays" / overlay)],
+        [needed("kubectl"), "kustomize", str(folder)],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "kustomize warns"
-    return tuple(yaml.safe_load_all(done.stdout))
+    return done.stdout
 
 
 def of_kind(overlay: str, kind: str) -> dict[str, Document]:
@@ -69,7 +89,8 @@ def environment(overlay: str, component: str) -> dict[str, str]:
     maps = of_kind(overlay, "ConfigMap")
     found: dict[str, str] = {}
     for source in spec.get("envFrom", ()):
-        found |= maps[source["configMapRef"]["name"]]["data"]
+        if "configMapRef" in source:
+            found |= maps[source["configMapRef"]["name"]]["data"]
     for variable in spec.get("env", ()):
         secret = variable.get("valueFrom", {}).get("secretKeyRef")
         if secret is None:

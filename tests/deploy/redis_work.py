@@ -25,7 +25,7 @@ from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 KEYS = Keys("users")
-USERS = ("indexer", "api", "fanout")
+USERS = ("indexer", "api", "fanout", "archiver")
 COMMON = {
     "NAMESPACE": KEYS.namespace,
     "CONTRACTS": accounts.STREAMS,
@@ -90,6 +90,11 @@ def _set_users(file: Path, default: str) -> None:
     file.write_text("\n".join([*lines, "user test on nopass ~* &* +@all", ""]))
 
 
+def archive_of(redis: Guarded) -> dict[str, str]:
+    """The settings of the archive, in the folder of Redis' volume."""
+    return {"ARCHIVE_URL": f"file://{redis.data}/archive"}
+
+
 @asynccontextmanager
 async def services(
     redis: Guarded, network_port: int, *, kept: int = 50
@@ -104,12 +109,18 @@ async def services(
         "indexer": {**where, "SOURCE": "auto", "RECONCILE_SECONDS": "1", "AUDIT_SECONDS": "1"},
         "api": {**where, "SIGNING_SEED": SERVER.secret, "JOURNAL_MAX_LENGTH": str(kept)},
         "fanout": {"CONNECTIONS_PER_USER": "5", "CONNECTION_LEASE_SECONDS": "3"},
+        "archiver": {"ARCHIVE_SECONDS": "0.2"},
     }
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         parts: dict[str, ServiceProcess] = {}
         for user in USERS:
-            environment = {**COMMON, **more[user], "REDIS_URL": redis.url(user)}
+            environment = {
+                **COMMON,
+                **archive_of(redis),
+                **more[user],
+                "REDIS_URL": redis.url(user),
+            }
             started = running(f"services.{user}", **environment)
             parts[user] = await stack.enter_async_context(started)
         for part in parts.values():

@@ -42,13 +42,18 @@ class Places:
             (root / "tmpfs").mkdir()
         for volume in service.get("volumes", ()):
             source = volume["source"]
-            if volume["type"] == "volume":
-                source = str(root / source)
-                Path(source).mkdir()
+            if volume["type"] == "volume":  # all services of a file see the same volume
+                source = str(root.parent / "volumes" / source)
+                Path(source).mkdir(parents=True, exist_ok=True)
             self._known[volume["target"]] = source
 
     def of(self, text: str) -> str:
-        """The text with each path of the container replaced, alone or followed by a slash."""
+        """The text with each path of the container replaced, alone or followed by a slash.
+
+        A path can also be that of a URL, as in `file:///archive`.
+        """
+        if text.startswith("file:///"):
+            return f"file://{self.of(text.removeprefix('file://'))}"
         for inside in sorted(self._known, key=len, reverse=True):
             if text == inside or text.startswith(f"{inside}/"):
                 return self._known[inside] + text.removeprefix(inside)

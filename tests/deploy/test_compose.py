@@ -10,6 +10,7 @@ import pytest
 from deploy.simulator.chain import accounts
 from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 from services.api.settings import ApiSettings
+from services.archiver.settings import ArchiverSettings
 from services.fanout.settings import FanoutSettings
 from services.indexer.settings import IndexerSettings
 from shared.journal.settings import CommonSettings
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
 
 OURS: dict[str, type[CommonSettings]] = {
     "api": ApiSettings,
+    "archiver": ArchiverSettings,
     "fanout": FanoutSettings,
     "indexer": IndexerSettings,
 }
@@ -158,3 +160,26 @@ def test_testnet_requires_tokens(simulated: dict[str, Any], testnet: dict[str, A
     for name in ("api", "fanout"):
         assert simulated["services"][name]["environment"]["AUTH_MODE"] == "open"
         assert testnet["services"][name]["environment"]["AUTH_MODE"] == "required"
+
+
+def test_only_the_archiver_may_write_the_archive(testnet: dict[str, Any]) -> None:
+    services = testnet["services"]
+    mounted = {
+        name: each.get("read_only", False)
+        for name, service in services.items()
+        for each in service.get("volumes", ())
+        if each["target"] == "/archive"
+    }
+    assert mounted == {"archiver": False, "api": True, "fanout": True}
+    for name in mounted:
+        environment = services[name]["environment"]
+        assert environment["ARCHIVE_URL"] == "file:///archive"
+        assert ("ARCHIVE_SIGNING_SEED" in environment) is (name == "archiver")
+
+
+def test_an_installation_can_do_without_an_archive() -> None:
+    none = {"ARCHIVE_URL": "", "ARCHIVERS": "0", "SYSTEM_URLS": "http://api:8080"}
+    services = read_compose("simulated.env", **none)["services"]
+    assert services["archiver"]["deploy"]["replicas"] == 0
+    for name in ("api", "fanout"):
+        assert services[name]["environment"]["ARCHIVE_URL"] == ""

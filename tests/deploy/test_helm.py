@@ -74,8 +74,9 @@ def test_a_package_has_every_file_and_nothing_else(tmp_path: Path) -> None:
     (package,) = tmp_path.iterdir()
     with tarfile.open(package) as archive:
         names = {name.removeprefix("headrace/") for name in archive.getnames()}
-        alerts = archive.extractfile("headrace/files/alerts.yaml")
-        assert alerts
-        assert alerts.read() == (ROOT / "deploy/prometheus/alerts.yaml").read_bytes()
+        for file in (ROOT / "deploy/prometheus").glob("alerts*.yaml"):
+            alerts = archive.extractfile(f"headrace/files/{file.name}")
+            assert alerts
+            assert alerts.read() == file.read_bytes()
     ours = {str(path.relative_to(CHART)) for path in CHART.rglob("*") if path.is_file()}
     assert names == {name for name in ours if "__pycache__" not in name}

@@ -54,7 +54,8 @@ def test_the_schema_and_the_defaults_have_the_same_values() -> None:
 
 
 def test_every_value_has_an_effect(everything: str) -> None:
-    assert {*not_set(SCHEMA, EVERYTHING)} == {".global", ".simulated", ".indexer.pod", ".api.pod"}
+    pods = {".indexer.pod", ".api.pod", ".archiver.pod"}
+    assert {*not_set(SCHEMA, EVERYTHING)} == {".global", ".simulated", *pods}
     text = json.dumps([rendered(everything, sets=(scaled(kind),)) for kind in SCALERS])
     assert [each for each in scalars(EVERYTHING) if each not in text] == []
 
@@ -70,7 +71,7 @@ def test_every_pod_keeps_to_the_restricted_standard(everything: str) -> None:
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/, "Restricted"."""
     pods = [pod_of(d) for d in rendered(everything) if pod_of(d)]
     pods += [pod_of(d) for d in rendered(*values_of("dev")) if pod_of(d)]
-    assert len(pods) == 10
+    assert len(pods) == 11
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"]
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -101,6 +102,8 @@ def pod_of(document: Document) -> Document:
         ('settings.cors_origins="*"', "invalid propertyName 'cors_origins'"),
         ('fanout.autoscaling.type="both"', "must be one of 'none', 'connections', 'cpu', 'keda'"),
         ("fanout.replicas=-1", "/fanout/replicas"),
+        ("archive.enabled=true", "/archive/url"),
+        ('settings.ARCHIVE_URL="s3://bucket"', "invalid propertyName 'ARCHIVE_URL'"),
         ("ingress.enabled=true", "/hosts"),
         ("httpRoute.enabled=true", "/hosts"),
         ('hosts=["https://headrace.example.com"]', "/hosts/0"),
@@ -148,7 +151,7 @@ def test_a_service_adds_variables_and_replaces_the_rest(everything: str) -> None
     found = by_name(rendered(everything))
     api, fanout = (pod_of(found["Deployment", f"other-name-{n}"]) for n in ("api", "fanout"))
     names = [[v["name"] for v in pod["containers"][0]["env"]][-2:] for pod in (api, fanout)]
-    assert names == [["SIGNING_SEED", "EVERY_ENV"], ["EVERY_ENV", "FANOUT_ENV"]]
+    assert names == [["ARCHIVE_CACHE_DIR", "EVERY_ENV"], ["EVERY_ENV", "FANOUT_ENV"]]
     assert api["priorityClassName"] == "every-priority"
     assert fanout["priorityClassName"] == "fanout-priority"
     assert fanout["tolerations"] == [{"key": "fanout-taint", "operator": "Exists"}]
@@ -163,8 +166,26 @@ def test_a_changed_setting_restarts_the_pods(everything: str) -> None:
         ]
         for sets in ((), ('settings.START="earliest"',))
     )
-    assert len(before) == 3
+    assert len(before) == 4
     assert all(old != new for old, new in zip(before, after, strict=True))
+
+
+def test_without_an_archive_no_pod_has_its_parts(everything: str) -> None:
+    documents = rendered(everything, sets=("archive.enabled=false",))
+    assert ("Deployment", "other-name-archiver") not in by_name(documents)
+    assert "PersistentVolumeClaim" not in {d["kind"] for d in documents}
+    text = json.dumps(documents)
+    assert [word for word in ("archive-", "ARCHIVE_") if word in text] == []
+
+
+def test_an_archive_can_be_on_a_volume_that_exists(everything: str) -> None:
+    documents = rendered(everything, sets=('archive.volume.existingClaim="mine"',))
+    assert "PersistentVolumeClaim" not in {d["kind"] for d in documents}
+    pods = [pod_of(d) for d in documents if d["kind"] == "Deployment"]
+    claims = [v["persistentVolumeClaim"] for p in pods for v in p.get("volumes", ())
+              if "persistentVolumeClaim" in v]  # fmt: skip
+    assert [each["claimName"] for each in claims] == ["mine"] * 3
+    assert [each.get("readOnly", False) for each in claims].count(False) == 1, "the archiver"
 
 
 def test_without_network_policies_there_is_none(everything: str) -> None:

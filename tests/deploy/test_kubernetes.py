@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import kubernetes_validate
 import pytest
@@ -11,6 +13,8 @@ import yaml
 
 from tests.deploy.dockerfile import PINNED, ROOT, Image
 from tests.deploy.manifests import (
+    EACH,
+    KUBERNETES,
     OVERLAYS,
     PRODUCTION,
     SERVICES,
@@ -18,10 +22,13 @@ from tests.deploy.manifests import (
     container,
     deployments,
     environment,
+    made,
     of_kind,
     pod,
     quantity,
+    services_of,
 )
+from tests.operations.pages import block
 from tests.support.programs import needed
 
 pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
@@ -31,12 +38,13 @@ KEY = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"  # RFC 
 # Kinds that Kubernetes itself does not know. What they refer to is checked below.
 FOREIGN = {"HTTPRoute", "PrometheusRule", "ScaledObject", "ServiceMonitor"}
 
+VARIANTS = ("ingress", "keda", "volume")
 each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
-each_service = pytest.mark.parametrize("service", SERVICES)
+each_service = pytest.mark.parametrize(("overlay", "service"), EACH)
 
 
 def test_overlays() -> None:
-    assert OVERLAYS == ["dev", "production", "production-ingress", "production-keda"]
+    assert ["dev", "production", *(f"production-{n}" for n in VARIANTS)] == OVERLAYS
 
 
 def test_yamllint_finds_nothing() -> None:
@@ -82,7 +90,7 @@ def test_every_container_is_hardened_and_has_limits(overlay: str) -> None:
         assert ours or re.search(PINNED, one["image"]), "a version, and a digest if it is not ours"
 
 
-@each_service
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_pod_has_the_user_and_command_of_its_image(service: str) -> None:
     image = Image(service)
     spec = deployments("production")[service]
@@ -93,7 +101,6 @@ def test_a_pod_has_the_user_and_command_of_its_image(service: str) -> None:
     assert container(spec)["image"].split(":")[0] == f"headrace-{service}"
 
 
-@each_overlay
 @each_service
 def test_a_rollout_never_reduces_capacity(overlay: str, service: str) -> None:
     deployment = deployments(overlay)[service]
@@ -120,7 +127,6 @@ def test_a_fanout_has_time_to_drain(overlay: str) -> None:
     assert ready["periodSeconds"] * ready["failureThreshold"] >= 60, "a failover of Redis passes"
 
 
-@each_overlay
 @each_service
 def test_each_service_can_read_its_settings(
     overlay: str, service: str, monkeypatch: pytest.MonkeyPatch
@@ -151,17 +157,18 @@ def test_secrets_are_only_referenced(overlay: str) -> None:
     for service in SERVICES:
         assert environment(overlay, service)["REDIS_URL"] == f"secret:{service.upper()}_REDIS_URL"
     (settings,) = of_kind(overlay, "ConfigMap").values()
-    secrets = {"JWT_SECRET", "JWT_PRIVATE_KEY", "SIGNING_SEED", "REDIS_URL"}
+    secrets = {"JWT_SECRET", "JWT_PRIVATE_KEY", "SIGNING_SEED", "ARCHIVE_SIGNING_SEED", "REDIS_URL"}
     assert not secrets & set(settings["data"])
     assert settings["data"]["AUTH_MODE"] == "required"
 
 
 @each_overlay
-def test_only_the_api_has_a_secret_that_signs(overlay: str) -> None:
-    for service in SERVICES:
+def test_only_the_api_has_a_secret_that_signs_tokens(overlay: str) -> None:
+    for service in services_of(overlay):
         spec = container(deployments(overlay)[service])
         names = {variable["name"] for variable in spec["env"]}
         assert ("JWT_PRIVATE_KEY" in names) is (service == "api")
+        assert ("ARCHIVE_SIGNING_SEED" in names) is (service == "archiver")
         assert "JWT_SECRET" not in names
     url = environment(overlay, "fanout")["JWKS_URL"]
     assert url == "http://headrace-keys:8080/.well-known/jwks.json"
@@ -201,8 +208,40 @@ def test_network_policies_admit_only_named_peers(overlay: str) -> None:
     assert nothing["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in nothing
     assert "egress" not in nothing
-    for service in SERVICES:
+    for service in services_of(overlay):
         labels = deployments(overlay)[service]["template"]["metadata"]["labels"]
         assert nothing["podSelector"]["matchLabels"].items() <= labels.items()
     redis = policies["headrace-names-and-redis"]["spec"]["egress"][1]
     assert [each["port"] for each in redis["ports"]] == [6379, 6380, 26379], "and Sentinel"
+
+
+@pytest.mark.parametrize("overlay", PRODUCTION)
+def test_only_the_archiver_may_write_the_archive(overlay: str) -> None:
+    on_volume = overlay == "production-volume"
+    for service in services_of(overlay):
+        spec = container(deployments(overlay)[service])
+        mounts = {each["mountPath"]: each for each in spec.get("volumeMounts", ())}
+        secrets = [e["secretRef"]["name"] for e in spec["envFrom"] if "secretRef" in e]
+        writes = service == "archiver"
+        if service == "indexer":
+            assert (mounts, secrets) == ({}, [])
+            continue
+        assert secrets == ["headrace-archive" if writes else "headrace-archive-read"]
+        assert ("/archive" in mounts) is on_volume
+        if on_volume:
+            assert mounts["/archive"].get("readOnly", False) is not writes
+        assert ("/cache" in mounts) is not writes
+
+
+def test_settings_of_a_copied_overlay_replace_the_examples(tmp_path: Path) -> None:
+    """The block of install.md, in a copy: kustomize applies it after the components."""
+    shutil.copytree(KUBERNETES, tmp_path / "deploy/kubernetes")
+    done = subprocess.run(
+        [needed("bash"), "-ec", block("install.md", "your overlay").text],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    text = made(tmp_path / "deploy/kubernetes/overlays/mine")
+    for line in ("HORIZON_URL: https://horizon.example.org", "RPC_URL: https://rpc.example.org"):
+        assert line in text
+    assert "registry.example/headrace-archiver:0.1.0" in text

@@ -15,7 +15,7 @@ import pytest
 from services.fanout.settings import FanoutSettings
 from tests.deploy.composed import read_compose
 from tests.deploy.dockerfile import ROOT
-from tests.deploy.manifests import container, deployments, environment, quantity
+from tests.deploy.manifests import container, deployments, environment, quantity, services_of
 from tests.deploy.test_compose import SECRETS
 
 pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
@@ -33,10 +33,12 @@ def setting(name: str, given: Mapping[str, str]) -> int:
 def fanout(given: Mapping[str, str]) -> float:
     connections = setting("max_connections", given) * 8 * KB
     bounded = setting("ring_bytes", given) + setting("total_backlog_bytes", given)
-    return 110 * MB + connections + bounded + 64 * MB
+    return 110 * MB + connections + bounded + 64 * MB + ARCHIVE
 
 
-API = 110 * MB + API_CONNECTIONS * 160 * KB + 64 * MB + 64 * MB
+ARCHIVE = 170 * MB
+API = 110 * MB + API_CONNECTIONS * 160 * KB + 64 * MB + 64 * MB + ARCHIVE
+ARCHIVER = 110 * MB + ARCHIVE + 128 * MB
 GATEWAY = 20 * MB + GATEWAY_CLIENTS * 37 * KB + 64 * MB
 INDEXER = 110 * MB + 64 * MB
 
@@ -60,6 +62,7 @@ def test_limits_of_compose(compose: dict[str, Any]) -> None:
     assert found["api"] == limit(API)
     assert found["gateway"] == limit(GATEWAY)
     assert found["indexer"] == limit(INDEXER)
+    assert found["archiver"] == limit(ARCHIVER)
 
 
 def test_redis_has_room_for_the_journal_and_for_a_fork(compose: dict[str, Any]) -> None:
@@ -84,8 +87,10 @@ def test_limits_of_kubernetes(overlay: str) -> None:
         "fanout": limit(fanout(environment(overlay, "fanout"))),
         "api": limit(API),
         "indexer": limit(INDEXER),
+        "archiver": limit(ARCHIVER),
     }
-    for name, wanted in expected.items():
+    for name in services_of(overlay):
+        wanted = expected[name]
         limits = container(deployments(overlay)[name])["resources"]["limits"]
         assert quantity(limits["memory"]) == wanted, name
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.local.gateway import KINDS, proxy
-from deploy.local.plan import Ports, has_sandbox, parts, read_chain
+from deploy.local.plan import Ports, archive_url, has_sandbox, parts, read_chain
 from deploy.simulator.chain import accounts
 
 LUMENS = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
@@ -69,3 +69,25 @@ def test_a_gateway_leads_to_the_sandbox_only_on_request(kind: str, tmp_path: Pat
     ways = ("Headrace-Sandbox", "location /sandbox", "handle /sandbox")
     assert not any(way in configuration() for way in ways)
     assert "127.0.0.1:3002" in configuration(sandbox="127.0.0.1:3002")
+
+
+def test_a_run_archives_in_its_folder_unless_its_redis_belongs_to_somebody_else(
+    tmp_path: Path,
+) -> None:
+    assert archive_url({}, tmp_path) == f"file://{tmp_path}/archive"
+    assert archive_url({"REDIS_URL": "redis://redis.example/0"}, tmp_path) == ""
+    assert archive_url({"ARCHIVE_URL": "s3://bucket"}, tmp_path) == "s3://bucket"
+    assert archive_url({"ARCHIVE_URL": ""}, tmp_path) == ""
+
+
+@pytest.mark.parametrize("url", ["file:///archive", ""])
+def test_a_run_with_an_archive_has_an_archiver(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
+) -> None:
+    monkeypatch.setenv("GATEWAY", "api")
+    given = parts(Ports(), read_chain({}, Ports()), tmp_path, archive=url)
+    started = {part.name: part for part in given}
+    assert ("archiver" in started) is bool(url)
+    assert {started[name].environment["ARCHIVE_URL"] for name in ("api", "fanout-1")} == {url}
+    shown = started["api"].environment.get("SYSTEM_URLS", "")
+    assert shown == (f"http://127.0.0.1:{Ports().archiver}" if url else "")

@@ -12,10 +12,21 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
+from services.archiver.commands import erase, forget, restore, verify
+from services.archiver.settings import ArchiverSettings
 from shared.journal.keys import CHANNEL
+from shared.redis.client import connect
 from shared.redis.durability import commands_in_aof
 from tests.deploy.dockerfile import ROOT
-from tests.deploy.redis_work import KEYS, Guarded, at_work, guarded_redis, network
+from tests.deploy.redis_work import (
+    COMMON,
+    KEYS,
+    Guarded,
+    archive_of,
+    at_work,
+    guarded_redis,
+    network,
+)
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import until
 
@@ -44,6 +55,15 @@ OTHERS = {
         ("SET", KEYS.lease, "x"),
         ("XADD", KEYS.dead_letters, "*", "a", "b"),
         ("SUBSCRIBE", CHANNEL),
+        ("HSET", KEYS.archive, "position", "1-0"),
+    ),
+    "archiver": (
+        ("XADD", KEYS.journal, "*", "a", "b"),
+        ("HSET", KEYS.progress, "cursor", "x"),
+        ("GET", KEYS.stream("1")),
+        ("SET", KEYS.lease, "x"),
+        ("PUBLISH", CHANNEL, "x"),
+        ("SUBSCRIBE", CHANNEL),
     ),
     "fanout": (
         ("CONFIG", "GET", "*"),
@@ -53,12 +73,15 @@ OTHERS = {
         ("SET", KEYS.epoch, "1"),
         ("XADD", KEYS.revocations, "*", "a", "b"),
         ("HVALS", KEYS.api_keys),
+        ("HSET", KEYS.archive, "position", "1-0"),
     ),
 }
 LASTING = {"journal", "progress", "fence", "dead-letters", "stream", "index", "topic"}
-LASTING |= {"revocations", "api-keys", "epoch", "made-for", "tokens"}
+LASTING |= {"revocations", "api-keys", "epoch", "made-for", "tokens", "archive"}
 """Streams, their indexes and what their tokens tell (decision 84) stay. The rest is bounded by
 JOURNAL_MAX_LENGTH, MAXLEN or admins."""
+
+WANTED = frozenset(ArchiverSettings.model_fields)
 
 NOBODY = (
     ("FLUSHALL",), ("CONFIG", "REWRITE"), ("KEYS", "*"), ("ACL", "LIST"),
@@ -132,6 +155,16 @@ async def test_a_running_redis_gets_the_rights_of_another_version(guarded: Guard
     assert await allowed() == {"TIME"}
 
 
+async def test_a_user_of_a_newer_version_is_off_until_it_has_a_password(guarded: Guarded) -> None:
+    acl = file_of(guarded)
+    line = "user newcomer on #NEWCOMER_SHA256 resetkeys resetchannels -@all +ping\n"
+    acl.write_text(acl.read_text() + line)
+    assert not await load_rights(guarded, "--add")
+    assert b"off" in (await guarded.all.execute_command("ACL", "GETUSER", "newcomer"))[b"flags"]
+    async with Redis.from_url(guarded.url("api")) as client:
+        assert await client.ping(), "the others are as before"
+
+
 async def test_a_wrong_input_changes_no_password(guarded: Guarded) -> None:
     code, _, errors = await guarded.composed.run(
         "redis", ["sh", "/etc/headrace/passwords.sh"], b"API_REDIS_PASSWORD=x\n"
@@ -153,9 +186,25 @@ async def test_each_service_does_all_its_work(guarded: Guarded) -> None:
             assert not part.log_lines("request_failed")
             assert not part.log_lines("redis_examined"), "no warnings: each user may run INFO"
         await lose_everything(guarded.all, parts["indexer"])
+    await use_the_archive(guarded)
     assert await guarded.refusals() == []
     assert await lasting(guarded.all) <= LASTING, "all else expires by itself"
     assert in_transactions(guarded.data) <= {command for command, *_ in commands_in_aof(KEYS)}
+
+
+async def use_the_archive(guarded: Guarded) -> None:
+    """The archiver's commands, as the users that docs/operations/archive.md names."""
+    given = {name.lower(): value for name, value in (COMMON | archive_of(guarded)).items()}
+    settings = ArchiverSettings(**{k: v for k, v in given.items() if k in WANTED})
+    await guarded.all.delete(KEYS.archiver_lease)  # of an archiver that was killed
+    async with connect(guarded.url("archiver")) as archiver:
+        assert await verify.run(verify.arguments([]), settings, archiver) == 0
+        assert await forget.run(settings, archiver) == 0
+    await guarded.all.flushall()
+    async with connect(guarded.url("indexer")) as indexer:
+        assert await restore.run(settings, indexer) == 0
+        (stream,) = await guarded.all.zrange(KEYS.index("all"), 0, 0)
+        assert await erase.run(frozenset([stream.decode()]), settings, indexer) == 0
 
 
 def in_transactions(data: Path) -> set[str]:

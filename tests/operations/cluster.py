@@ -33,7 +33,7 @@ _VERSION = "1.37"
 
 _WORDS = Words("--ignore-daemonsets", "--delete-emptydir-data", "--prefix", "-w")
 _WORDS.values("-n", "-l", "-k", "-f", "-o", "-c", "--tail", "--since", "--timeout", "--replicas")
-_WORDS.values("--patch", "--sort-by").rest("words")
+_WORDS.values("--patch", "--sort-by", "--from-literal").rest("words")
 
 
 class Cluster:
@@ -69,6 +69,8 @@ class Cluster:
                 assert all(self._named(name) for name in names)
             case ["cordon" | "uncordon" | "drain", _]:
                 pass
+            case ["create", "secret", "generic", name]:
+                assert f"'name': '{name}'" in str(self._documents), f"no pod uses the secret {name}"
             case ["kustomize", _]:
                 assert answer, "kustomize needs no cluster"
             case _:

@@ -198,7 +198,7 @@ class Engine:
     async def _enter(self, call: Call, given: dict[str, Any], *, must_run: bool) -> Result:
         name = given["service"]
         assert not must_run or any(map(_runs, self.composed.running[name])), f"{name} is stopped"
-        more = dict(pair.split("=", 1) for pair in given["e"])
+        more = dict(self._variable(call, each) for each in given["e"])
         command = given["command"]
         if given.get("d"):
             (container,) = given["name"]
@@ -208,6 +208,12 @@ class Engine:
         code, output, errors = await self.composed.run(name, command, call.stdin, **more)
         self.done[name, *command] = Result(code or 0, output, errors)
         return self.done[name, *command]
+
+    def _variable(self, call: Call, given: str) -> tuple[str, str]:
+        """The variable of `-e NAME=value`, or of `-e NAME`: then compose's own one."""
+        name, has_value, value = given.partition("=")
+        value = value if has_value else call.environment[name]
+        return name, self.composed.addresses.put(value, self._services, {})
 
     def _by_id(self, wanted: str) -> tuple[str, Running]:
         for name, replicas in self.composed.running.items():

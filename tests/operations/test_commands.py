@@ -35,10 +35,16 @@ NOT_RUN = {
     ("install.md", "try it out with compose"): "tests/deploy/test_topology.py runs simulated.env",
     ("drain.md", "stop everything with compose"): "backup.md has the same command",
     ("drain.md", "start everything with compose"): "backup.md has the same command",
+    ("archive.md", "use a bucket with compose"): "it needs a bucket",
+    ("archive.md", "end archiving with compose"): "later pages need the archive",
+    ("archive.md", "erase the metadata of a stream with compose"): "it needs the id of a stream",
     ("backup.md", "backup"): "tests/deploy/test_redis_backup.py runs it",
     ("backup.md", "restore"): "tests/deploy/test_redis_backup.py runs it",
 }
 AT_NIGHT = {
+    ("archive.md", "stop the services before a restore from the archive"): "it takes a minute",
+    ("archive.md", "empty Redis with compose"): "it needs the block before it",
+    ("archive.md", "restore from the archive with compose"): "it needs the block before it",
     ("backup.md", "restore with compose"): "tests/deploy/test_redis_backup.py runs it each day",
     ("namespace.md", "fill a new namespace"): "it needs ten seconds of CPU time",
     ("namespace.md", "how far the second indexer is"): "it needs the block before it",

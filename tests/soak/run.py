@@ -24,7 +24,8 @@ from tests.chaos.flood import flood_plan
 from tests.chaos.redis_single import RedisDirect
 from tests.chaos.report import Report
 from tests.chaos.run import Run
-from tests.chaos.world import APIS, FANOUTS, KEYS, SERVICES, World, token, world
+from tests.chaos.tokens import token
+from tests.chaos.world import APIS, FANOUTS, KEYS, SERVICES, World, world
 from tests.soak.gauges import ProcessSamples, count_keys, raise_failures, watch
 from tests.soak.recorder import JournalRecorder
 from tests.soak.slope import line, without_warm_up

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
@@ -39,10 +39,22 @@ _NUMBER = re.compile(r"-?\d+", re.ASCII)
 
 def events_to_csv(entries: Iterable[JournalEntry]) -> bytes:
     """A header line and one line for each event, in UTF-8."""
+    return csv_header() + csv_lines(orjson.loads(entry.body) for entry in entries)
+
+
+def csv_header() -> bytes:
+    """The line with the names of the columns."""
+    return _lines([COLUMNS])
+
+
+def csv_lines(events: Iterable[Mapping[str, object]]) -> bytes:
+    """One line for each event. Fields that an event lacks are empty."""
+    return _lines(map(_row, events))
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows(_row(orjson.loads(entry.body)) for entry in entries)
+    csv.writer(text).writerows(rows)
     return text.getvalue().encode()
 
 
@@ -52,7 +64,7 @@ def _row(event: Mapping[str, object]) -> list[str]:
     more = {name: value for name, value in event.items() if name not in _KNOWN}
     return [
         _cell(event["id"]),
-        _time(event["timestamp"]),
+        _time(event.get("timestamp", "")),
         *(_cell(event.get(name)) for name in _PLAIN),
         _cell(state.get("status")),
         _cell(state.get("version")),

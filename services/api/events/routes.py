@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from services.api.auth.permissions import require_topic
-from services.api.errors import PermissionDeniedError, StreamNotFoundError
+from services.api.errors import StreamNotFoundError
 from services.api.events.csv_export import events_to_csv
 from services.api.events.history import EventHistory, EventPage
-from services.api.events.schemas import EventsQuery, HistoryQuery
+from services.api.events.permissions import require_topics
+from services.api.events.schemas import EventsQuery, HistoryQuery, TopicFilter
 from services.api.http.request_keys import CALLER
 from services.api.http.requests import invalid, json_response, read_query
 from services.api.streams.routes import STREAMS
 from services.api.streams.schemas import SummaryQuery
-from services.api.streams.service import StreamService
 from services.api.streams.summary import AccountSummaries
-from shared.auth.principal import ANYONE, Principal
+from shared.auth.principal import ANYONE
 from shared.domain.strkeys import is_account
 from shared.domain.topics import NO_TOPICS, Subscription, is_stream_id, own_topics, user_topic
 from shared.journal.wire import JournalEntry
@@ -39,11 +41,17 @@ def add_event_routes(app: web.Application) -> None:
 async def events(request: web.Request) -> web.Response:
     """A page of past events by the filters of a subscription, as JSON or CSV."""
     query = read_query(request, HistoryQuery)
+    wanted = query.subscription(*topics_of_query(request, query))
+    return await _page(request, wanted, query)
+
+
+def topics_of_query(request: web.Request, query: TopicFilter) -> Sequence[str]:
+    """The topics of the query, or those of the caller's account. Raises Problem 422 without any."""
     topics = query.topics() or own_topics(request.get(CALLER, ANYONE).account)
     if not topics:
         parameter, detail = NO_TOPICS
         raise invalid([{"parameter": parameter, "detail": detail}])
-    return await _page(request, query.subscription(*topics), query)
+    return topics
 
 
 async def events_of_stream(request: web.Request) -> web.Response:
@@ -67,7 +75,7 @@ async def summary(request: web.Request) -> web.Response:
 
 async def _page(request: web.Request, wanted: Subscription, query: EventsQuery) -> web.Response:
     caller = request.get(CALLER, ANYONE)
-    await _require_topics(caller, wanted, request.app[STREAMS])
+    await require_topics(caller, wanted, request.app[STREAMS])
     page = await request.app[EVENT_HISTORY].page(
         wanted, query.range, limit=query.limit, newest_first=query.order == "desc"
     )
@@ -75,16 +83,6 @@ async def _page(request: web.Request, wanted: Subscription, query: EventsQuery) 
     if _prefers_csv(request.headers.get("Accept", "")):
         return _csv(page, visible)
     return _json(page, visible)
-
-
-async def _require_topics(caller: Principal, wanted: Subscription, streams: StreamService) -> None:
-    """Raise PermissionDeniedError unless the caller may subscribe to all these topics."""
-    if caller is ANYONE:
-        return
-    parties = await streams.parties([t for t in wanted.topics if is_stream_id(t)])
-    for topic in wanted.topics:
-        if not caller.may_subscribe(topic, parties.get(topic, ())):
-            raise PermissionDeniedError(f"You may not read the history of {topic!r}.")
 
 
 def _json(page: EventPage, entries: list[JournalEntry]) -> web.Response:

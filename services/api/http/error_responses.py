@@ -13,6 +13,8 @@ from aiohttp.typedefs import Handler
 
 from services.api import errors
 from services.api.http.requests import etag, invalid
+from shared.archive.errors import ArchiveError
+from shared.archive.waiting import NotArchivedError
 from shared.auth.credentials import forbidden, unauthorized
 from shared.domain.commands import CommandRefusedError
 from shared.journal.commit_errors import ContentionError, JournalBehindError
@@ -64,6 +66,10 @@ def problem_of(error: Exception) -> Problem | None:
             return unavailable(message, retry_after=10)
         case errors.HorizonUnavailableError() | JournalBehindError():
             return unavailable(message)
+        case NotArchivedError():
+            return unavailable(f"{message}. Retry with the same Idempotency-Key.")
+        case ArchiveError():
+            return unavailable("The archive cannot be read at the moment.")
         case ContentionError():
             return Problem(503, Slug.CONTENDED, message, headers={"Retry-After": "1"})
     return _transaction_problem(error, message)

@@ -82,6 +82,9 @@ Contract = Annotated[str, AfterValidator(_contract), schema("stellar-contract", 
 
 UnixSeconds = Annotated[int, Field(strict=True, ge=0, le=_MAX_TIME), BeforeValidator(integer)]
 
+QuerySeconds = Annotated[int, Field(ge=0, le=_MAX_TIME)]
+"""Unix seconds in a query parameter, which is a text."""
+
 
 StreamId = Annotated[
     str,

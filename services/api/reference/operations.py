@@ -9,7 +9,8 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from services.api.auth.schemas import ChallengeQuery, CreateApiKey, RevokeTokens, SignedChallenge
-from services.api.events.schemas import EventsQuery, HistoryQuery
+from services.api.events.export_formats import MEDIA
+from services.api.events.schemas import EventsQuery, ExportQuery, HistoryQuery
 from services.api.http.models import EmptyBody
 from services.api.models import login as login_answers
 from services.api.models import pages
@@ -45,11 +46,22 @@ def _step(summary: str, body: type[BaseModel] = EmptyBody) -> ApiOperation:
     )
 
 
+def _history(summary: str, query: type[BaseModel], *problems: int) -> ApiOperation:
+    return ApiOperation(
+        summary,
+        EVENTS,
+        query=query,
+        answer=pages.HistoryPage,
+        media=(MEDIA["csv"],),
+        problems=(*problems, 422, 503),
+    )
+
+
 def _service(summary: str, *media: str) -> ApiOperation:
     return ApiOperation(summary, SERVICE, media=media, open=True)
 
 
-_HTML, _TEXT, _CSV = "text/html", "text/plain", "text/csv"
+_HTML, _TEXT = "text/html", "text/plain"
 _CANCEL = _step("Cancel a stream: pay what has accrued, refund the rest")
 
 OPERATIONS: dict[tuple[str, str], ApiOperation] = {
@@ -82,21 +94,15 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
     ("POST", "/streams/{id}/cancel"): _CANCEL,
     ("POST", "/streams/{id}/accept"): _step("Accept a stream as its recipient"),
     ("POST", "/streams/{id}/hide"): _step("Hide a stream as its recipient"),
-    ("GET", "/streams/{id}/events"): ApiOperation(
-        "Read the past events of one stream",
+    ("GET", "/streams/{id}/events"): _history("Read past events of one stream", EventsQuery, 404),
+    ("GET", "/events"): _history("Read past events by the filters of a subscription", HistoryQuery),
+    ("GET", "/events/export"): ApiOperation(
+        "Read all past events of a range, oldest first, as one file",
         EVENTS,
-        query=EventsQuery,
-        answer=pages.HistoryPage,
-        media=(_CSV,),
-        problems=(404, 422),
-    ),
-    ("GET", "/events"): ApiOperation(
-        "Read past events by the filters of a subscription",
-        EVENTS,
-        query=HistoryQuery,
-        answer=pages.HistoryPage,
-        media=(_CSV,),
-        problems=(422,),
+        query=ExportQuery,
+        media=tuple(MEDIA.values()),
+        headers=("Headrace-Position",),
+        problems=(422, 503),
     ),
     ("GET", "/events/subscribe"): ApiOperation(
         "Get a redirect to the live events, which /asyncapi.json describes",

@@ -31,9 +31,11 @@ from services.api.streams.listing import StreamListing
 from services.api.streams.schemas import CreateStream, ListQuery
 from services.api.streams.stored_responses import StoredResponses
 from services.api.tokens.directory import TokenDirectory
+from shared.archive.waiting import ArchiveWait
 from shared.auth.principal import ANYONE, Principal
 from shared.domain import commands
 from shared.domain.events import Event, Origin
+from shared.domain.position import parse_position
 from shared.domain.stream import Stream
 from shared.domain.topics import is_stream_id
 from shared.journal.commit import CommitResult, Committer, Decide
@@ -69,8 +71,10 @@ class StreamService:
         unsafe_reason: Callable[[], str | None],
         *,
         tokens: TokenDirectory,
+        archive: ArchiveWait,
     ) -> None:
         """`unsafe_reason` returns the reason why nothing may be changed now, or None."""
+        self._archive = archive
         self._unsafe_reason = unsafe_reason
         self._tokens = tokens
         self._committer = committer
@@ -78,7 +82,7 @@ class StreamService:
         self._listing = listing
         self._clock = clock
         self._stream_clock = StreamClock(clock)
-        self._responses = StoredResponses(journal, committer.streams)
+        self._responses = StoredResponses(journal, committer.streams, archive)
 
     async def create(
         self,
@@ -161,7 +165,8 @@ class StreamService:
 
         Raises StreamNotFoundError, PermissionDeniedError, ChainOwnedError, StaleVersionError or
         CommandRefusedError if the client may not do this action. Raises WritesSuspendedError,
-        ContentionError or JournalBehindError if the API cannot change anything now.
+        ContentionError or JournalBehindError if the API cannot change anything now, and
+        NotArchivedError if the archive does not have the change in time.
         """
         if not is_stream_id(stream_id):
             raise StreamNotFoundError(stream_id)
@@ -179,6 +184,7 @@ class StreamService:
         try:
             return await self._commit(stream_id, decide, key)
         except AlreadyDoneError as done:
+            await self._archive.until(parse_position(done.stream.position))
             return stream_document(done.stream, int(self._clock()))
 
     async def _commit(
@@ -210,6 +216,7 @@ class StreamService:
             raise
         if key and committed.stored_response:
             return await self._responses.response(key, committed.stored_response)
+        await self._archive.until(committed.positions[-1])
         return _after(committed)
 
     def _current(self, stored: StoredStream, tip: JournalTip) -> bytes:

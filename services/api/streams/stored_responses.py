@@ -14,6 +14,7 @@ import orjson
 
 from services.api.errors import ChangeLostError
 from services.api.http.idempotency import HEADER, IdempotencyKey, Reference
+from shared.archive.waiting import ArchiveWait
 from shared.domain.position import parse_position
 from shared.journal.reader import Journal
 from shared.journal.streams import StoredStreams
@@ -22,19 +23,21 @@ from shared.journal.streams import StoredStreams
 class StoredResponses:
     """The responses of one namespace to repeated requests."""
 
-    def __init__(self, journal: Journal, streams: StoredStreams) -> None:
+    def __init__(self, journal: Journal, streams: StoredStreams, archive: ArchiveWait) -> None:
         self._journal = journal
         self._streams = streams
+        self._archive = archive
 
     async def response(self, key: IdempotencyKey, stored: bytes) -> dict[str, Any]:
         """The document of the stream after the first request.
 
-        Raises IdempotencyKeyReusedError if the first request had another body, and ChangeLostError
-        if Redis no longer has what the first request wrote.
+        Raises IdempotencyKeyReusedError if the first request had another body, ChangeLostError if
+        Redis no longer has what the first request wrote, and NotArchivedError.
         """
         reference = key.reference(stored)
         if not isinstance(reference, Reference):
             return reference
+        await self._archive.until(reference.position)
         (entry,) = await self._journal.at([reference.position])
         if entry and entry.topics[:1] == (reference.stream_id,):
             document: dict[str, Any] = orjson.loads(entry.body)["stream"]

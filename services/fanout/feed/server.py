@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import NamedTuple
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -21,11 +23,18 @@ from redis.exceptions import RedisError
 from services.fanout import metrics
 from services.fanout.feed.replica_state import Info, ReplicationLag, difference, is_cut_off
 from services.fanout.feed.single_flight import SingleFlightReader
+from shared.archive.errors import ArchiveError
+from shared.archive.history import JoinedHistory
 from shared.domain.position import Position
 from shared.journal.keys import Keys
-from shared.journal.reader import Journal, JournalTip, parse_tip, queue_tip
+from shared.journal.pages import JournalPages, PageReader
+from shared.journal.reader import Journal, JournalPage, JournalTip, parse_tip, queue_tip
 from shared.journal.topic_reader import TopicReader
+from shared.journal.wire import JournalEntry
 from shared.redis.replica import connect_to_replica
+
+if TYPE_CHECKING:
+    from shared.archive.pages import ArchivePages
 
 BOUND_SECONDS = 5.0
 """A replica that has a problem for this long makes the fanout unready. A resume waits as long."""
@@ -51,9 +60,12 @@ class FeedServer:
     """`redis`, `journal` and `reader` are of the server that the feed reads.
 
     `primary` and `primary_journal` are of the primary. Without `feed_url` they are the same.
+    `reader` also reads the `archive`, if there is one.
     """
 
-    def __init__(self, primary: Redis, keys: Keys, feed_url: str = "") -> None:
+    def __init__(
+        self, primary: Redis, keys: Keys, feed_url: str = "", archive: ArchivePages | None = None
+    ) -> None:
         self._choice = None
         self.redis = self.primary = primary
         if feed_url:
@@ -61,7 +73,15 @@ class FeedServer:
         self.primary_journal = Journal(primary, keys)
         self.journal = Journal(self.redis, keys) if feed_url else self.primary_journal
         by_topic = TopicReader(self.redis, keys, self.journal)
-        self.reader = SingleFlightReader(self.journal, by_topic)
+        self.has_archive = archive is not None
+        self.reader: PageReader = SingleFlightReader(JournalPages(self.journal, by_topic))
+        if archive is not None:
+            self.reader = JoinedHistory(
+                self.reader,
+                archive,
+                journal_start=self.journal.start,
+                freshen=archive.freshen,
+            )
         self.keys = keys
         self._tips: Tips | None = None
         self._reads = 0
@@ -72,6 +92,18 @@ class FeedServer:
         self._problem: str | None = None
         self._since = self._moved = time.monotonic()
         self._is_primary = False
+
+    async def archived_after(self, position: Position, limit: int) -> Sequence[JournalEntry]:
+        """The entries that follow a position and that the journal lacks.
+
+        Empty if the archive lacks them too, or if it is away: live events do not wait for it.
+        """
+        if self.has_archive:
+            with suppress(ArchiveError):
+                match await self.reader.after(position, limit):
+                    case JournalPage([first, *_] as entries) if first.previous == str(position):
+                        return entries
+        return ()
 
     @property
     def generation(self) -> int:

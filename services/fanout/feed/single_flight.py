@@ -1,4 +1,4 @@
-"""Reads of the journal for resumes. Few run at once. Callers that need the same page share a read.
+"""Reads of the history for resumes. Few run at once. Callers that need the same page share a read.
 
 Callers wait in the order in which they asked. Each reads one page at a time, so a short resume does
 not wait until a long one has ended.
@@ -10,21 +10,21 @@ import asyncio
 from collections.abc import Sequence
 
 from shared.domain.position import Position
-from shared.journal.reader import Journal, JournalGap, JournalPage, NoNewEvents
-from shared.journal.topic_reader import TopicReader
-
-Page = JournalPage | NoNewEvents | JournalGap
+from shared.journal.pages import PageReader
+from shared.journal.reader import Page
 
 _PARALLEL = 2
 """Reads at the same time: while Redis answers one, the page of the other is parsed."""
 
 
 class SingleFlightReader:
-    """The running reads, by position and limit. When a read ends, it is forgotten."""
+    """The running reads, by position and limit. When a read ends, it is forgotten.
 
-    def __init__(self, journal: Journal, by_topic: TopicReader) -> None:
-        self._journal = journal
-        self._by_topic = by_topic
+    Itself a PageReader.
+    """
+
+    def __init__(self, reader: PageReader) -> None:
+        self._reader = reader
         self._slots = asyncio.Semaphore(_PARALLEL)
         self._under_way: dict[tuple[Position, int], asyncio.Task[Page]] = {}
 
@@ -40,11 +40,11 @@ class SingleFlightReader:
 
     async def _read(self, position: Position, limit: int) -> Page:
         async with self._slots:
-            return await self._journal.after(position, limit)
+            return await self._reader.after(position, limit)
 
     async def of_topics(
         self, topics: Sequence[str], position: Position, until: Position, limit: int
     ) -> Page:
         """Like `TopicReader.after`. These reads are not shared: most callers have other topics."""
         async with self._slots:
-            return await self._by_topic.after(topics, position, until, limit)
+            return await self._reader.of_topics(topics, position, until, limit)

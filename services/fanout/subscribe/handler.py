@@ -24,9 +24,10 @@ from services.fanout.reasons import EndReason, RefusalReason
 from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.authorization import Authorizer, Credentials
 from services.fanout.subscribe.detach import DetachedResponse, duplicate_socket
-from services.fanout.subscribe.replay import Replay
+from services.fanout.subscribe.replay import Replay, ResumeLimitError
 from services.fanout.subscribe.request import SubscribeRequest, parse_subscribe_request
 from services.fanout.subscribe.turn import Turn
+from shared.archive.errors import ArchiveError
 from shared.auth.principal import Principal
 from shared.domain.strkeys import account_of_login
 from shared.redis.client import REDIS_UNAVAILABLE
@@ -34,7 +35,7 @@ from shared.redis.clock import RedisClock
 from shared.runtime.token_bucket import TokenBucket
 from shared.web.client_ip import UNKNOWN, client_address, limit_key_of
 from shared.web.cors import Cors
-from shared.web.problems import Problem, Slug
+from shared.web.problems import Goodbye, Problem, Slug
 
 log = structlog.get_logger()
 
@@ -131,11 +132,11 @@ class SubscribeHandler:
             await self._start_events(request, subscriber, parsed, cookie)
         except ConnectionError:
             self._registry.disconnect(subscriber, EndReason.GONE)
-        except REDIS_UNAVAILABLE:
-            overload = sse.overload(
-                "past events cannot be read at the moment; retry later", self._retry_later()
-            )
-            self._registry.send(subscriber, overload)
+        except ResumeLimitError:
+            self._expiry.end(subscriber, Goodbye.RESUME_LIMIT)
+        except (*REDIS_UNAVAILABLE, ArchiveError):
+            why = "past events cannot be read at the moment; retry later"
+            self._registry.send(subscriber, sse.overload(why, self._retry_later()))
             self._registry.disconnect(subscriber, EndReason.UNAVAILABLE)
         except Exception:
             # aiohttp must not send an error page: the head of the response was sent already.
@@ -244,6 +245,5 @@ class SubscribeHandler:
             subscriber,
             parsed.subscription,
             self._replay_turn,
-            max_events=self._settings.replay_events,
-            max_seconds=self._settings.replay_seconds,
+            settings=self._settings,
         ).run(parsed.resume_from, first)

@@ -1,14 +1,15 @@
 """The replay sends the missed events, then makes the subscriber live. None is lost or repeated.
 
 The replay runs in the request's coroutine and waits for slow clients. Missed events are sent in
-chunks, from the journal and then from memory. The last step reads the recent events, writes
-the missing ones and joins the hub, without an await in between, so no event can be missed.
+chunks, from the history and then from memory. The last step reads the recent events, writes the
+missing ones and joins the hub, without an await in between, so no event can be missed.
 
 Many replays must not delay live events. So a replay works in pieces of at most a millisecond, and
 the `turn` lets one replay work in each iteration of the event loop.
 
 See docs/decisions/0052-reset-for-lost-api-events.md,
-docs/decisions/0069-reads-are-bounded-in-bytes.md.
+docs/decisions/0069-reads-are-bounded-in-bytes.md,
+docs/decisions/0124-journal-and-archive-are-one-history.md.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from services.fanout import metrics, sse
 from services.fanout.connections.registry import SubscriberRegistry
 from services.fanout.connections.subscriber import Subscriber
 from services.fanout.feed.feed import Feed
-from services.fanout.feed.single_flight import Page
-from services.fanout.frame import EventFrame, Frame
+from services.fanout.frame import EventFrame
+from services.fanout.settings import FanoutSettings
+from services.fanout.subscribe.notices import ReplayNotices
 from services.fanout.subscribe.turn import Turn
 from shared.domain.position import START, Position, parse_position
 from shared.domain.topics import ALL, Subscription
 from shared.domain.topics import matches as topics_match
 from shared.journal.read_size import ReadSize
-from shared.journal.reader import JournalGap, JournalPage, NoNewEvents
+from shared.journal.reader import JournalGap, JournalPage, NoNewEvents, Page
 from shared.journal.wire import JournalEntry
 
 _PIECE = 500
@@ -36,17 +38,19 @@ _PAGE_BYTES = 1 << 18
 _CHUNK_BYTES = 1 << 16
 """Bytes of one write: about as many as the kernel accepts from a client that reads."""
 _LOST = "Redis lost the event with this id in a failover"
-_OUTCOMES = {name: metrics.REPLAYS.labels(name) for name in ("ring", "journal", "gap", "reset")}
-_INCOMPLETE = ("gap", "reset")
-_MOST_GAPS = 10  # more become one: at the end that is trimmed, each read can find a new gap
+
+
+class ResumeLimitError(Exception):
+    """One resume has read enough. The client continues from its position on a new connection."""
 
 
 class Replay:
     """Sends one subscriber the events after its position, then makes it live.
 
-    `max_events` limits the journal entries that are read. `max_seconds` limits the time in which
-    the replay waits for its client; waiting for other replays does not count. When a limit is
-    reached, the subscriber gets `gap`. All replays of a process share one `turn`.
+    REPLAY_EVENTS limits the entries that are read. REPLAY_SECONDS limits the time in which the
+    replay waits for its client; waiting for other replays does not count. When a limit is reached,
+    the subscriber gets `gap`. With an archive nothing may be missing, so then the connection ends
+    and the client continues on a new one. All replays of a process share one `turn`.
     """
 
     def __init__(
@@ -57,39 +61,36 @@ class Replay:
         subscription: Subscription,
         turn: Turn,
         *,
-        max_events: int,
-        max_seconds: float,
+        settings: FanoutSettings,
     ) -> None:
         self._feed = feed
         self._registry = registry
         self._subscriber = subscriber
         self._subscription = subscription
-        self._max_events = max_events
-        self._max_seconds = max_seconds
+        self._settings = settings
+        self._notices = ReplayNotices(registry, subscriber)
         self._turn = turn
         self._chunk = min(registry.backlog_bytes // 2, _CHUNK_BYTES)
         self._size = ReadSize()
         self._read = 0
-        self._gaps = 0
         self._waited = 0.0
-        self._outcome = "ring"
         self._asked = START
 
     async def run(self, position: Position, first: bytes) -> None:
         """Send `first`, which is encoded, and the missed events: in one write if memory has them.
 
-        Raises ConnectionError when the subscriber disconnected, and the errors of Redis.
+        Raises ConnectionError when the subscriber disconnected, ResumeLimitError, and the errors of
+        Redis and of the archive.
         """
         self._asked = position
         if self._was_lost(position):
             self._write(first)
-            position, first = self._reset(self._feed.recent.before(position), _LOST), b""
+            before = self._feed.recent.before(position)
+            position, first = self._notices.reset(before, _LOST), b""
         if not self._join(position, first):
             self._write(first)
             await self._catch_up(position)
-        if self._outcome not in _INCOMPLETE:
-            _OUTCOMES[self._outcome].inc()
-        metrics.REPLAY_LENGTH.observe(self._subscriber.events)
+        self._notices.count()
 
     async def _catch_up(self, position: Position) -> None:
         while True:
@@ -107,9 +108,19 @@ class Replay:
             items = recent.next_after(position, _PIECE)
             await self._send(item.frame for item in items if self._is_wanted(item.entry))
             return items[-1].position if items else position
-        if self._read >= self._max_events or self._waited > self._max_seconds:
-            return self._send_gap(position)
+        limits = self._settings
+        if self._read >= limits.replay_events or self._waited > limits.replay_seconds:
+            return await self._limit_reached(position)
         return await self._from_journal(position)
+
+    async def _limit_reached(self, position: Position) -> Position:
+        """Send `gap`. With an archive, name the position to continue from and end the resume."""
+        if not self._feed.server.has_archive:
+            return self._send_gap(position)
+        self._notices.synced(position)
+        await self._subscriber.drained()
+        self._notices.count("limit")
+        raise ResumeLimitError
 
     def _join(self, position: Position, first: bytes = b"") -> bool:
         """Send the remaining events and go live, without an await.
@@ -136,11 +147,10 @@ class Replay:
         return [item.frame.encoded(encoding) for item in items if wants(item.entry)]
 
     async def _from_journal(self, position: Position) -> Position:
-        """Send a page of the journal. Returns the position from which the replay continues."""
-        if self._outcome == "ring":
-            self._outcome = "journal"
+        """Send a page of the history. Returns the position from which the replay continues."""
+        self._notices.from_journal()
         if (before := await self._before_lost(position)) is not None:
-            return self._reset(before, _LOST)
+            return self._notices.reset(before, _LOST)
         match await self._next_page(position):
             case NoNewEvents():
                 # Redis lost the entries after `position`, or they came into memory meanwhile.
@@ -149,11 +159,10 @@ class Replay:
                     return floor
                 kept = position >= floor or await self._feed.server.has(floor)
                 return position if kept else self._send_gap(position)
-            case JournalGap() if self._gaps == _MOST_GAPS:
+            case JournalGap() if self._notices.too_many_gaps:
                 return self._send_gap(position)
             case JournalGap(resumes_after):
-                self._gaps += 1
-                self._send_notice("gap", sse.gap(position, resumes_after))
+                self._notices.gap(position, resumes_after)
                 return resumes_after
             case JournalPage(entries, _, end):
                 self._read += len(entries)
@@ -163,7 +172,7 @@ class Replay:
 
     async def _next_page(self, position: Position) -> Page:
         reader, topics = self._feed.reader, self._subscription.topics
-        limit = min(self._size.within(_PAGE_BYTES), self._max_events - self._read)
+        limit = min(self._size.within(_PAGE_BYTES), self._settings.replay_events - self._read)
         if ALL in topics:
             return await reader.after(position, limit)
         return await reader.of_topics(topics, position, self._feed.recent.floor, limit)
@@ -181,7 +190,7 @@ class Replay:
         if await self._feed.reach(position):
             return position
         why = f"position {position} is above the end of the journal"
-        return self._reset(self._feed.position, why)
+        return self._notices.reset(self._feed.position, why)
 
     def _begins_at(self, position: Position) -> bool:
         """True if the journal is empty and begins at this position."""
@@ -210,24 +219,11 @@ class Replay:
                 return parse_position(first.previous)
         return None
 
-    def _reset(self, position: Position, why: str) -> Position:
-        """Send `reset`: the client loads its state again and continues from this position."""
-        self._subscriber.since = position
-        self._send_notice("reset", sse.reset(position, why))
-        return position
-
     def _send_gap(self, position: Position) -> Position:
         """Send `gap` up to the oldest event in memory: too much is missing for one resume."""
         floor = self._feed.recent.floor
-        self._send_notice("gap", sse.gap(position, floor))
+        self._notices.gap(position, floor)
         return floor
-
-    def _send_notice(self, outcome: str, frame: bytes) -> None:
-        """Send `gap` or `reset`. Count it now, because many pages then reload and disconnect."""
-        if self._outcome not in _INCOMPLETE:
-            _OUTCOMES[outcome].inc()
-            self._outcome = outcome
-        self._write(Frame(frame).encoded(self._subscriber.encoding))
 
     async def _send(self, frames: Iterable[EventFrame]) -> None:
         """Write in chunks. To save memory, make each after the client accepted the previous one."""
@@ -246,5 +242,4 @@ class Replay:
         metrics.REPLAYED.inc(events)
 
     def _write(self, data: bytes) -> None:
-        if data and not self._registry.write(self._subscriber, data):
-            raise ConnectionResetError("the subscriber disconnected during its replay")
+        self._notices.write(data)

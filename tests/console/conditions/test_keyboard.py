@@ -114,7 +114,7 @@ async def test_a_stream_is_made_changed_and_ended(whole: Installation, someone: 
 async def test_events_are_downloaded(whole: Installation, someone: User) -> None:
     made = await create(whole)
     page = await someone.open(f"#/streams/{made['id']}")
-    save = page.get_by_role("button", name="Download CSV")
+    save = page.get_by_role("button", name="Download events")
     await press(page, save)
     dialog = page.get_by_role("dialog")
     async with page.expect_download():

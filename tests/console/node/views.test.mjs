@@ -11,7 +11,7 @@ const { belongs, hasText, needsScan, order } = await import(`${js}/search.js`);
 const { isFeeOf } = await import(`${js}/event_list.js`);
 const { justBefore, proofOf, wordsOf } = await import(`${js}/event.js`);
 const { changed } = await import(`${js}/stream_change.js`);
-const { linesOf, timeOf } = await import(`${js}/download.js`);
+const { exportQuery, sizeText } = await import(`${js}/download.js`);
 const { endOf, tagsOf } = await import(`${js}/create.js`);
 const { asOf } = await import(`${js}/status.js`);
 
@@ -73,11 +73,10 @@ test("the fields that an event has changed", () => {
   assert.deepEqual(changed(stream(), stream()), []);
 });
 
-test("a table is cut into its lines, and each line has its time", () => {
-  const text = 'id,time,more\r\n1-0,2026-07-21T18:01:10Z,"a\r\nb ""c"""\r\n2-0,99999999999999,\r\n';
-  const [head, one, two, ...rest] = linesOf(text);
-  assert.deepEqual([head, one, two, rest], ["id,time,more", '1-0,2026-07-21T18:01:10Z,"a\r\nb ""c"""', "2-0,99999999999999,", []]);
-  assert.deepEqual([timeOf(one), timeOf(two)], [1_784_656_870, 99_999_999_999_999]);
+test("an export is asked for without what is not limited", () => {
+  const asked = { streams: "", users: ALICE, types: "stream.paused" };
+  assert.equal(exportQuery(asked, "ndjson", 0, null), `users=${ALICE}&types=stream.paused&format=ndjson&from=0`);
+  assert.deepEqual([0, 999, 12_345, 12_345_678].map(sizeText), ["0 bytes", "999 bytes", "12 kB", "12.3 MB"]);
 });
 
 test("the end of a stream is computed as the API computes it", () => {

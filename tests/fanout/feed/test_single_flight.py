@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from services.fanout.feed.single_flight import Page, SingleFlightReader
+from services.fanout.feed.single_flight import SingleFlightReader
 from shared.domain.position import START, Position
-from shared.journal.reader import Journal, NoNewEvents
-from shared.journal.topic_reader import TopicReader
+from shared.journal.reader import NoNewEvents, Page
 from tests.support.waiting import until
 
 
@@ -33,9 +32,11 @@ class SlowJournal:
             raise self.error
         return NoNewEvents()
 
+    of_topics = after
+
 
 def reader_of(journal: SlowJournal) -> SingleFlightReader:
-    return SingleFlightReader(cast(Journal, journal), cast(TopicReader, journal))
+    return SingleFlightReader(journal)
 
 
 async def test_callers_that_ask_for_the_same_page_share_one_read() -> None:

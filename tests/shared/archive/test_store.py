@@ -165,3 +165,16 @@ async def test_a_store_that_does_not_answer_is_told_soon() -> None:
             await store.put("a/x", b"1")
         with pytest.raises(ArchiveUnavailableError):
             await names(store, "a")
+
+
+async def test_a_folder_that_is_away_when_a_service_starts_is_an_archive_that_is_away(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "archive"
+    folder.write_text("a file where the folder belongs")
+    store = ArchiveStore(f"file://{folder}", "test")
+    with pytest.raises(ArchiveUnavailableError):
+        await store.get("a")
+    folder.unlink()
+    await store.put("a", b"x")
+    assert await store.get("a") == b"x"

@@ -47,6 +47,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 secretKeyRef: { name: {{ $secret.name | quote }}, key: {{ $secret.key | quote }} }
 {{- end }}
 
+{{/* The environment variables of all services. */}}
+{{- define "headrace.settings" -}}
+{{- $settings := deepCopy .Values.settings }}
+{{- if .Values.archive.enabled }}
+{{- $_ := set $settings "ARCHIVE_URL" .Values.archive.url }}
+{{- end }}
+{{- toYaml $settings }}
+{{- end }}
+
 {{/* A reference to a key of a Secret that may be missing. */}}
 {{- define "headrace.optionalSecret" -}}
 secretKeyRef: { name: {{ .name | quote }}, key: {{ .key | quote }}, optional: true }

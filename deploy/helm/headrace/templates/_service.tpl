@@ -8,6 +8,7 @@ The template "headrace.<component>.container" adds env, lifecycle and probes.
 {{- $values := .root.Values }}
 {{- $own := index $values .component }}
 {{- $pod := mergeOverwrite (deepCopy $values.pod) $own.pod }}
+{{- $archive := include "headrace.archive.parts" . | fromYaml }}
 {{- $name := printf "%s-%s" (include "headrace.name" .root) .component }}
 {{- $selector := include "headrace.selector" . }}
 apiVersion: apps/v1
@@ -31,7 +32,7 @@ spec:
       labels:
         {{- mergeOverwrite (dict "app.kubernetes.io/part-of" "headrace") $pod.labels (fromYaml $selector) | toYaml | nindent 8 }}
       annotations: # changed settings restart the pods
-        checksum/settings: {{ $values.settings | toYaml | sha256sum }}
+        checksum/settings: {{ include "headrace.settings" $root | sha256sum }}
         {{- with $pod.annotations }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -40,7 +41,11 @@ spec:
       automountServiceAccountToken: false
       enableServiceLinks: false # no environment variables for other services
       terminationGracePeriodSeconds: {{ .grace }}
-      securityContext: {{- include "headrace.podSecurity" . | nindent 8 }}
+      securityContext:
+        {{- include "headrace.podSecurity" . | nindent 8 }}
+        {{- with $archive.fsGroup }}
+        fsGroup: {{ . }}
+        {{- end }}
       {{- with $values.image.pullSecrets }}
       imagePullSecrets:
         {{- range . }}
@@ -69,17 +74,24 @@ spec:
           imagePullPolicy: {{ . }}
           {{- end }}
           ports: [{ name: http, containerPort: 8080 }]
-          envFrom: [{ configMapRef: { name: {{ include "headrace.name" $root }}-settings } }]
+          envFrom:
+            - configMapRef: { name: {{ include "headrace.name" $root }}-settings }
+            {{- with $archive.secret }}
+            - secretRef: { name: {{ . | quote }}, optional: true }
+            {{- end }}
           {{- include (printf "headrace.%s.container" .component) $root | nindent 10 }}
+            {{- with $archive.cache }}
+            - { name: ARCHIVE_CACHE_DIR, value: {{ . }} }
+            {{- end }}
             {{- with concat $values.pod.extraEnv (dig "extraEnv" list $own.pod) }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
           resources: {{- toYaml $own.resources | nindent 12 }}
           securityContext: {{- include "headrace.containerSecurity" . | nindent 12 }}
-          {{- with $pod.extraVolumeMounts }}
+          {{- with concat ($archive.mounts | default list) $pod.extraVolumeMounts }}
           volumeMounts: {{- toYaml . | nindent 12 }}
           {{- end }}
-      {{- with $pod.extraVolumes }}
+      {{- with concat ($archive.volumes | default list) $pod.extraVolumes }}
       volumes: {{- toYaml . | nindent 8 }}
       {{- end }}
 ---

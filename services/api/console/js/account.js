@@ -150,7 +150,7 @@ export function account({ headrace, parts: [, given] }) {
   const hidden = h("p");
   const lists = listsOf(current, said);
   const sum = totals(current, (summary) => replaceContent(hidden, ...(summary.hidden ? [h("a", { href: `#/streams?search=${current}&acceptance=hidden` }, `Hidden streams: ${summary.hidden}`)] : [])));
-  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ users: current })).catch(failed.show) }, "Download CSV");
+  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ users: current })).catch(failed.show) }, "Download events");
   body.append(identity(current), sum.node, ...lists.nodes, hidden, save);
   const again = calmly(() => sum.read().catch(failed.show), 500);
   const timer = setInterval(again, 15_000); // every 15 s, because the claimable amounts change with time

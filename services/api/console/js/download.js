@@ -1,96 +1,84 @@
 /**
- * The dialog that downloads events as CSV, with a range of dates. The API writes the lines. See
- * docs/decisions/0109-views-load-when-they-are-opened.md.
+ * The dialog that downloads events as a file, with a range of dates. The API writes the file while it
+ * reads the history. See docs/decisions/0109-views-load-when-they-are-opened.md.
  */
 
 import { ask, Refusal } from "./api.js";
 import { now } from "./clock.js";
-import { field, h, isOff, say, switchOff } from "./dom.js";
+import { field, h, isOff, say, select, switchOff } from "./dom.js";
 import { sentenceOf } from "./failure.js";
 import { fieldSeconds, fieldValue, zoneName } from "./times.js";
 
-const PAGE = 500; // events for each request, the most that the API allows
 const WEEK = 7 * 86_400;
-const LINE_END = "\r\n";
+const PART = 8 << 20; // so many bytes become a Blob, which the browser may keep on the disk
+const FORMATS = [
+  ["csv", "CSV, for spreadsheets"], ["ndjson", "NDJSON, an event on each line"], ["parquet", "Parquet, for DuckDB and pandas"],
+];
 
-/** The lines of a CSV table (RFC 4180). A line end inside of quotation marks belongs to its cell. Pure. */
-export function linesOf(text) {
-  const lines = [];
-  for (const part of text.split(LINE_END)) {
-    const open = lines.at(-1);
-    const isOpen = open !== undefined && (open.match(/"/g) ?? []).length % 2 === 1;
-    if (isOpen) lines[lines.length - 1] = open + LINE_END + part;
-    else lines.push(part);
-  }
-  return lines.filter((line, n) => line || n < lines.length - 1);
+/** The parameters of an export. A date that is null and a filter that is empty are no limit. Pure. */
+export function exportQuery(parameters, format, from, to) {
+  const given = Object.entries({ ...parameters, format, from, to });
+  return String(new URLSearchParams(given.filter(([, value]) => value !== null && value !== "")));
 }
 
-/** The time of a line in Unix seconds: its second column. A year above 9999 is beyond every range. Pure. */
-export function timeOf(line) {
-  const [, time] = line.split(",", 2);
-  const found = Date.parse(time) / 1000;
-  return Number.isNaN(found) ? Number(time) : found;
+/** A number of bytes for people. Pure. */
+export function sizeText(bytes) {
+  if (bytes < 1000) return `${bytes} bytes`;
+  return bytes < 1e6 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** One page of the API's table: {head, lines, next}. Waits if the API asks for it (429, 503). */
-async function page(parameters, isWanted) {
+/** The answer of the API. Waits and asks again if the API says so (429, 503). */
+async function answerTo(query, signal) {
   for (;;) {
-    const answer = await ask(`/v1/events?${new URLSearchParams(parameters)}`, { headers: { Accept: "text/csv" } });
-    if (answer.ok) {
-      const [head, ...lines] = linesOf(await answer.text());
-      return { head, lines, next: answer.headers.get("Headrace-Next"), gap: answer.headers.get("Headrace-Gap") };
-    }
+    const answer = await ask(`/v1/events/export?${query}`, { signal });
+    if (answer.ok) return answer;
     const wait = Number(answer.headers.get("Retry-After"));
-    if (!wait || !isWanted()) throw new Refusal(answer.status, await answer.json().catch(() => ({})));
+    if (!wait) throw new Refusal(answer.status, await answer.json().catch(() => ({})));
     await new Promise((resolve) => setTimeout(resolve, wait * 1000));
+    signal.throwIfAborted();
   }
 }
 
-/**
- * The table of all events from `from` up to `to` (Unix seconds, null for no limit), oldest first. The
- * history is read from its newest event back, until a whole page is older than `from`. Returns {text,
- * rows, gap}, or null if `progress(read, rows)` returned false.
- */
-export async function collect(parameters, from, to, progress) {
-  const kept = [];
-  let [read, next, head, gap] = [0, "", "", null];
-  const given = Object.entries(parameters).filter(([, value]) => value);
-  do {
-    const asked = [...given, ["order", "desc"], ["limit", PAGE], ...(next ? [["before", next]] : [])];
-    const found = await page(asked, () => progress(read, kept.length) !== false);
-    const times = found.lines.map(timeOf);
-    kept.push(...found.lines.filter((_, n) => (from === null || times[n] >= from) && (to === null || times[n] <= to)));
-    read += found.lines.length;
-    [head, next, gap] = [found.head, found.next, gap ?? found.gap];
-    if (progress(read, kept.length) === false) return null;
-    if (from !== null && times.length && times.every((time) => time < from)) break;
-  } while (next);
-  return { text: [head, ...kept.reverse(), ""].join(LINE_END), rows: kept.length, gap };
+/** The body of an answer as a Blob. `progress` is called with the number of bytes so far. */
+async function fileOf(answer, progress) {
+  const [reader, parts] = [answer.body.getReader(), []];
+  let [size, waiting] = [0, []];
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (value) waiting.push(value);
+    size += value?.length ?? 0;
+    progress(size);
+    if (!done && waiting.reduce((sum, { length }) => sum + length, 0) < PART) continue;
+    parts.push(new Blob(waiting));
+    if (done) return new Blob(parts, { type: answer.headers.get("Content-Type") });
+    waiting = [];
+  }
 }
 
-function save(text) {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
-  h("a", { href: url, download: "events.csv" }).click();
+function save(file, name) {
+  const url = URL.createObjectURL(file);
+  h("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** Ask for the dates, and download the events that match `parameters` of GET /v1/events. */
+/** Ask for dates and format, and download the events that match `parameters` of GET /v1/events. */
 export function downloadDialog(parameters) {
-  let isOpen = true;
+  const closed = new AbortController();
   const date = () => h("input", { type: "datetime-local", step: 1 });
-  const [from, to] = [date(), date()];
+  const [from, to, format] = [date(), date(), select({}, FORMATS, "csv")];
   from.value = fieldValue(Math.floor(now() / 1000) - WEEK);
   const said = h("p", { class: "quiet-text", role: "status" });
   const wrong = h("p", { class: "bad", role: "alert" });
   const go = h("button", { type: "submit", class: "main" }, "Download");
-  const title = h("h2", { id: "download-title" }, "Download events as CSV");
+  const title = h("h2", { id: "download-title" }, "Download events");
   const form = h("form", { submit },
     title,
-    h("p", { class: "quiet-text" }, `The events of this view, and those of the whole contract. Times are in ${zoneName()}. An empty field means no limit.`),
+    h("p", { class: "quiet-text" }, `The events of this view, and those of the whole contract, oldest first. Times are in ${zoneName()}. An empty field means no limit.`),
     h("div", { class: "pair" }, field("From", from), field("Until", to)),
+    field("Format", format),
     said, wrong,
     h("div", { class: "buttons" }, h("button", { type: "button", class: "quiet", click: () => dialog.close() }, "Close"), go));
-  const dialog = h("dialog", { "aria-labelledby": title.id, close: () => { isOpen = false; dialog.remove(); } }, form);
+  const dialog = h("dialog", { "aria-labelledby": title.id, close: () => { closed.abort(); dialog.remove(); } }, form);
   document.body.append(dialog);
   dialog.showModal();
 
@@ -100,15 +88,14 @@ export function downloadDialog(parameters) {
     switchOff(go, true);
     wrong.textContent = "";
     try {
-      const found = await collect(parameters, fieldSeconds(from.value), fieldSeconds(to.value), (read, rows) => {
-        say(said, `${read} events read, ${rows} of them are in the range.`);
-        return isOpen;
-      });
-      if (!found) return;
-      save(found.text);
-      say(said, `Downloaded ${found.rows} ${found.rows === 1 ? "event" : "events"}.${found.gap ? " Some events of this range are not stored any more." : ""}`);
+      const query = exportQuery(parameters, format.value, fieldSeconds(from.value), fieldSeconds(to.value));
+      const answer = await answerTo(query, closed.signal);
+      const file = await fileOf(answer, (size) => say(said, `${sizeText(size)} received.`));
+      save(file, `events.${format.value}`);
+      const gap = answer.headers.has("Headrace-Gap") ? " Some events of this range are not stored any more." : "";
+      say(said, `Downloaded ${sizeText(file.size)}.${gap}`);
     } catch (error) {
-      wrong.textContent = sentenceOf(error);
+      if (!closed.signal.aborted) wrong.textContent = sentenceOf(error);
     }
     switchOff(go, false);
   }

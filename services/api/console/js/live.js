@@ -103,7 +103,7 @@ export function live({ headrace, parameters }) {
   const failed = failurePlace(begin);
   const measured = gauges();
   const pause = h("button", { type: "button", "aria-pressed": "false", click: () => (waiting ? resume() : hold()) }, "Pause");
-  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog(historyOf(filter, ownAccount()))).catch(failed.show) }, "Download CSV");
+  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog(historyOf(filter, ownAccount()))).catch(failed.show) }, "Download events");
 
   function show(event, late) {
     list.add(event, late);

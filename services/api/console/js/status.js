@@ -9,6 +9,7 @@ const LATE = 15; // seconds of delay from which on "Behind" is shown; a ledger c
 const WHY = {
   draining: "the server is being replaced",
   max_age: "moving to another server",
+  resume_limit: "there are more events to load",
   ended_by_admin: "an admin ended the connection",
   slow: "this page read too slowly",
   revoked: "the login was revoked",

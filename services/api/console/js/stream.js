@@ -77,7 +77,7 @@ function page(first, context, failed) {
   const until = h("span", { class: "until" });
   const list = h("dl", { class: "details" });
   const timeline = new EventList("Events, newest first", { className: "events timeline", stream: false });
-  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ streams: first.id })).catch(failed.show) }, "Download CSV");
+  const save = h("button", { type: "button", click: () => import("./download.js").then(({ downloadDialog }) => downloadDialog({ streams: first.id })).catch(failed.show) }, "Download events");
   const drawing = picture();
   const doing = actions(stream, context);
   const answering = answers(stream);
