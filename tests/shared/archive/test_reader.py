@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.archive import segment, topic_rows
+from shared.archive.blocks import BlockCache
 from shared.archive.catalog import Catalog
 from shared.archive.errors import DamagedArchiveError
 from shared.archive.reader import ArchiveReader
@@ -189,6 +191,26 @@ async def test_one_call_looks_into_few_segments(catalog: Catalog) -> None:
     assert isinstance(first, JournalPage)
     assert len(first.entries) < 30
     assert await all_of_topics(reader, ["1"], START, END, 9) == [written[0], written[-1]]
+
+
+@pytest.mark.usefixtures("small_groups")
+async def test_a_lookup_reads_the_row_groups_with_the_topic_only(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    written = entries([[str(n // 3)] for n in range(300)])
+    await write(catalog, written)
+    read, fetch = [], catalog.store.range_in_thread
+
+    def counted(path: str, start: int, length: int) -> bytes:
+        read.append(path)
+        return fetch(path, start, length)
+
+    monkeypatch.setattr(catalog.store, "range_in_thread", counted)
+    reader = ArchiveReader(catalog, BlockCache(f"{tmp_path}/cache", 1 << 24))
+    found = await reader.between(START, END, 9, newest_first=False, topics=["50"])
+    assert found == written[150:153]
+    assert len(read) < 30  # of a hundred row groups with several columns each
+    assert not any((tmp_path / "cache").iterdir()), "a local file needs no cache"
 
 
 def changed(raw: bytes) -> bytes:
