@@ -26,7 +26,7 @@ PROGRAM = Program(
     commands={
         "verify": Command("check the hashes, the order and the signatures", verify.main),
         "restore": Command("fill an empty Redis from the archive", restore.main),
-        "erase": Command("erase the metadata of streams of the API", erase.main),
+        "erase": Command("erase the metadata of streams", erase.main),
         "forget": Command("end archiving: the journal is trimmed again", forget.main),
     },
 )

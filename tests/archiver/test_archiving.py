@@ -106,6 +106,24 @@ async def test_the_next_archiver_continues_where_the_last_one_stopped(
     assert await archived(catalog.store) == await Journal(redis, keys).latest(100)
 
 
+async def test_of_two_archivers_the_slower_one_continues_after_the_faster_one(
+    redis: Redis, keys: Keys, tmp_path: Path
+) -> None:
+    commits, store = ChainCommits(redis, keys), store_in(tmp_path, keys)
+    slow, fast = (archiving_in(redis, keys, store) for _ in range(2))
+    for each in (slow, fast):
+        await each.start()
+    await commits.commit(2)
+    await fast.archive_all()
+    await commits.commit(1)
+    await slow.archive_all()  # with the same two ledgers, and one more
+    await slow.archive_all()
+    await commits.commit(1)
+    await slow.archive_all()
+    assert await archived(store) == await Journal(redis, keys).latest(100)
+    assert len((await catalog_of(store)).manifests) == 3
+
+
 async def test_a_gap_remains_where_the_journal_was_trimmed(
     redis: Redis, keys: Keys, tmp_path: Path
 ) -> None:
