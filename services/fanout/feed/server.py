@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from redis.asyncio import Redis
@@ -22,13 +22,21 @@ from redis.exceptions import RedisError
 from services.fanout import metrics
 from services.fanout.feed.replica_state import Info, ReplicationLag, difference, is_cut_off
 from services.fanout.feed.single_flight import SingleFlightReader
+from shared.archive.errors import ArchiveError
 from shared.archive.history import JoinedHistory
 from shared.domain.position import Position
 from shared.journal.keys import Keys
 from shared.journal.pages import JournalPages, PageReader
-from shared.journal.reader import Journal, JournalPage, JournalTip, parse_tip, queue_tip
+from shared.journal.reader import (
+    Journal,
+    JournalGap,
+    JournalPage,
+    JournalTip,
+    Page,
+    parse_tip,
+    queue_tip,
+)
 from shared.journal.topic_reader import TopicReader
-from shared.journal.wire import JournalEntry
 from shared.redis.replica import connect_to_replica
 
 if TYPE_CHECKING:
@@ -91,11 +99,6 @@ class FeedServer:
         self._since = self._moved = time.monotonic()
         self._is_primary = False
 
-    async def archived_after(self, position: Position, limit: int) -> Sequence[JournalEntry]:
-        """Entries that the journal lacks. Empty if there is no archive, or if it lacks them too."""
-        page = await self.reader.after(position, limit) if self.has_archive else None
-        return page.entries if isinstance(page, JournalPage) else ()
-
     @property
     def generation(self) -> int:
         """Grows when the server changes."""
@@ -151,6 +154,20 @@ class FeedServer:
             if time.monotonic() > until:
                 raise ReplicaBehindError(f"{self._name} has no events up to {position} yet")
             await asyncio.sleep(_POLL)
+
+    async def after(self, position: Position, limit: int) -> Page:
+        """Like `Journal.after`, for the feed. What was trimmed is read from the archive.
+
+        Live events do not wait for an archive that is away: then the answer is a gap.
+        """
+        answer = await self.journal.after(position, limit)
+        if self.has_archive and isinstance(answer, JournalGap):
+            with suppress(ArchiveError):
+                archived = await self.reader.after(position, limit)
+                match archived:
+                    case JournalPage([first, *_]) if first.previous == str(position):
+                        return archived
+        return answer
 
     def move_on(self) -> None:
         """Choose another server if a problem lasts, or if the primary is read for want of one."""

@@ -165,23 +165,33 @@ async def test_an_archive_that_cannot_be_read_is_an_overload(
     await recent.wait_id(positions[-1])
 
 
-async def test_a_fanout_that_fell_behind_the_start_of_the_journal_reads_the_archive(
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_a_feed_that_is_behind_the_journals_start_reads_the_archive(
     start_behind_proxy: StartReplica,
-    proxy: TcpProxy,
     chain: Chain,
     archive: JournalArchive,
+    proxy: TcpProxy,
     clients: list[SseClient],
+    *,
+    is_away: bool,
 ) -> None:
-    await chain.commit_many(5)
-    replica = await start_behind_proxy(ring_events=3, archive_url=archive.url)
+    """If the archive is away, live events go on after a gap."""
+    (first,) = await chain.commit()
+    replica = await start_behind_proxy(archive_url=archive.url)
+    await replica.at(first)
     client = await replica.subscribe("all=true")
     clients.append(client)
     proxy.refusing = True
     proxy.cut()
-    missed = await chain.commit_many(30)
+    positions = await chain.commit_many(40)
     await archive.append()
     await archive.trim(5)
+    if is_away:
+        archive.folder.rename(archive.folder.with_name("away"))
+        archive.folder.write_text("a file where the folder was")
     proxy.refusing = False
-    await client.wait_id(missed[-1])
-    assert client.positions == missed
-    assert client.named("gap") == []
+    positions += await chain.commit_many(3)
+    await client.wait_id(positions[-1])
+    gaps = [(gap.json["from"], gap.json["to"]) for gap in client.named("gap")]
+    assert gaps == ([(first, positions[34])] if is_away else [])
+    assert client.positions == (positions[35:] if is_away else positions)
