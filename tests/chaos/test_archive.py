@@ -1,6 +1,6 @@
 """Random faults with an archive: nothing is lost, and no client gets a `gap` or a `reset`.
 
-These runs are short; `make chaos ARCHIVE=file` or `ARCHIVE=s3` makes longer ones.
+`make chaos ARCHIVE=file` or `ARCHIVE=s3` makes longer runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from tests.chaos.report import Report
 from tests.chaos.run import run
 from tests.chaos.test_chaos import noticed, shown
 from tests.shared.archive.entries import EntrySource
-from tests.support.tier import at_length
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(300)]
 
@@ -39,13 +38,13 @@ def check(report: Report, only: tuple[str, ...]) -> None:
     assert report.delivered > 3 * report.chain_events
 
 
+@pytest.mark.nightly  # tests/archiver/test_process.py kills and restores each day
 async def test_an_archive_loses_nothing_and_fills_an_empty_redis(tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED", "7"))
-    only = at_length((KILLED, RESTORED), IN_A_FOLDER)
     report = await run(
-        tmp_path, seed=seed, seconds=at_length(0, 120), only=only, archive="file", START="earliest"
+        tmp_path, seed=seed, seconds=120, only=IN_A_FOLDER, archive="file", START="earliest"
     )
-    check(report, only)
+    check(report, IN_A_FOLDER)
 
 
 @pytest.mark.nightly
