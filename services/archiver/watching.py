@@ -63,6 +63,8 @@ class JournalWatch:
         detector = remembered(self._catalog)
         while True:
             tip = await check_journal(self._redis, self._keys, detector, name=self._name)
+            if detector.lost and detector.cursor is None and tip.cursor is None:
+                detector.adopt(tip)  # no indexer ever ran: nobody will announce the loss
             self._report(tip.top < self._catalog.end, str(tip.top))
             if await read_mark(self._redis, self._keys) is None:  # lost together with all else
                 await self._keep_mark()

@@ -190,6 +190,7 @@ async def test_two_archivers_that_are_killed_and_a_store_that_fails(
 
     async def begin(number: int) -> None:
         store = FaultyStore(tmp_path.as_uri(), keys.namespace, seed=number, rate=0.2)
+        store.seconds = 0.01
         archiving = archiving_in(redis, keys, store, seconds=0.01)
         await archiving.start()
         await archiving.run()

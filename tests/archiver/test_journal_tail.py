@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
@@ -51,7 +53,7 @@ def test_it_begins_after_a_gap() -> None:
 async def test_the_cost_is_that_of_the_commit(redis: Redis, keys: Keys) -> None:
     await ChainCommits(redis, keys).commit(2)
     await create_stream(redis, keys, "1", note="ä€" * 50)
-    rows = await redis.xrange(keys.journal)
+    rows: Any = await redis.xrange(keys.journal)
     costs = map(cost_of, await Journal(redis, keys).latest(10))
     assert int(rows[-1][1][b"s"]) == sum(costs)
 

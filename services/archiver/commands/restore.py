@@ -32,7 +32,8 @@ from shared.journal.rebuilding import NamespaceWriter
 from shared.redis.lease import Lease
 from shared.runtime.command_line import invoked_as
 
-_LEASE_SECONDS = 3600.0
+_LEASE_SECONDS = 86_400.0
+"""If the command is killed, the namespace is not whole, and no indexer must go on with it."""
 _NOTICED_SECONDS = 2.5
 """In this time, each running process notices that the journal is back."""
 _ATTEMPTS = 3
@@ -59,7 +60,10 @@ async def run(settings: ArchiverSettings, redis: Redis) -> int:
         await _require_empty(redis, keys)
         lease = Lease(redis, keys.lease, seconds=_LEASE_SECONDS, fence=keys.fence)
         if not await lease.take():
-            raise RefusedCommandError("an indexer is active: stop it, and empty the namespace")
+            raise RefusedCommandError(
+                "an indexer is active: stop it. If a restore was killed, delete the keys of the "
+                "namespace, and run this command again"
+            )
         restoring = Restoring(redis, keys, catalog, settings.retention, _report)
         await NamespaceWriter(redis, keys).begin()
         await restoring.run()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from redis.asyncio import Redis
 
@@ -21,13 +21,14 @@ from shared.redis.client import RedisError, connect
 from shared.redis.lease import Lease
 from shared.runtime import logs
 from shared.runtime.config import load
+from shared.runtime.tasks import cancel
 
 Work = Callable[[ArchiverSettings, Redis], Awaitable[int]]
 """What a command does: gets the settings and a Redis connection, and returns the exit code."""
 
 EXIT_WRONG, EXIT_FAILED = 1, 2
-_LEASE_SECONDS = 3600.0
-"""A command that was killed in the middle keeps all others away for so long."""
+_LEASE_SECONDS = 60.0
+"""A command that was killed in the middle keeps the archiver away for so long."""
 _TIMEOUT = 30.0
 
 
@@ -59,18 +60,20 @@ async def _connected(settings: ArchiverSettings, work: Work) -> int:
 
 @asynccontextmanager
 async def no_archiver(redis: Redis, keys: Keys) -> AsyncIterator[None]:
-    """Keep the lease of the archiver, so that none is active. Raises RefusedCommandError."""
+    """Hold the lease of the archiver, so that none is active. Raises RefusedCommandError."""
     lease = archiver_lease(redis, keys, _LEASE_SECONDS)
-    async with held(lease, "an archiver is active: stop it, and run this command again"):
-        yield
-
-
-@asynccontextmanager
-async def held(lease: Lease, refusal: str) -> AsyncIterator[None]:
-    """Take a lease and release it at the end. Raises RefusedCommandError if another holds it."""
     if not await lease.take():
-        raise RefusedCommandError(refusal)
+        raise RefusedCommandError("an archiver is active: stop it, and run this command again")
+    renewing = asyncio.create_task(_renew(lease))
     try:
         yield
     finally:
+        await cancel(renewing)
         await lease.release()
+
+
+async def _renew(lease: Lease) -> None:
+    while True:
+        await asyncio.sleep(_LEASE_SECONDS / 4)
+        with suppress(RedisError, OSError):  # the next one may succeed
+            await lease.renew()

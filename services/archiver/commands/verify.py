@@ -1,7 +1,7 @@
 """`python -m services.archiver verify [--from P --to P]`: check the archive. Changes nothing.
 
-It does not read the ledger: `python -m services.indexer verify` compares the journal with the
-source.
+It does not read the ledger: `python -m services.indexer verify --archive` compares the archive with
+the source.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         prog=f"{invoked_as('services.archiver')} verify",
         description="Check the archive: the hashes of its files, the order and the hash chain of "
         "its events, and the signatures of its manifests. Prints each finding as a line of JSON. "
-        "Changes nothing. Exit codes: 0 all right; 1 findings; 2 the command failed.",
+        "Changes nothing. Exit codes: 0 all right; 1 findings; 2 the command failed. To compare "
+        "with the ledger, use `verify --archive` of the indexer.",
     )
     where = "position <toid>-<n> or ledger number"
     parser.add_argument("--from", type=_first, default=START, dest="first", help=where)

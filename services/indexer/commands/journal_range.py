@@ -84,9 +84,9 @@ class JournalRange:
         states: dict[str, Stream | None] = {}
         adopted: dict[Position, Stream] = {}
         for stream_id in filter(None, stream_ids):
-            last = await self._last_before(stream_id)
-            states[stream_id] = _stream(await self._document(last)) if last else None
-            if last is None and self.first_kept > START:
+            known, document = await self._document_before(stream_id)
+            states[stream_id] = _stream(document)
+            if not known and self.first_kept > START:
                 adopted |= self._first(stream_id)
         return states, adopted
 
@@ -118,11 +118,12 @@ class JournalRange:
                 for each in field_differences(f"stream {stream_id}", "", wanted, document):
                     yield each
 
-    async def _last_before(self, stream_id: str) -> Position | None:
+    async def _document_before(self, stream_id: str) -> tuple[bool, Document | None]:
+        """Whether the stream has an event before the range, and its state after the last one."""
         found, *_ = await self._topics.positions(
             [stream_id], 1, before=Position(self._start, 0), newest_first=True
         )
-        return found[0] if found else None
+        return bool(found), await self._document(found[0]) if found else None
 
     async def _document(self, position: Position) -> Document | None:
         """Read from the journal a stream's state after the event at a position; None if missing."""

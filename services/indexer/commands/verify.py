@@ -1,5 +1,6 @@
 """`python -m services.indexer verify --from L --to M`: check the journal against the source.
 
+`--archive` checks the archive in ARCHIVE_URL instead of the journal.
 `verify --state` compares the stored streams with the contract's storage instead (`verify_state`).
 
 Reads the ledgers again from the source. Compares their events with the journal and the stored
@@ -33,10 +34,12 @@ from services.indexer.sources import factory as choice
 from services.indexer.sources.base import Source
 from services.indexer.sources.ledger_range import cursor_before
 from services.indexer.sources.upstream import UpstreamVersions
+from shared.archive.settings import ArchiveSettings
 from shared.chain.errors import SourceError
 from shared.domain.events import Event
 from shared.domain.position import Position
 from shared.runtime.command_line import invoked_as
+from shared.runtime.config import load
 from shared.runtime.tasks import backoff
 from shared.web import client as http
 
@@ -60,6 +63,9 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--from", type=_ledger, dest="first", metavar="L", help="first ledger")
     parser.add_argument("--to", type=_ledger, dest="last", metavar="M", help="last ledger")
     parser.add_argument(
+        "--archive", action="store_true", help="check the archive (ARCHIVE_URL), not the journal"
+    )
+    parser.add_argument(
         "--state",
         action="store_true",
         help="instead of a range: compare all streams with the contract's storage (RPC_URL)",
@@ -67,6 +73,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.state != (args.first is args.last is None):
         parser.error("give either --from L and --to M, or --state")
+    if args.state and args.archive:
+        parser.error("give either --archive or --state")
     if not args.state and None in (args.first, args.last):
         parser.error("give both --from L and --to M")
     if not args.state and args.first > args.last:
@@ -82,11 +90,26 @@ def _ledger(text: str) -> int:
     return int(text)
 
 
+async def _range(args: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> JournalRange:
+    if not args.archive:
+        return await JournalRange.of(redis, settings.keys, args.first, args.last)
+    url = load(ArchiveSettings).archive_url
+    if not url:
+        raise CommandFailedError("--archive needs ARCHIVE_URL")
+    from services.indexer.commands.archive_range import ArchiveRange  # noqa: PLC0415 - pyarrow
+    from shared.archive.errors import ArchiveError  # noqa: PLC0415
+
+    try:
+        return await ArchiveRange.of_archive(redis, settings.keys, url, args.first, args.last)
+    except ArchiveError as error:
+        raise CommandFailedError(f"the archive failed: {error}") from error
+
+
 async def run(args: argparse.Namespace, settings: IndexerSettings, redis: Redis) -> int:
     """Compare the events and print the differences; returns the exit code."""
     if args.state:
         return await verify_state.run(settings, redis)
-    journal = await JournalRange.of(redis, settings.keys, args.first, args.last)
+    journal = await _range(args, settings, redis)
     async with _source(settings) as source:
         events, dead = await _read(source, args.first, args.last)
         name = source.name
