@@ -43,12 +43,7 @@ class Feed:
     """There is one feed in a process."""
 
     def __init__(
-        self,
-        server: FeedServer,
-        recent: RecentEvents,
-        output: FeedOutput,
-        *,
-        probe_seconds: float,
+        self, server: FeedServer, recent: RecentEvents, output: FeedOutput, *, probe_seconds: float
     ) -> None:
         self.server = server
         self.journal, self.reader = server.journal, server.reader
@@ -180,13 +175,13 @@ class Feed:
             if self.failover.suspected:
                 await self.failover.rewind(self.recent)
             position = self.position
-            match await self.server.after(position, _PAGE):
+            match await self.journal.after(position, _PAGE):
                 case NoNewEvents():
                     return
                 case JournalGap(resumes_after):
                     await self._read_tip()
                     if self.position == position and not self.failover.suspected:
-                        self._skip_to(resumes_after)
+                        await self._skip_to(resumes_after)
                 case JournalPage(entries, more):
                     if position == self.position == START:  # nothing of this journal was published
                         self.recent.clear(parse_position(entries[0].previous))
@@ -201,9 +196,14 @@ class Feed:
                     if not more and self.position >= parse_position(entries[-1].position):
                         return
 
-    def _skip_to(self, position: Position) -> None:
-        """Skip missing entries: send `gap` to the subscribers that have not seen these entries."""
+    async def _skip_to(self, position: Position) -> None:
+        """Publish trimmed entries from the archive; else send `gap` to those who lack them."""
         if not self.server.in_step:
+            return
+        if entries := await self.server.archived_after(self.position, _PAGE):
+            for entry in entries:
+                self._publish_if_next(entry, "journal")
+            self._output.flush()
             return
         log.error("journal_entries_passed", after=str(self.position), to=str(position))
         seen = position <= self.failover.highest

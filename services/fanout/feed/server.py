@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,16 +28,9 @@ from shared.archive.history import JoinedHistory
 from shared.domain.position import Position
 from shared.journal.keys import Keys
 from shared.journal.pages import JournalPages, PageReader
-from shared.journal.reader import (
-    Journal,
-    JournalGap,
-    JournalPage,
-    JournalTip,
-    Page,
-    parse_tip,
-    queue_tip,
-)
+from shared.journal.reader import Journal, JournalPage, JournalTip, parse_tip, queue_tip
 from shared.journal.topic_reader import TopicReader
+from shared.journal.wire import JournalEntry
 from shared.redis.replica import connect_to_replica
 
 if TYPE_CHECKING:
@@ -99,6 +93,18 @@ class FeedServer:
         self._since = self._moved = time.monotonic()
         self._is_primary = False
 
+    async def archived_after(self, position: Position, limit: int) -> Sequence[JournalEntry]:
+        """The entries that follow a position and that the journal lacks.
+
+        Empty if the archive lacks them too, or if it is away: live events do not wait for it.
+        """
+        if self.has_archive:
+            with suppress(ArchiveError):
+                match await self.reader.after(position, limit):
+                    case JournalPage([first, *_] as entries) if first.previous == str(position):
+                        return entries
+        return ()
+
     @property
     def generation(self) -> int:
         """Grows when the server changes."""
@@ -154,20 +160,6 @@ class FeedServer:
             if time.monotonic() > until:
                 raise ReplicaBehindError(f"{self._name} has no events up to {position} yet")
             await asyncio.sleep(_POLL)
-
-    async def after(self, position: Position, limit: int) -> Page:
-        """Like `Journal.after`, for the feed. What was trimmed is read from the archive.
-
-        Live events do not wait for an archive that is away: then the answer is a gap.
-        """
-        answer = await self.journal.after(position, limit)
-        if self.has_archive and isinstance(answer, JournalGap):
-            with suppress(ArchiveError):
-                archived = await self.reader.after(position, limit)
-                match archived:
-                    case JournalPage([first, *_]) if first.previous == str(position):
-                        return archived
-        return answer
 
     def move_on(self) -> None:
         """Choose another server if a problem lasts, or if the primary is read for want of one."""

@@ -177,7 +177,7 @@ async def test_a_feed_that_is_behind_the_journals_start_reads_the_archive(
 ) -> None:
     """If the archive is away, live events go on after a gap."""
     (first,) = await chain.commit()
-    replica = await start_behind_proxy(archive_url=archive.url)
+    replica = await start_behind_proxy(ring_events=3, archive_url=archive.url)
     await replica.at(first)
     client = await replica.subscribe("all=true")
     clients.append(client)
