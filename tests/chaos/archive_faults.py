@@ -24,6 +24,7 @@ from tests.support.pace import last
 from tests.support.waiting import until
 
 RESTORED = "all of Redis deleted, and restored"
+AWAY = "archive away"
 _SEEN = 2.0
 """Seconds within which a cursor that moved back is noticed."""
 
@@ -62,7 +63,7 @@ class ArchiveFaults:
             "SIGTERM of an archiver": lambda: self._end(signal.SIGTERM),
             "archiver asleep": self.sleep,
             "two archivers active": partial(insist, self.two_active),
-            "archive away": self.away,
+            AWAY: self.away,
             RESTORED: self.restore,
         }
 

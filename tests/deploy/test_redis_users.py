@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -194,8 +195,9 @@ async def test_each_service_does_all_its_work(guarded: Guarded) -> None:
 
 async def use_the_archive(guarded: Guarded) -> None:
     """The archiver's commands, as the users that docs/operations/archive.md names."""
-    given = {name.lower(): value for name, value in (COMMON | archive_of(guarded)).items()}
-    settings = ArchiverSettings(**{k: v for k, v in given.items() if k in WANTED})
+    given = COMMON | archive_of(guarded)
+    own: dict[str, Any] = {n: given[n.upper()] for n in WANTED if n.upper() in given}
+    settings = ArchiverSettings(**own)
     await guarded.all.delete(KEYS.archiver_lease)  # of an archiver that was killed
     async with connect(guarded.url("archiver")) as archiver:
         assert await verify.run(verify.arguments([]), settings, archiver) == 0
@@ -203,7 +205,8 @@ async def use_the_archive(guarded: Guarded) -> None:
     await guarded.all.flushall()
     async with connect(guarded.url("indexer")) as indexer:
         assert await restore.run(settings, indexer) == 0
-        (stream,) = await guarded.all.zrange(KEYS.index("all"), 0, 0)
+        found: Any = await guarded.all.zrange(KEYS.index("all"), 0, 0)
+        (stream,) = found
         assert await erase.run(frozenset([stream.decode()]), settings, indexer) == 0
 
 

@@ -16,14 +16,7 @@ import aiohttp
 
 from deploy.local import redis as local_redis
 from deploy.local.follow import events
-from deploy.local.plan import (
-    Ports,
-    UnusableSetupError,
-    archive_url,
-    parts,
-    read_chain,
-    read_ports,
-)
+from deploy.local.plan import Ports, UnusableSetupError, parts, read_chain, read_ports
 from deploy.local.processes import Part, Processes
 from deploy.simulator.chain import accounts
 from tests.support.waiting import own_ports, until
@@ -93,11 +86,12 @@ class Installation:
 
 @asynccontextmanager
 async def installation(
-    folder: Path, *, archive: bool = False, **environment: str
+    folder: Path, *, archive: str = "", **environment: str
 ) -> AsyncIterator[Installation]:
     """Start all parts, wait until they are ready, and stop them at the end.
 
-    With `archive`, an archiver is one of them, and `archive` in the folder is where it archives.
+    `archive` is the name of a folder in `folder` for the archive. If it is empty, there is no
+    archiver.
     """
     ports = free_ports()
     chain = read_chain({}, ports)
@@ -106,7 +100,7 @@ async def installation(
     redis_folder.mkdir()
     processes.start(Part("redis", local_redis.command(ports.redis, redis_folder)))
     os.environ.pop("REDIS_URL", None)
-    url = archive_url({}, folder) if archive else ""
+    url = f"file://{folder / archive}" if archive else ""
     by_name = {
         part.name: Part(part.name, part.command, {**part.environment, **environment}, part.port)
         for part in parts(ports, chain, folder, archive=url)
