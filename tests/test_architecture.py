@@ -29,10 +29,8 @@ ORDER = (
     "shared.archive",
     "shared.auth",
     *(f"shared.chain.{name}" for name in ("errors", "xdr", "decode", "http", "rpc")),
-    *(
-        f"services.fanout.{name}"
-        for name in ("settings", "reasons", "metrics", "jitter", "sse", "frame")
-    ),
+    *(f"services.fanout.{name}" for name in ("settings", "reasons", "metrics")),
+    *(f"services.fanout.{name}" for name in ("jitter", "sse", "frame")),
     "services.fanout.feed",
     "services.fanout.connections",
     "services.fanout.subscribe",
@@ -75,10 +73,8 @@ ORDER = (
 # No socket, no clock, no chance: all that these do follows from their arguments.
 PURE = (
     *(f"shared.domain.{name}" for name in ("assets", "commands", "contracts", "errors", "events")),
-    *(
-        f"shared.domain.{name}"
-        for name in ("instant", "position", "schedule", "snapshot", "stream")
-    ),
+    *(f"shared.domain.{name}" for name in ("instant", "position", "schedule")),
+    *(f"shared.domain.{name}" for name in ("snapshot", "stream")),
     *(f"shared.domain.{name}" for name in ("strkeys", "tokens", "topics", "transitions")),
     *(f"shared.journal.{name}" for name in ("indexes", "keys", "plan", "reported")),
     *(f"shared.journal.{name}" for name in ("read_size", "stream_document", "wire")),
@@ -101,10 +97,7 @@ PURE = (
     "services.indexer.commands.verification",
     *(f"shared.chain.decode.{name}" for name in ("contracts", "dead_letters", "proof")),
     *(f"shared.chain.decode.{name}" for name in ("creations", "records", "storage")),
-    *(
-        f"shared.chain.decode.{name}"
-        for name in ("stream_contract", "stream_events", "stream_record")
-    ),
+    *(f"shared.chain.decode.stream_{name}" for name in ("contract", "events", "record")),
     *(f"shared.chain.decode.{name}" for name in ("token_contract", "transactions")),
     "services.indexer.ingest.gap",
     *(f"services.indexer.sources.{name}" for name in ("base", "ledger_range", "versions")),

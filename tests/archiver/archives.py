@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,17 @@ async def stop(*tasks: asyncio.Task[None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=0.01)
+
+
+@asynccontextmanager
+async def at_work(archiving: Archiving) -> AsyncIterator[None]:
+    """Run an archiving, and cancel it at the end."""
+    await archiving.start()
+    task = asyncio.create_task(archiving.run())
+    try:
+        yield
+    finally:
+        await stop(task)
 
 
 async def archived(store: ArchiveStore) -> list[JournalEntry]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 
 from shared.archive.errors import ArchiveUnavailableError
 from shared.archive.store import ArchiveStore
+from tests.support.pace import last
 
 
 class FaultyStore(ArchiveStore):
@@ -25,7 +25,7 @@ class FaultyStore(ArchiveStore):
 
     async def _fail(self, path: str) -> None:
         if self.seconds:
-            await asyncio.sleep(self._random.random() * self.seconds)
+            await last(self._random.random() * self.seconds)
         if self._random.random() < self.rate:
             raise ArchiveUnavailableError(f"{path}: the test wants this")
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,13 +9,8 @@ from redis.asyncio import Redis
 
 from services.archiver import archiving as module
 from services.archiver import metrics
-from services.archiver.archiving import Archiving
 from services.archiver.errors import ForeignArchiveError
-from services.archiver.merging import merge
-from shared.archive.errors import ArchiveUnavailableError
-from shared.archive.manifest import Manifest
 from shared.archive.mark import read_mark
-from shared.archive.store import ArchiveStore
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal
 from tests.archiver.archives import (
@@ -28,26 +19,13 @@ from tests.archiver.archives import (
     archive,
     archived,
     archiving_in,
+    at_work,
     catalog_of,
     create_stream,
     empty,
-    stop,
     store_in,
 )
-from tests.archiver.faulty_store import FaultyStore
-from tests.support.tier import at_length
 from tests.support.waiting import until
-
-
-@asynccontextmanager
-async def at_work(archiving: Archiving) -> AsyncIterator[None]:
-    """Run an archiving, and cancel it at the end."""
-    await archiving.start()
-    task = asyncio.create_task(archiving.run())
-    try:
-        yield
-    finally:
-        await stop(task)
 
 
 async def test_events_are_archived_in_time_and_the_mark_follows(
@@ -179,84 +157,3 @@ async def test_the_archive_of_another_network_is_refused(
     await redis.hset(keys.namespace_owner, "network", "another")
     with pytest.raises(ForeignArchiveError, match="another"):
         await archive(redis, keys, tmp_path)
-
-
-@pytest.mark.parametrize("seed", range(at_length(2, 20)))
-async def test_two_archivers_that_are_killed_and_a_store_that_fails(
-    redis: Redis, keys: Keys, tmp_path: Path, seed: int
-) -> None:
-    chance, commits = random.Random(seed), ChainCommits(redis, keys)
-    running: list[asyncio.Task[None]] = []
-
-    async def begin(number: int) -> None:
-        store = FaultyStore(tmp_path.as_uri(), keys.namespace, seed=number, rate=0.2)
-        store.seconds = 0.01
-        archiving = archiving_in(redis, keys, store, seconds=0.01)
-        await archiving.start()
-        await archiving.run()
-
-    for n in range(12):
-        running.append(asyncio.create_task(begin(seed * 100 + n)))
-        await commits.commit(chance.randrange(3))
-        await create_stream(redis, keys, str(n))
-        await asyncio.sleep(chance.random() / 20)
-        if len(running) > 1:
-            await stop(running.pop(chance.randrange(2)))
-    await stop(*running)
-    await archive(redis, keys, tmp_path)
-    assert await archived(store_in(tmp_path, keys)) == await Journal(redis, keys).latest(1000)
-
-
-async def test_an_archiver_that_dies_in_the_middle_of_a_merge(
-    redis: Redis, keys: Keys, tmp_path: Path
-) -> None:
-    commits = ChainCommits(redis, keys)
-    for _ in range(3):
-        await commits.commit()
-        catalog = await archive(redis, keys, tmp_path)
-    files = 3  # of a merge: the segment, its index, its manifest
-    for survived in range(files):
-        dying = FaultyStore(tmp_path.as_uri(), keys.namespace)
-        writes: list[str] = []
-
-        def die(path: str, writes: list[str] = writes, most: int = survived) -> None:
-            if len(writes) == most:
-                raise ArchiveUnavailableError("killed")
-            writes.append(path)
-
-        dying.on_write = die
-        manifests = (await catalog_of(dying)).manifests
-        with pytest.raises(ArchiveUnavailableError):
-            await _merge(dying, manifests)
-        assert await archived(store_in(tmp_path, keys)) == await Journal(redis, keys).latest(100)
-    merged = await _merge(catalog.store, (await catalog_of(catalog.store)).manifests)
-    assert (await catalog_of(catalog.store)).manifests == [merged]
-    assert await archived(store_in(tmp_path, keys)) == await Journal(redis, keys).latest(100)
-
-
-async def _merge(store: ArchiveStore, manifests: Sequence[Manifest]) -> Manifest:
-    return await merge(await catalog_of(store), manifests, seed=None)
-
-
-async def test_the_alarm_and_the_events_while_the_store_is_away(
-    redis: Redis, keys: Keys, tmp_path: Path
-) -> None:
-    store = FaultyStore(tmp_path.as_uri(), keys.namespace)
-    commits = ChainCommits(redis, keys)
-    alarm = metrics.ALARM.labels("store")
-    async with at_work(archiving_in(redis, keys, store, seconds=0.01)):
-        store.rate = 1.0
-        await commits.commit(2)
-        await until(lambda: alarm._value.get() == 1)
-        await commits.commit(2)
-        assert not (await catalog_of(store_in(tmp_path, keys))).manifests
-        store.rate = 0.0
-
-        async def is_complete() -> bool:
-            mark = await read_mark(redis, keys)
-            journal = await Journal(redis, keys).latest(1)
-            return mark is not None and str(mark.position) == journal[0].position
-
-        await until(is_complete)
-        assert alarm._value.get() == 0
-    assert await archived(store_in(tmp_path, keys)) == await Journal(redis, keys).latest(100)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import signal
 from pathlib import Path
@@ -18,6 +17,7 @@ from shared.journal.losses import LossReport, read_reports
 from shared.journal.reader import Journal
 from tests.archiver.archives import ChainCommits, archived, create_stream, empty, store_in
 from tests.shared.samples import TOKEN
+from tests.support.pace import last
 from tests.support.processes import ServiceProcess, running, start
 from tests.support.tier import at_length
 from tests.support.waiting import until
@@ -67,7 +67,7 @@ async def test_killed_at_any_moment_with_a_standby(
             for _ in range(10):
                 await chain.commit()
                 await create_stream(redis, keys, str(commits := commits + 1))
-                await asyncio.sleep(chance.random() / 50)
+                await last(chance.random() / 50)
             killed = processes.pop(0)
             killed.signal(signal.SIGKILL)
             await killed.ended()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -228,3 +229,17 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
     await other.wait(2)
     other.close()
     client.close()
+
+
+def in_transactions(data: Path) -> set[str]:
+    """The commands between MULTI and EXEC in the append-only file, as scripts leave them there."""
+    found, inside = set(), False
+    for file in (data / "appendonlydir").glob("*.incr.aof"):
+        for command in re.findall(rb"\*\d+\r\n\$\d+\r\n(\w+)\r\n", file.read_bytes()):
+            name = command.decode().upper()
+            if name in ("MULTI", "EXEC"):
+                inside = name == "MULTI"
+            elif inside:
+                found.add(name)
+    assert "XADD" in found
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -26,6 +25,7 @@ from tests.deploy.redis_work import (
     archive_of,
     at_work,
     guarded_redis,
+    in_transactions,
     network,
 )
 from tests.support.processes import ServiceProcess
@@ -208,20 +208,6 @@ async def use_the_archive(guarded: Guarded) -> None:
         found: Any = await guarded.all.zrange(KEYS.index("all"), 0, 0)
         (stream,) = found
         assert await erase.run(frozenset([stream.decode()]), settings, indexer) == 0
-
-
-def in_transactions(data: Path) -> set[str]:
-    """The commands between MULTI and EXEC in the append-only file, as scripts leave them there."""
-    found, inside = set(), False
-    for file in (data / "appendonlydir").glob("*.incr.aof"):
-        for command in re.findall(rb"\*\d+\r\n\$\d+\r\n(\w+)\r\n", file.read_bytes()):
-            name = command.decode().upper()
-            if name in ("MULTI", "EXEC"):
-                inside = name == "MULTI"
-            elif inside:
-                found.add(name)
-    assert "XADD" in found
-    return found
 
 
 async def lasting(redis: Redis) -> set[str]:

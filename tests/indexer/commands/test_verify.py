@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,54 +12,27 @@ from redis.asyncio import Redis
 
 from deploy.simulator.chain.operations import Operation, Proposal
 from services.indexer.commands.verify import arguments
-from shared.archive.catalog import Catalog
-from shared.archive.store import ArchiveStore
-from shared.archive.writer import append
 from shared.domain.events import Event, EventType
 from shared.domain.position import parse_position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
-from shared.journal.progress import read_fields
-from tests.indexer.ingest.test_ingest import Bench
+from tests.indexer.commands.verifying import FIRST, index, rewrite, thirty_ledgers
 from tests.indexer.installed import Site
-from tests.indexer.simulated import journal, simulated
+from tests.indexer.simulated import journal
 
 pytestmark = pytest.mark.timeout(60)
-
-FIRST = 3_700_000
 
 
 @pytest.fixture
 async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
-    """A namespace with thirty ledgers that are read."""
-    async with simulated(ledgers=30) as sim:
-        site = Site(sim, redis, redis_url, keys)
-        await index(site)
+    async with thirty_ledgers(redis, redis_url, keys) as site:
         yield site
-
-
-async def index(site: Site) -> None:
-    bench = Bench(site.sim, site.redis, site.keys)
-    async with bench.running():
-        await bench.caught_up()
 
 
 async def verify(site: Site, first: int = FIRST, last: int = FIRST + 29, **env: object) -> Any:
     code, lines, stderr = await site.command("verify", "--from", first, "--to", last, **env)
     assert code == (1 if lines else 0), stderr
     return lines, stderr
-
-
-async def rewrite(
-    site: Site, position: str, change: Callable[[bytes], bytes], at: str = "b"
-) -> None:
-    """Alter an entry at its position. Redis cannot change one entry, so all are written again."""
-    rows: Any = await site.redis.xrange(site.keys.journal)
-    await site.redis.delete(site.keys.journal)
-    for entry, fields in rows:
-        name = at.encode()
-        changed = {name: change(fields[name])} if entry.decode() == position else {}
-        await site.redis.xadd(site.keys.journal, fields | changed, id=entry)
 
 
 @pytest.mark.parametrize("source", ["horizon", "rpc", "auto"])
@@ -119,60 +91,6 @@ async def test_an_altered_entry_is_reported(site: Site, name: str) -> None:
     assert found[0]["expected"] != found[0]["found"]
     # Its stored document is compared with the altered event in the journal.
     assert all(each["where"].startswith("stream ") for each in lines if each not in found)
-
-
-async def archived(site: Site, folder: Path) -> None:
-    """Archive the journal, and lose it."""
-    catalog = Catalog(ArchiveStore(folder.as_uri(), site.keys.namespace))
-    progress = await read_fields(site.redis, site.keys)
-    entries = await journal(site.redis, site.keys)
-    half = len(entries) // 2
-    await append(catalog, entries[:half], progress={}, owner={})
-    await append(catalog, entries[half:], progress=progress, owner={})
-    await site.redis.delete(site.keys.journal)
-
-
-@pytest.fixture
-def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the archive in ARCHIVE_URL."""
-    monkeypatch.setenv("ARCHIVE_URL", tmp_path.as_uri())
-    return tmp_path
-
-
-async def test_the_archive_is_compared_with_the_ledger_too(site: Site, archive: Path) -> None:
-    await archived(site, archive)
-    lines, text = await verify_archive(site)
-    assert lines == []
-    assert "all equal" in text
-    assert (await verify_archive(site, FIRST + 11, FIRST + 17))[0] == []
-
-
-async def test_an_altered_event_of_the_archive_is_reported(site: Site, archive: Path) -> None:
-    entries = await journal(site.redis, site.keys)
-    victim = next(e for e in entries[10:] if e.type == EventType.STREAM_WITHDRAWN)
-    await rewrite(site, victim.position, ALTERATIONS["an amount"][1])
-    await archived(site, archive)
-    lines, _ = await verify_archive(site)
-    assert [(each["where"], each["what"]) for each in lines] == [(victim.position, "amount")]
-
-
-@pytest.mark.usefixtures("archive")
-async def test_what_is_not_archived_cannot_be_compared(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = ("--archive", "--from", FIRST, "--to", FIRST + 1)
-    code, _, text = await site.command("verify", *words)
-    assert (code, "only up to ledger 0" in text) == (2, True)
-    monkeypatch.delenv("ARCHIVE_URL")
-    code, _, text = await site.command("verify", *words)
-    assert (code, "needs ARCHIVE_URL" in text) == (2, True)
-
-
-async def verify_archive(site: Site, first: int = FIRST, last: int = FIRST + 29) -> Any:
-    words = ("--archive", "--from", first, "--to", last)
-    code, lines, stderr = await site.command("verify", *words)
-    assert code == (1 if lines else 0), stderr
-    return lines, stderr
 
 
 async def test_an_extra_entry_is_reported(site: Site) -> None:
