@@ -3,6 +3,8 @@
 An object is deleted only if it belonged to no segment for ten minutes. Until then an archiver that
 was stopped in the middle of a merge, and goes on when another one is active, does no harm: it may
 overwrite the manifest of a merged segment, but all segments that it covered are still there.
+
+See docs/decisions/0123-what-the-archive-forgets.md.
 """
 
 from __future__ import annotations
