@@ -82,9 +82,14 @@ async def soak(
     every: float = 5.0,
     seed: int = 1,
     flood: bool = False,
+    low_priority: bool = True,
     **environment: str,
 ) -> SoakResult:
-    """`every` is the number of seconds between samples. `environment` goes to the services."""
+    """`every` is the number of seconds between samples. `environment` goes to the services.
+
+    With `low_priority`, this process leaves the CPU to the services. On a machine that is busy with
+    other things it then gets next to nothing.
+    """
     rng = random.Random(seed)
     result = SoakResult(Report(seed, seconds))
     settings: dict[str, Any] = {"SOURCE": "auto", "JOURNAL_MAX_LENGTH": str(JOURNAL)}
@@ -99,7 +104,7 @@ async def soak(
                 asyncio.create_task(watch(pids, result.samples, every)),
                 asyncio.create_task(recorder.record()),
             ]
-            async with _helpers(system, result, flood, seconds):
+            async with _helpers(system, result, flood, seconds, low_priority):
                 ends = time.monotonic() + seconds
                 while time.monotonic() < ends:
                     await last(min(1.0, seconds / 10))
@@ -113,7 +118,7 @@ async def soak(
 
 @asynccontextmanager
 async def _helpers(
-    system: World, result: SoakResult, flood: bool, seconds: float
+    system: World, result: SoakResult, flood: bool, seconds: float, low_priority: bool
 ) -> AsyncIterator[None]:
     """Measure live deliveries and, if wanted, flood. Both connect to the services directly."""
     apis, fanouts = ([system.running[name].port for name in names] for names in (APIS, FANOUTS))
@@ -123,7 +128,8 @@ async def _helpers(
     async with AsyncExitStack() as stack:
         measured = await stack.enter_async_context(measuring(live))
         flooded = await stack.enter_async_context(flooding(plan)) if flood else []
-        stack.enter_context(_low_priority())
+        if low_priority:
+            stack.enter_context(_low_priority())
         yield
     result.live, result.flood = measured, flooded
 

@@ -15,7 +15,7 @@ from services.api.system.asking import ASKING
 from services.api.system.measures import totals
 from services.api.system.replicas import MOST_REPLICAS, resolve
 from tests.support.programs import loopback
-from tests.support.waiting import free_port
+from tests.support.waiting import free_port, until
 from tests.support.web_client import StartApi, WebClient
 
 NAME = "fanout.example"
@@ -120,10 +120,16 @@ async def test_no_more_than_the_limit_of_addresses_is_asked(start: StartApi) -> 
     client = await start(system_urls=f"http://{NAME}:{port}")
     named(client, [f"{network}.1"] * (MOST_REPLICAS + 7))
     async with replica(f"{network}.1", port, connections=1) as asked:
-        document = await system(client)
+
+        async def all_answer() -> Any:
+            """On a busy machine, some answers come too late."""
+            asked.clear()
+            document = await system(client)
+            return document if document["totals"][0]["replicas"] == MOST_REPLICAS else None
+
+        document = await until(all_answer, what="an answer of each replica")
     assert len(asked) == MOST_REPLICAS
     assert document["parts"][-1]["trouble"] == "has 7 more addresses, which are not asked"
-    assert document["totals"][0]["replicas"] == MOST_REPLICAS
 
 
 @pytest.mark.io

@@ -58,6 +58,7 @@ async def test_an_event_that_only_a_cut_off_replica_has_is_lost(
     await replica.at(positions[-1])
     clients.append(receiver := await replica.subscribe("all=true"))
     clients.append(other := await replica.subscribe("streams=8"))
+    await until(servers.is_well, what="both replicas to have the first events")
     servers.hold_back(behind)
     lost = await api_commit(on_primary.committer)
     await receiver.wait_id(lost)
