@@ -101,6 +101,7 @@ class Archiving:
         seconds, micros = await self._redis.time()
         at = seconds * 1_000_000 + micros
         mark = ArchiveMark(self._catalog.end, self._catalog.chain.hex(), at)
+        metrics.LEDGER.set(self._catalog.end.ledger)
         await write_mark(self._redis, self._keys, mark, token=self._token)
 
     @property

@@ -31,6 +31,9 @@ STORE_ERRORS = Counter(
 WRITTEN = Gauge(
     "headrace_archiver_written_seconds", "When a segment was written last, in Unix seconds"
 )
+LEDGER = Gauge(
+    "headrace_archiver_ledger", "Ledger of the last archived position; 0 before the first one"
+)
 LAG = Gauge(
     "headrace_archiver_lag_seconds",
     "Seconds since the commit of the oldest event that is not archived; 0 if all are archived",

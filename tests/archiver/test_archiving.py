@@ -46,6 +46,7 @@ async def test_events_are_archived_in_time_and_the_mark_follows(
     assert await archived(store) == await Journal(redis, keys).latest(100)
     (*_, newest) = (await catalog_of(store)).manifests
     assert newest.progress["ledger"] == "3"
+    assert metrics.LEDGER._value.get() == last.ledger == 3
     assert newest.owner["network"] == "Test SDF Network ; September 2015"
 
 

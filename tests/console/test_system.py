@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from playwright.async_api import Browser, expect
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from services.api.console.routes import content_security_policy
-from services.api.system.measures import parse_metrics, parse_versions
+from services.api.system.measures import ARCHIVER, parse_metrics, parse_versions, totals
 from services.api.system.routes import metrics_urls
+from services.archiver import metrics as archiver_metrics
 from tests.console.browser import User, user
 from tests.console.samples import connections
 from tests.support.installation import Client, Installation, installation
@@ -38,6 +40,20 @@ def test_metrics_are_added_up_over_labels() -> None:
     assert parse_metrics("") == ("other", {})
     with pytest.raises(ValueError, match="="):
         parse_metrics("<html>=no metrics</html>")
+
+
+def test_an_archiver_is_known_by_its_own_metrics() -> None:
+    registry = CollectorRegistry()
+    for each in vars(archiver_metrics).values():
+        if isinstance(each, Counter | Gauge):
+            registry.register(each)
+    text = generate_latest(registry).decode()
+    kind, measures = parse_metrics(text)
+    assert kind == "archiver"
+    assert set(ARCHIVER.values()) <= set(re.findall(r"^\w+", text, re.M))
+    part = {"kind": kind, "trouble": None, "measures": measures}
+    (total,) = totals([part, part | {"trouble": "does not answer"}])
+    assert (total["replicas"], total["answering"]) == (2, 1)
 
 
 def test_versions_are_read_from_the_labels() -> None:

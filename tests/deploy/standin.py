@@ -13,6 +13,7 @@ from shared.web.connection import Deadlines
 from shared.web.connections import Connections
 from shared.web.listening import listen
 from shared.web.problems import Problem
+from tests.support.pace import last
 
 LARGE = 8 << 20
 """Bytes of `/large`: more than all buffers on the way to a client can hold."""
@@ -41,11 +42,22 @@ class StandIn:
         match request.path:
             case "/large":
                 return await self._large(request)
+            case "/v1/events/export":
+                return await self._export(request)
             case "/hang":
                 await self.end.wait()
             case "/safe":
                 return web.Response(text="safe\n", headers={"X-Content-Type-Options": "nosniff"})
         return web.Response(text="ok\n")
+
+    async def _export(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Fillers, as long as no event matches (services/api/events/export.py)."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while not self.end.is_set():
+            await response.write(b"\0")
+            await last(0.02)
+        return response
 
     async def _large(self, request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": str(LARGE)})

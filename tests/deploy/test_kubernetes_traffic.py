@@ -103,12 +103,17 @@ def test_the_entrance_routes_each_path_to_its_service(overlay: str) -> None:
     assert set(entrance(overlay).values()) <= set(services)
 
 
-def test_the_gateway_api_does_not_time_out_subscriptions() -> None:
+def test_the_gateway_api_does_not_time_out_subscriptions_and_exports() -> None:
     route = of_kind("production", "HTTPRoute")["headrace"]
-    (rule,) = (
-        r for r in route["spec"]["rules"] if r["backendRefs"][0]["name"] == "headrace-fanout"
-    )
-    assert rule["timeouts"] == {"request": "0s", "backendRequest": "0s"}
+    endless = {
+        match["path"]["value"]
+        for rule in route["spec"]["rules"]
+        for match in rule["matches"]
+        if rule.get("timeouts") == {"request": "0s", "backendRequest": "0s"}
+    }
+    assert endless == {
+        f"{prefix}/events/{name}" for prefix in ("", "/v1") for name in ("subscribe", "export")
+    }
 
 
 def test_each_entrance_makes_browsers_use_tls() -> None:

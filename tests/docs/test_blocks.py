@@ -15,7 +15,7 @@ from tests.docs.blocks import PAGES
 from tests.support.fenced import ROOT, Block, fenced
 from tests.support.programs import needed
 
-RUNNABLE = {"sh", "js", "html", "python"}
+RUNNABLE = {"sh", "js", "html", "python", "sql"}
 SHOWN = {"json", "text", "env", "yaml", ""}
 """Languages of blocks that only show something: they contain no command."""
 TESTS = {
@@ -24,6 +24,7 @@ TESTS = {
     "docs/clients/javascript.md": "tests/docs/test_headrace_js.py",
     "docs/guides/export-the-history.md": "tests/docs/test_guides.py",
     "docs/guides/follow-from-a-program.md": "tests/docs/test_guides.py",
+    "docs/guides/query-the-archive.md": "tests/api/streams/test_summary_of_archive.py",
     "docs/guides/streams-on-chain.md": "tests/docs/test_transactions_guide.py",
     "docs/guides/subscribe-with-a-login.md": "tests/docs/test_login_guide.py",
     "docs/transactions.md": "tests/system/test_transactions.py",

@@ -39,7 +39,7 @@ EXPORT_SLOTS = web.AppKey("export_slots", asyncio.Semaphore)
 MOST_EXPORTS = 4
 """Exports that one process writes at the same time."""
 SILENT_SECONDS = 10.0
-"""After so long without an event, an empty line is sent. Gateways end silent answers after 30 s."""
+"""After so long without bytes, a filler is sent. Gateways end silent answers after 30 s."""
 _PAGE = 500
 
 
@@ -114,7 +114,7 @@ async def _write(
     while page is not None:
         data = _piece(file, page, query, caller)
         if not data and now() - sent_at > SILENT_SECONDS:
-            data = file.empty_line
+            data = file.filler()
         await _send(response, data)
         sent_at = now() if data else sent_at
         page = await anext(pages, None)

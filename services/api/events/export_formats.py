@@ -18,12 +18,7 @@ from shared.journal.wire import JournalEntry
 
 
 class ExportFormat(Protocol):
-    """Turns entries into the bytes of a file. The file is the pieces in the order of the calls.
-
-    `empty_line` has no meaning in the file. It shows gateways that the API is still at work.
-    """
-
-    empty_line: bytes
+    """Turns entries into the bytes of a file. The file is the pieces in the order of the calls."""
 
     def entries(self, entries: Sequence[JournalEntry]) -> bytes:
         """The next piece of the file."""
@@ -31,14 +26,15 @@ class ExportFormat(Protocol):
     def gap(self, missing: MissingRange) -> bytes:
         """The piece that says that events are missing here."""
 
+    def filler(self) -> bytes:
+        """A piece without a meaning. It shows gateways that the API is still at work."""
+
     def end(self) -> bytes:
         """The last piece."""
 
 
 class CsvExport:
     """A header line, then a line for each event (RFC 4180)."""
-
-    empty_line = b"\r\n"
 
     def __init__(self) -> None:
         self._header = csv_header()
@@ -51,6 +47,10 @@ class CsvExport:
         """A line of the type `gap`. `more` names the range."""
         return self.end() + csv_lines([_gap_event(missing)])
 
+    def filler(self) -> bytes:
+        """An empty line."""
+        return b"\r\n"
+
     def end(self) -> bytes:
         """The header line, if nothing was written before."""
         header, self._header = self._header, b""
@@ -60,8 +60,6 @@ class CsvExport:
 class NdjsonExport:
     """A line of JSON for each event, with the same bytes as when it was published."""
 
-    empty_line = b"\n"
-
     def entries(self, entries: Sequence[JournalEntry]) -> bytes:
         """A line for each event."""
         return b"".join(entry.body + b"\n" for entry in entries)
@@ -69,6 +67,10 @@ class NdjsonExport:
     def gap(self, missing: MissingRange) -> bytes:
         """A line of the type `gap`, with `from` and `to`."""
         return orjson.dumps(_gap_event(missing)) + b"\n"
+
+    def filler(self) -> bytes:
+        """An empty line."""
+        return b"\n"
 
     def end(self) -> bytes:
         """Nothing: the last line ends like the others."""

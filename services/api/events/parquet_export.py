@@ -25,8 +25,6 @@ _GROUP_BYTES = 8 << 20
 class ParquetExport:
     """A Parquet file. pyarrow is imported with the first one, because it needs 40 MB of memory."""
 
-    empty_line = b""
-
     def __init__(self) -> None:
         import pyarrow as pa  # noqa: PLC0415
         from pyarrow.parquet import ParquetWriter  # noqa: PLC0415
@@ -56,6 +54,11 @@ class ParquetExport:
         after, to = map(str, missing)
         self._gaps.append({"from": after, "to": to})
         return b""
+
+    def filler(self) -> bytes:
+        """A zero byte between two row groups. The footer says where they are, so it is skipped."""
+        self._sink.write(b"\0")  # not to the pieces: the writer must count it
+        return self._pieces.take()
 
     def end(self) -> bytes:
         """The last row group, and the footer with the schema and the gaps."""

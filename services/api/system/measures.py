@@ -37,6 +37,17 @@ _INDEXER = {
     "auditLedger": "headrace_indexer_audit_ledger",
     "alarms": "headrace_indexer_alarm",
 }
+ARCHIVER = {
+    "active": "headrace_archiver_active",
+    "ledger": "headrace_archiver_ledger",
+    "lagSeconds": "headrace_archiver_lag_seconds",
+    "writtenAt": "headrace_archiver_written_seconds",
+    "events": "headrace_archiver_events_total",
+    "segments": "headrace_archiver_segments_total",
+    "bytes": "headrace_archiver_bytes_total",
+    "storeErrors": "headrace_archiver_store_errors_total",
+    "alarms": "headrace_archiver_alarm",
+}
 _API = {
     "requests": "headrace_api_requests_total",
     "requestSeconds": "headrace_api_request_seconds_sum",
@@ -45,12 +56,13 @@ _API = {
     "journalBytes": "headrace_journal_bytes",
 }
 _VERSION, _PROTOCOL = "headrace_indexer_upstream_info", "headrace_indexer_protocol"
-_KINDS = {"fanout": _FANOUT, "indexer": _INDEXER, "api": _API}
-_WANTED = tuple({*_FANOUT.values(), *_INDEXER.values(), *_API.values(), _VERSION, _PROTOCOL})
+_KINDS = {"fanout": _FANOUT, "indexer": _INDEXER, "archiver": ARCHIVER, "api": _API}
+_WANTED = (*(metric for kind in _KINDS.values() for metric in kind.values()), _VERSION, _PROTOCOL)
 _KIND_PREFIX = tuple(f"headrace_{kind}_" for kind in _KINDS)
 _SUMMED = {
     "fanout": tuple(name for name in _FANOUT if name not in ("lagSeconds", "loopLagSeconds")),
     "indexer": ("active", "events", "deadLetters", "alarms"),
+    "archiver": ("active", "events", "segments", "bytes", "storeErrors", "alarms"),
     "api": ("requests", "requestSeconds", "notices"),
 }
 """Measures whose sum over all replicas means something."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import duckdb
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -117,8 +119,28 @@ async def test_a_search_without_a_match_is_not_silent(
     text = (await fetch(client, **query)).decode()
     assert list(csv.DictReader(io.StringIO(text, newline=""))) == []
     assert text.count("\r\n") == 5
-    table = pq.read_table(pa.BufferReader(await fetch(client, **query, format="parquet")))
-    assert table.num_rows == 0
+    file = await fetch(client, **query, format="parquet")
+    assert file.startswith(b"PAR1" + bytes(4))
+    assert pq.read_table(pa.BufferReader(file)).num_rows == 0
+
+
+async def test_a_parquet_file_with_fillers_is_read_like_one_without(
+    client: WebClient, stream_id: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its row groups are far apart, because few events match."""
+    monkeypatch.setattr(parquet_export, "_GROUP_ENTRIES", 20)
+    query = {"streams": stream_id, "format": "parquet"}
+    plain = await fetch(client, **query)
+    monkeypatch.setattr(export_module, "SILENT_SECONDS", -1.0)
+    filled = tmp_path / "events.parquet"
+    filled.write_bytes(await fetch(client, **query))
+    assert filled.stat().st_size > len(plain)
+    assert pq.ParquetFile(filled).num_row_groups == 2
+    assert pq.read_table(filled, page_checksum_verification=True).equals(
+        pq.read_table(pa.BufferReader(plain))
+    )
+    rows = duckdb.execute("SELECT body FROM read_parquet(?)", [str(filled)]).fetchall()
+    assert [body for (body,) in rows] == pq.read_table(filled).column("body").to_pylist()
 
 
 async def test_missing_events_are_named_where_they_are_missing(

@@ -4,7 +4,7 @@ import { test } from "node:test";
 globalThis.matchMedia = () => ({ matches: false });
 globalThis.localStorage = { getItem: () => null };
 
-const { reported, title } = await import("../../../services/api/console/js/system.js");
+const { archiving, reported, title } = await import("../../../services/api/console/js/system.js");
 
 const COMMIT = "7e712815319140618b9be8cf0846701a6f9a2cbe";
 
@@ -20,4 +20,15 @@ test("the heading names the address of a replica, unless the URL has it", () => 
   assert.equal(title({ kind: "fanout", url: "fanout:8080", address: "10.0.0.3" }), "fanout fanout:8080 10.0.0.3");
   assert.equal(title({ kind: "fanout", url: "127.0.0.1:80", address: "127.0.0.1" }), "fanout 127.0.0.1:80");
   assert.equal(title({ kind: "other", url: "fanout:8080", address: null }), "fanout:8080");
+});
+
+test("an active archiver says what is archived and since when, and a standby only that it is one", () => {
+  const measures = { active: 1, ledger: 512, writtenAt: 1000, segments: 1, bytes: 2_500_000, storeErrors: 3, lagSeconds: 2 };
+  assert.deepEqual(archiving(measures, 1008), {
+    ledger: "512", written: "8 s ago", size: "1 segment, 2.5 MB", errors: "3", active: "active",
+  });
+  const standby = { ledger: "–", written: "–", size: "–", errors: "3", active: "standby" };
+  assert.deepEqual(archiving({ ...measures, active: 0 }, 1008), standby);
+  const empty = { ...measures, ledger: 0, writtenAt: 0, segments: 0, bytes: 0, storeErrors: 0 };
+  assert.deepEqual(archiving(empty, 1008), { ...standby, errors: "0", active: "active" });
 });

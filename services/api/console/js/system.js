@@ -1,4 +1,4 @@
-/** The view System: metrics of the fanouts and indexers, and the connection of this page. */
+/** The view System: metrics of all services, and the connection of this page. */
 
 import { get } from "./api.js";
 import { now } from "./clock.js";
@@ -102,6 +102,32 @@ function indexerCard(part) {
   };
 }
 
+/** The figures of an archiver, at a time in Unix seconds. A standby knows nothing of the archive. Pure. */
+export function archiving(m, at) {
+  const known = (value, text) => (m.active && value ? text : "–");
+  return {
+    ledger: known(m.ledger, rounded(m.ledger)),
+    written: known(m.writtenAt, `${duration(at - m.writtenAt)} ago`),
+    size: known(m.segments, `${count(m.segments, "segment")}, ${rounded(m.bytes / 1e6)} MB`),
+    errors: rounded(m.storeErrors),
+    active: m.active ? "active" : "standby",
+  };
+}
+
+function archiverCard(part) {
+  const charts = { events: spark("Events a second", { format: rounded }), lag: spark("Seconds behind the journal", { least: 10, format: span }) };
+  const made = card(part, [["ledger", "Archived up to ledger"], ["written", "Last segment"], ["size", "Written since its start"], ["errors", "Errors of the store"], ["active", "Role"]], Object.values(charts));
+  return {
+    ...made,
+    update({ measures: m, trouble }, before, seconds) {
+      if (trouble) return made.say({}, trouble);
+      charts.events.push(rate(before, m, "events", seconds));
+      if (m.active) charts.lag.push(m.lagSeconds);
+      made.say(archiving(m, now() / 1000), m.alarms ? "alarm: see the log of this archiver" : null);
+    },
+  };
+}
+
 function apiCard(part) {
   const charts = { requests: spark("Requests a second", { least: 1, format: rounded }) };
   const made = card(part, [["time", "Time for a request"], ["memory", "Memory of Redis"], ["journal", "Journal"]], Object.values(charts));
@@ -121,7 +147,7 @@ function apiCard(part) {
 }
 
 const otherCard = (part) => ({ ...card(part, [], []), update() {} });
-const MAKERS = { fanout: fanoutCard, indexer: indexerCard, api: apiCard, other: otherCard };
+const MAKERS = { fanout: fanoutCard, indexer: indexerCard, archiver: archiverCard, api: apiCard, other: otherCard };
 
 function ownCard(headrace) {
   const made = card({ kind: "other", url: "This page" }, [["state", "Connection"], ["role", "Connection in"], ["position", "Position"], ["lag", "Behind the chain"]], []);
