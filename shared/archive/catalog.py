@@ -14,7 +14,11 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-from shared.archive.errors import DamagedArchiveError, NotInArchiveError
+from shared.archive.errors import (
+    ArchiveUnavailableError,
+    DamagedArchiveError,
+    NotInArchiveError,
+)
 from shared.archive.hashes import CHAIN_START
 from shared.archive.manifest import Manifest
 from shared.archive.store import ArchiveStore, StoredObject
@@ -85,6 +89,20 @@ class Catalog:
             found = await asyncio.gather(*map(self._manifest, listed))
             self._read = {path: (version, m) for path, version, m in filter(None, found)}
             self.manifests = in_order(manifest for _, manifest in self._read.values())
+
+    async def check_newest(self) -> None:
+        """Check that the newest segment is in the store. Raises ArchiveUnavailableError.
+
+        The folder of a disk that is not mounted takes files too, and they are lost to all readers.
+        """
+        if not self.manifests:
+            return
+        try:
+            await self.store.get(manifest_path(self.manifests[-1].before))
+        except NotInArchiveError as error:
+            raise ArchiveUnavailableError(
+                f"{error} any more: is the disk mounted, and are all files of the archive there?"
+            ) from error
 
     def add(self, manifest: Manifest) -> None:
         """Add a manifest that was just written. It takes the place of those that it covers."""
