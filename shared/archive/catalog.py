@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from shared.archive.errors import (
     ArchiveUnavailableError,
@@ -46,8 +46,15 @@ def in_order(manifests: Iterable[Manifest]) -> Sequence[Manifest]:
 class Catalog:
     """The catalog as it was at the last `refresh`. Before the first one it is empty."""
 
-    def __init__(self, store: ArchiveStore) -> None:
+    def __init__(
+        self,
+        store: ArchiveStore,
+        *,
+        on_damaged: Callable[[str, DamagedArchiveError], None] | None = None,
+    ) -> None:
+        """`on_damaged` gets the path of a damaged manifest, which is then left out."""
         self.store = store
+        self._on_damaged = on_damaged
         self.manifests: Sequence[Manifest] = ()
         self._read: dict[str, tuple[str, Manifest]] = {}
         self._limit = asyncio.Semaphore(_AT_ONCE)
@@ -82,7 +89,10 @@ class Catalog:
         return first.before if first and first.chain_before == CHAIN_START.hex() else None
 
     async def refresh(self) -> None:
-        """Read the manifests that are new or changed. Raises ArchiveUnavailableError."""
+        """Read the manifests that are new or changed. Raises ArchiveUnavailableError.
+
+        Raises DamagedArchiveError if one is damaged, and there is no `on_damaged`.
+        """
         async with self._refreshing:
             objects = [each async for each in self.store.list(FOLDER)]
             listed = [each for each in objects if each.path.endswith(".json")]
@@ -124,4 +134,7 @@ class Catalog:
             except NotInArchiveError:  # merged or deleted since it was listed
                 return None
             except DamagedArchiveError as error:
-                raise DamagedArchiveError(f"{path} in {self.store.url}: {error}") from error
+                if not self._on_damaged:
+                    raise DamagedArchiveError(f"{path} in {self.store.url}: {error}") from error
+                self._on_damaged(path, error)
+                return None

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from services.archiver.app import archiver_lease
 from services.archiver.settings import ArchiverSettings
+from shared.archive.catalog import Catalog
 from shared.archive.errors import ArchiveError
 from shared.domain.errors import HeadraceError
 from shared.journal.keys import Keys
@@ -70,6 +71,18 @@ async def no_archiver(redis: Redis, keys: Keys) -> AsyncIterator[None]:
     finally:
         await cancel(renewing)
         await lease.release()
+
+
+def require_segments(catalog: Catalog, settings: ArchiverSettings) -> None:
+    """Raises RefusedCommandError if the archive is empty: then a setting is wrong, or a disk away.
+
+    The catalog must be fresh.
+    """
+    if catalog.last is None:
+        raise RefusedCommandError(
+            f"the archive of {settings.keys.namespace} in {catalog.store.url} is empty: mount the "
+            "disk, or correct ARCHIVE_URL, NAMESPACE or CONTRACTS"
+        )
 
 
 async def _renew(lease: Lease) -> None:
