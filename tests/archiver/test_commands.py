@@ -187,6 +187,8 @@ async def test_metadata_is_erased_and_the_chain_stays_whole(
     assert (stream.metadata, stream.version) == ({}, 3)
     assert await erase.run(frozenset({"api-1"}), settings, redis) == 0, "again: nothing to do"
     assert "0 archived events" in capsys.readouterr().out
+    assert await erase.run(frozenset({"api-1", "typo"}), settings, redis) == 1
+    assert capsys.readouterr().err.endswith("Neither Redis nor the archive has a stream 'typo'.\n")
     await empty(redis, keys)
     await restore.run(settings, redis)
     assert (await StoredStreams(redis, keys).load(["api-1"]))["api-1"] == stream
