@@ -82,7 +82,9 @@ class Archiving:
             raise ArchiveUnavailableError(
                 f"the archive in {self._catalog.store.url} ends at {self._catalog.end}, but Redis "
                 f"says that events up to {mark.position} are archived: mount the disk, correct "
-                "ARCHIVE_URL, or put the files back. For a new archive, run the command forget"
+                "ARCHIVE_URL, or put the files back. If they are lost, or if the archive is to "
+                "begin again, run the command forget: the archiver then continues with the events "
+                "that the journal still has"
             )
 
     async def run(self) -> None:
