@@ -11,7 +11,6 @@ from itertools import pairwise
 
 from shared.archive.hashes import CHAIN_START, chain_of, entry_hash
 from shared.archive.manifest import Manifest
-from shared.archive.mark import ArchiveMark
 from shared.domain.position import START, Position, parse_position
 from shared.journal.wire import JournalEntry
 
@@ -47,17 +46,18 @@ def check_catalog(manifests: Sequence[Manifest], *, whole: bool) -> Iterator[Fin
             yield Finding(str(other.before), "gap", str(one.last), str(other.before))
 
 
-def check_mark(manifests: Sequence[Manifest], mark: ArchiveMark) -> Iterator[Finding]:
+def check_mark(manifests: Sequence[Manifest], marked: Position, chain: str) -> Iterator[Finding]:
     """Yield what Redis remembers of the archive, and the archive does not have.
 
-    `manifests`: all, and not older than the mark.
+    `manifests`: all, and not older than the mark, which says that everything up to `marked` is
+    archived, with this chain hash.
     """
     end = manifests[-1].last if manifests else START
-    if end < mark.position:
-        yield Finding(str(end), "end", str(mark.position), str(end))
+    if end < marked:
+        yield Finding(str(end), "end", str(marked), str(end))
     for each in manifests:
-        if each.last == mark.position and each.chain != mark.chain:
-            yield Finding(str(each.before), "chain", mark.chain, each.chain)
+        if each.last == marked and each.chain != chain:
+            yield Finding(str(each.before), "chain", chain, each.chain)
 
 
 def check_segment(

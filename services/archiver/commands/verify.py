@@ -102,7 +102,7 @@ async def run(args: argparse.Namespace, settings: ArchiverSettings, redis: Redis
     chosen = _chosen(catalog, args)
     whole = len(chosen) == len(catalog.manifests) and not settings.archive_keep_days
     findings += check_catalog(chosen, whole=whole)
-    findings += check_mark(catalog.manifests, mark) if mark else ()
+    findings += check_mark(catalog.manifests, mark.position, mark.chain) if mark else ()
     for each in findings:
         _print(each)
     count = len(findings)
