@@ -77,12 +77,14 @@ class Catalog:
 
     @property
     def began(self) -> Position | None:
-        """Where the journal began, as the newest segment says that knows it.
+        """Where the journal began, as the oldest segment says that knows it.
+
+        Newer ones can name a later journal, which the indexer began after a loss of Redis.
 
         An archiver that is still behind does not know it. Then the archive's own beginning counts.
         None if that was deleted, or if the archive is empty.
         """
-        for each in reversed(self.manifests):
+        for each in self.manifests:
             if began := each.progress.get("began"):
                 return parse_position(began)
         first = self.manifests[0] if self.manifests else None
