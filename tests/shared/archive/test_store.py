@@ -156,7 +156,7 @@ async def test_a_bucket_that_does_not_exist_is_told(s3: str) -> None:
 
 
 async def test_settings_that_are_missing_are_told() -> None:
-    with pytest.raises(ArchiveUnavailableError, match="a/x in az://nothing: .*Account must be"):
+    with pytest.raises(ArchiveUnavailableError, match=r"a/x in az://nothing: .*Account must be"):
         await ArchiveStore("az://nothing", "test").get("a/x")
 
 
