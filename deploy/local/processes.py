@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,6 +29,12 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
     restart: bool = True
+
+
+def settings_script(part: Part) -> str:
+    """A shell script that sets the variables of a process, for the commands of its service."""
+    given = {name: value for name, value in part.environment.items() if name != "PORT"}
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in given.items())
 
 
 _RESTARTS, _RESTART_SECONDS = 5, 30.0

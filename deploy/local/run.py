@@ -32,7 +32,7 @@ from deploy.local.plan import (
     read_chain,
     read_ports,
 )
-from deploy.local.processes import Part, ProcessEndedError, Processes
+from deploy.local.processes import Part, ProcessEndedError, Processes, settings_script
 from deploy.local.sandbox import running_sandbox
 from deploy.simulator.chain import accounts
 from shared.runtime.tasks import run_until_first
@@ -125,6 +125,8 @@ async def _live(ports: Ports, chain: ChainSettings, folder: Path, processes: Pro
     archive = archive_url(os.environ, folder)
     for part in parts(ports, chain, folder, sandbox=sandbox, archive=archive):
         processes.start(part)
+        if part.name == "archiver":
+            (folder / "archiver.env").write_text(settings_script(part))
     await run_until_first(processes.watch(), _until_ready(f"{gateway}/readyz", processes))
     async with running_sandbox(ports, processes) if sandbox else nullcontext():
         print(_where_to_look(gateway, processes, sandbox=sandbox), flush=True)

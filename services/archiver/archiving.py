@@ -20,12 +20,12 @@ from services.archiver import metrics
 from services.archiver.buffer import SegmentBuffer
 from services.archiver.errors import ForeignArchiveError
 from services.archiver.patience import PatientStore
-from services.archiver.progress_note import write_note
+from services.archiver.progress_note import Progress, write_note
 from shared.archive import writer
 from shared.archive.catalog import Catalog
-from shared.archive.errors import AlreadyArchivedError
+from shared.archive.errors import AlreadyArchivedError, ArchiveUnavailableError
 from shared.archive.manifest import Manifest
-from shared.archive.mark import ArchiveMark, write_mark
+from shared.archive.mark import ArchiveMark, read_mark, write_mark
 from shared.domain.position import START, Position
 from shared.journal.keys import Keys
 from shared.journal.namespace import read_owner
@@ -68,11 +68,24 @@ class Archiving:
 
     async def start(self) -> None:
         """Read the catalog and continue at its end. Raises ForeignArchiveError."""
-        await self._store.call(self._catalog.refresh)
+        await self._store.call(self._read_catalog)
         await self._check_owner()
         self._buffer.start(self._catalog.end)
         await self.keep_mark()
         log.info("archiving", after=str(self._catalog.end), segments=len(self._catalog.manifests))
+
+    async def _read_catalog(self) -> None:
+        """Raises ArchiveUnavailableError if the archive lacks its newest segments."""
+        mark = await read_mark(self._redis, self._keys)  # before the catalog, which only grows
+        await self._catalog.refresh()
+        if mark and mark.position > self._catalog.end:
+            raise ArchiveUnavailableError(
+                f"the archive in {self._catalog.store.url} ends at {self._catalog.end}, but Redis "
+                f"says that events up to {mark.position} are archived: mount the disk, correct "
+                "ARCHIVE_URL, or put the files back. If they are lost, or if the archive is to "
+                "begin again, run the command forget: the archiver then continues with the events "
+                "that the journal still has"
+            )
 
     async def run(self) -> None:
         """Archive until cancelled. Raises redis-py's errors. Call `start` before."""
@@ -171,7 +184,11 @@ class Archiving:
         if self._buffer.entries or not progress or now < self._noted_at + _NOTE_SECONDS:
             return
         end, self._noted_at = self._catalog.end, now
-        await self._store.call(lambda: write_note(self._catalog.store, end, progress))
+        await self._store.call(lambda: self._write_note(end, progress))
+
+    async def _write_note(self, end: Position, progress: Progress) -> None:
+        await self._catalog.check_newest()
+        await write_note(self._catalog.store, end, progress)
 
     async def _check_owner(self) -> None:
         """Refuse an archive whose events are from another network or contract."""

@@ -44,7 +44,7 @@ class PatientStore:
     def _away(self, error: Exception, *, new: bool) -> None:
         metrics.STORE_ERRORS.inc()
         metrics.ALARM.labels("store").set(1)
-        self._readiness.set("archive", f"the object store does not answer: {error}")
+        self._readiness.set("archive", f"the archive cannot be used: {error}")
         if new:
             meaning = "events go on, and the journal grows until the store is back"
             log.error("archive_unavailable", error=str(error), meaning=meaning)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from shared.archive.hashes import CHAIN_START, chain_of, entry_hash
 from shared.archive.manifest import Manifest
-from shared.domain.position import Position, parse_position
+from shared.domain.position import START, Position, parse_position
 from shared.journal.wire import JournalEntry
 
 
@@ -19,8 +19,9 @@ from shared.journal.wire import JournalEntry
 class Finding:
     """Something in the archive that is not as it should be, as `verify` prints it in JSON.
 
-    `where`: a position or the path of an object. `what`: one of `chain`, `gap`, `start`, `count`,
-    `position`, `order`, `erased`, `file`, `index`, `missing` and `signature`.
+    `where`: a position or the path of an object. `what`: one of `manifest`, `missing`, `file`,
+    `index`, `count`, `position`, `order`, `erased`, `chain`, `gap`, `start`, `end` and `signature`.
+    docs/operations/archive.md says what they mean.
     """
 
     where: str
@@ -43,6 +44,20 @@ def check_catalog(manifests: Sequence[Manifest], *, whole: bool) -> Iterator[Fin
             yield Finding(str(other.before), "chain", one.chain, other.chain_before)
         if other.before > one.last:
             yield Finding(str(other.before), "gap", str(one.last), str(other.before))
+
+
+def check_mark(manifests: Sequence[Manifest], marked: Position, chain: str) -> Iterator[Finding]:
+    """Yield what Redis remembers of the archive, and the archive does not have.
+
+    `manifests`: all, and not older than the mark, which says that everything up to `marked` is
+    archived, with this chain hash.
+    """
+    end = manifests[-1].last if manifests else START
+    if end < marked:
+        yield Finding(str(end), "end", str(marked), str(end))
+    for each in manifests:
+        if each.last == marked and each.chain != chain:
+            yield Finding(str(each.before), "chain", chain, each.chain)
 
 
 def check_segment(

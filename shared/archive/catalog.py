@@ -12,9 +12,13 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from shared.archive.errors import DamagedArchiveError, NotInArchiveError
+from shared.archive.errors import (
+    ArchiveUnavailableError,
+    DamagedArchiveError,
+    NotInArchiveError,
+)
 from shared.archive.hashes import CHAIN_START
 from shared.archive.manifest import Manifest
 from shared.archive.store import ArchiveStore, StoredObject
@@ -42,8 +46,15 @@ def in_order(manifests: Iterable[Manifest]) -> Sequence[Manifest]:
 class Catalog:
     """The catalog as it was at the last `refresh`. Before the first one it is empty."""
 
-    def __init__(self, store: ArchiveStore) -> None:
+    def __init__(
+        self,
+        store: ArchiveStore,
+        *,
+        on_damaged: Callable[[str, DamagedArchiveError], None] | None = None,
+    ) -> None:
+        """`on_damaged` gets the path of a damaged manifest, which is then left out."""
         self.store = store
+        self._on_damaged = on_damaged
         self.manifests: Sequence[Manifest] = ()
         self._read: dict[str, tuple[str, Manifest]] = {}
         self._limit = asyncio.Semaphore(_AT_ONCE)
@@ -66,25 +77,44 @@ class Catalog:
 
     @property
     def began(self) -> Position | None:
-        """Where the journal began, as the newest segment says that knows it.
+        """Where the journal began, as the oldest segment says that knows it.
+
+        Newer ones can name a later journal, which the indexer began after a loss of Redis.
 
         An archiver that is still behind does not know it. Then the archive's own beginning counts.
         None if that was deleted, or if the archive is empty.
         """
-        for each in reversed(self.manifests):
+        for each in self.manifests:
             if began := each.progress.get("began"):
                 return parse_position(began)
         first = self.manifests[0] if self.manifests else None
         return first.before if first and first.chain_before == CHAIN_START.hex() else None
 
     async def refresh(self) -> None:
-        """Read the manifests that are new or changed. Raises ArchiveUnavailableError."""
+        """Read the manifests that are new or changed. Raises ArchiveUnavailableError.
+
+        Raises DamagedArchiveError if one is damaged, and there is no `on_damaged`.
+        """
         async with self._refreshing:
             objects = [each async for each in self.store.list(FOLDER)]
             listed = [each for each in objects if each.path.endswith(".json")]
             found = await asyncio.gather(*map(self._manifest, listed))
             self._read = {path: (version, m) for path, version, m in filter(None, found)}
             self.manifests = in_order(manifest for _, manifest in self._read.values())
+
+    async def check_newest(self) -> None:
+        """Check that the newest segment is in the store. Raises ArchiveUnavailableError.
+
+        The folder of a disk that is not mounted takes files too, and they are lost to all readers.
+        """
+        if not self.manifests:
+            return
+        try:
+            await self.store.get(manifest_path(self.manifests[-1].before))
+        except NotInArchiveError as error:
+            raise ArchiveUnavailableError(
+                f"{error} any more: is the disk mounted, and are all files of the archive there?"
+            ) from error
 
     def add(self, manifest: Manifest) -> None:
         """Add a manifest that was just written. It takes the place of those that it covers."""
@@ -106,4 +136,7 @@ class Catalog:
             except NotInArchiveError:  # merged or deleted since it was listed
                 return None
             except DamagedArchiveError as error:
-                raise DamagedArchiveError(f"{path} in {self.store.url}: {error}") from error
+                if not self._on_damaged:
+                    raise DamagedArchiveError(f"{path} in {self.store.url}: {error}") from error
+                self._on_damaged(path, error)
+                return None

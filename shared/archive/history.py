@@ -47,8 +47,11 @@ class JoinedHistory:
         if until is None:
             return answer
         archived = up_to(until, await self._archive.after(position, limit))
-        has_none = isinstance(archived, JournalPage) and not archived.entries
-        return answer if archived is None or has_none else archived
+        if isinstance(archived, JournalPage) and not archived.entries:
+            # Nothing is missing before the journal, although it may have begun again (a restore).
+            whole = isinstance(answer, JournalGap)
+            return await self._journal.after(until, limit) if whole else answer
+        return answer if archived is None else archived
 
     async def of_topics(
         self, topics: Sequence[str], position: Position, until: Position, limit: int

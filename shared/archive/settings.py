@@ -12,7 +12,7 @@ _SCHEMES = ("file:///", "s3://", "gs://", "az://")
 
 def check_archive_url(value: str) -> str:
     """Validate ARCHIVE_URL. Raises ValueError; the message shows what is expected."""
-    if value and not value.startswith(_SCHEMES):
+    if value and (not value.startswith(_SCHEMES) or value in _SCHEMES):
         raise ValueError(f"{redacted(value)}: expected file:///…, s3://…, gs://… or az://…")
     return value.rstrip("/")
 
@@ -23,7 +23,7 @@ class ArchiveSettings(BaseSettings):
     archive_url: str = Field(
         "",
         description="object store with the archive: file:///…, s3://…, gs://…, az://…; "
-        "empty = no archive",
+        "empty = no archive (the archiver needs one)",
     )
     archive_cache_dir: str = Field(
         "", description="folder for blocks of the archive; empty = a temporary folder"

@@ -8,7 +8,9 @@ is written whole or not at all.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -37,6 +39,16 @@ _RETRY: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=3
 """Those who call try again themselves, and say so. So a single call must end soon."""
 
 
+_METADATA_SERVER = "//169.254.169.254/"
+_NO_CREDENTIALS = "no credentials are set, so this machine was asked for those of its role"
+_EXIT_SECONDS = 0.1
+atexit.register(time.sleep, _EXIT_SECONDS)
+"""A thread of obstore may be about to take the GIL, to free what its last call had.
+
+If the interpreter ends first, the whole process aborts (exit code 134).
+"""
+
+
 class StoredObject(NamedTuple):
     """An object in the store. `version` changes with each write, `modified` is in Unix seconds."""
 
@@ -60,7 +72,7 @@ class ArchiveStore:
         self._prefix = prefix
         self._url = url
         self._opened: ObjectStore | None = None
-        with suppress(OSError):  # the folder is away: it may be there at the first call
+        with suppress(OSError, BaseError):  # each call says why, and tries again
             self._opened = _open(url)
 
     @property
@@ -145,7 +157,8 @@ class ArchiveStore:
 
 def _first_line(error: Exception) -> str:
     """The message without the debug output that obstore appends."""
-    return (str(error) or type(error).__name__).partition("\n")[0]
+    line = (str(error) or type(error).__name__).partition("\n")[0]
+    return f"{line} ({_NO_CREDENTIALS})" if _METADATA_SERVER in line else line
 
 
 def _folder(url: str) -> Path | None:

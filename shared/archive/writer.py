@@ -114,10 +114,12 @@ async def append(
     """Write these entries, oldest first, as the segment after the newest one.
 
     The first entry can leave a gap to the archive's end, but must not be at or below it. Raises
-    ValueError, AlreadyArchivedError if another archiver was faster, ArchiveUnavailableError.
+    ValueError, AlreadyArchivedError if another archiver was faster, ArchiveUnavailableError, also
+    if the newest segment is not there any more.
     """
     if entries and parse_position(entries[0].position) <= catalog.end:
         raise ValueError(f"{entries[0].position} does not follow the archive's end {catalog.end}")
+    await catalog.check_newest()
     made = await asyncio.to_thread(encode, entries, catalog.chain, before=catalog.end)
     manifest = dataclasses.replace(made.manifest, progress=progress, owner=owner).signed(seed)
     await _write_files(catalog, made)

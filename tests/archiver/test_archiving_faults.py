@@ -114,3 +114,33 @@ async def test_the_alarm_and_the_events_while_the_store_is_away(
         await until(is_complete)
         assert alarm._value.get() == 0
     assert await archived(store_in(tmp_path, keys)) == await Journal(redis, keys).latest(100)
+
+
+async def test_a_disk_that_is_not_mounted_takes_no_segment(
+    redis: Redis, keys: Keys, tmp_path: Path
+) -> None:
+    disk, away, commits = tmp_path / "disk", tmp_path / "away", ChainCommits(redis, keys)
+    alarm = metrics.ALARM.labels("store")
+
+    async def is_complete() -> bool:
+        return await archived(store_in(disk, keys)) == await Journal(redis, keys).latest(100)
+
+    disk.mkdir()
+    async with at_work(archiving_in(redis, keys, store_in(disk, keys), seconds=0.01)):
+        await commits.commit()
+        await until(is_complete)
+        disk.rename(away)
+        await commits.commit()
+        await until(lambda: alarm._value.get() == 1)
+        assert not disk.exists(), "what is written here, is below the disk that comes back"
+    disk.mkdir()
+    alarm.set(0)
+    starting = archiving_in(redis, keys, store_in(disk, keys))
+    task = asyncio.create_task(starting.start())
+    await until(lambda: alarm._value.get() == 1)
+    await stop(task)
+    assert not list(disk.rglob("*.json")), "the mark says that the archive has events"
+    disk.rmdir()
+    away.rename(disk)
+    async with at_work(archiving_in(redis, keys, store_in(disk, keys), seconds=0.01)):
+        await until(is_complete)

@@ -18,10 +18,11 @@ from services.archiver.commands.runner import RefusedCommandError
 from services.archiver.settings import ArchiverSettings
 from shared.archive.catalog import Catalog, manifest_path
 from shared.archive.manifest import Manifest
-from shared.archive.mark import read_mark
+from shared.archive.mark import read_mark, write_mark
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal
 from shared.journal.streams import StoredStreams
+from shared.redis.client import connect
 from tests.archiver.archives import (
     SEED,
     ChainCommits,
@@ -95,7 +96,7 @@ async def test_what_is_changed_is_found(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     catalog = await three_segments(redis, keys, tmp_path)
-    one, two, _ = catalog.manifests
+    one, two, three = catalog.manifests
     await change(catalog, two, chain="00" * 32)
     found = await verified(settings, redis, capsys)
     assert kinds(found) == ["chain", "signature", "chain"]
@@ -112,18 +113,51 @@ async def test_what_is_changed_is_found(
     assert await verified(settings, redis, capsys, "--from", "5") == []
     assert await verified(settings, redis, capsys, "--to", str(one.last)) == []
     assert kinds(await verified(settings, redis, capsys, "--to", "3")) == ["missing", "index"]
+    await catalog.store.put(manifest_path(two.before), two.encode()[:-9])
+    found = await verified(settings, redis, capsys)
+    assert kinds(found) == ["manifest", "chain", "gap"]
+    assert found[0]["where"] == manifest_path(two.before)
     await catalog.store.delete(manifest_path(two.before))
     assert kinds(await verified(settings, redis, capsys)) == ["chain", "gap"]
     await catalog.store.delete(manifest_path(one.before))
     assert kinds(await verified(settings, redis, capsys)) == ["start"]
+    await catalog.store.delete(manifest_path(three.before))
+    with pytest.raises(RefusedCommandError, match="is empty: mount the disk, or correct ARCHIVE_"):
+        await verified(settings, redis, capsys)
 
 
-def test_a_place_is_a_ledger_or_a_position() -> None:
+async def test_redis_remembers_the_end_of_the_archive(
+    redis: Redis,
+    keys: Keys,
+    settings: ArchiverSettings,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    catalog = await three_segments(redis, keys, tmp_path)
+    one, two, three = catalog.manifests
+    mark = await read_mark(redis, keys)
+    assert mark
+    await write_mark(redis, keys, mark._replace(chain="00" * 32))
+    (found,) = await verified(settings, redis, capsys)
+    assert (found["what"], found["where"]) == ("chain", str(three.before))
+    await catalog.store.delete(manifest_path(three.before))
+    (found,) = await verified(settings, redis, capsys)
+    assert (found["what"], found["where"]) == ("end", str(two.last))
+    async with connect("unix:///nowhere", slot_key=keys.slot_key) as unreachable:
+        assert await verify.run(verify.arguments([]), settings, unreachable) == 0
+    assert "not compared with Redis" in capsys.readouterr().err
+    with pytest.raises(RefusedCommandError, match=f"after {one.before} up to {two.last}"):
+        await verified(settings, redis, capsys, "--from", "99999")
+
+
+def test_a_place_is_a_ledger_or_a_position(capsys: pytest.CaptureFixture[str]) -> None:
     args = verify.arguments(["--from", "2", "--to", "2"])
     assert (args.first.ledger, args.last.ledger) == (2, 2)
     assert str(verify.arguments(["--from", "8589938688-1"]).first) == "8589938688-1"
-    with pytest.raises(SystemExit):
-        verify.arguments(["--from", "somewhere"])
+    for wrong in (["--from", "somewhere"], ["--key", "GABC"]):
+        with pytest.raises(SystemExit):
+            verify.arguments(wrong)
+        assert f"{wrong[1]!r} is n" in capsys.readouterr().err
 
 
 async def test_metadata_is_erased_and_the_chain_stays_whole(
@@ -153,6 +187,8 @@ async def test_metadata_is_erased_and_the_chain_stays_whole(
     assert (stream.metadata, stream.version) == ({}, 3)
     assert await erase.run(frozenset({"api-1"}), settings, redis) == 0, "again: nothing to do"
     assert "0 archived events" in capsys.readouterr().out
+    assert await erase.run(frozenset({"api-1", "typo"}), settings, redis) == 1
+    assert capsys.readouterr().err.endswith("Neither Redis nor the archive has a stream 'typo'.\n")
     await empty(redis, keys)
     await restore.run(settings, redis)
     assert (await StoredStreams(redis, keys).load(["api-1"]))["api-1"] == stream

@@ -91,7 +91,7 @@ async def test_events_go_on_while_the_store_is_away_and_redis_is_emptied(
             return str((await readiness(process))["parts"]["archive"])
 
         async def is_away() -> bool:
-            return "the object store does not answer" in await reason()
+            return "the archive cannot be used" in await reason()
 
         await until(is_away)
         positions = await chain.commit(3)

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.local.gateway import KINDS, proxy
 from deploy.local.plan import Ports, archive_url, has_sandbox, parts, read_chain
+from deploy.local.processes import settings_script
 from deploy.simulator.chain import accounts
 
 LUMENS = "CDLZFC3SYJYDZT7K67VZ75HPJVIEUVNIXF47ZG2FB2RMQQVU2HHGCYSC"
@@ -89,5 +90,9 @@ def test_a_run_with_an_archive_has_an_archiver(
     started = {part.name: part for part in given}
     assert ("archiver" in started) is bool(url)
     assert {started[name].environment["ARCHIVE_URL"] for name in ("api", "fanout-1")} == {url}
+    if url:
+        script = settings_script(started["archiver"])
+        assert "export NETWORK_PASSPHRASE='Headrace Local Network ; November 2026'\n" in script
+        assert "PORT=" not in script
     shown = started["api"].environment.get("SYSTEM_URLS", "")
     assert shown == (f"http://127.0.0.1:{Ports().archiver}" if url else "")

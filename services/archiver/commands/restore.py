@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from services.archiver.commands.runner import (
     RefusedCommandError,
     no_archiver,
+    require_segments,
     run_command,
 )
 from services.archiver.progress_note import read_latest
@@ -79,11 +80,8 @@ async def run(settings: ArchiverSettings, redis: Redis) -> int:
 
 
 def _require_content(catalog: Catalog, settings: ArchiverSettings) -> None:
-    if catalog.last is None:
-        raise RefusedCommandError(
-            f"the archive of {settings.keys.namespace} in {catalog.store.url} is empty: correct "
-            "ARCHIVE_URL, NAMESPACE or CONTRACTS"
-        )
+    require_segments(catalog, settings)
+    assert catalog.last
     owner = catalog.last.owner
     texts = [owner[name].encode() for name in ("network", "contract") if name in owner]
     if len(texts) == 2 and (wrong := mismatch(settings, texts)):

@@ -6,6 +6,7 @@ See docs/decisions/0064-errors-are-translated-at-the-edge.md.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -14,7 +15,8 @@ from redis.asyncio import Redis
 
 from services.archiver.app import archiver_lease
 from services.archiver.settings import ArchiverSettings
-from shared.archive.errors import ArchiveError
+from shared.archive.catalog import Catalog
+from shared.archive.errors import ArchiveError, DamagedArchiveError
 from shared.domain.errors import HeadraceError
 from shared.journal.keys import Keys
 from shared.redis.client import RedisError, connect
@@ -30,6 +32,7 @@ EXIT_WRONG, EXIT_FAILED = 1, 2
 _LEASE_SECONDS = 60.0
 """A command that was killed in the middle keeps the archiver away for so long."""
 _TIMEOUT = 30.0
+_DAMAGED = "Run verify, and see `Findings` in docs/operations/archive.md"
 
 
 class RefusedCommandError(HeadraceError):
@@ -47,6 +50,10 @@ async def _connected(settings: ArchiverSettings, work: Work) -> int:
     redis = connect(settings.redis_url, slot_key=settings.keys.slot_key, timeout=_TIMEOUT)
     try:
         return await work(settings, redis)
+    except BrokenPipeError:  # whoever read the output, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+    except DamagedArchiveError as error:
+        print(f"the archive is damaged: {error}. {_DAMAGED}", file=sys.stderr)
     except ArchiveError as error:
         print(f"the archive failed: {error}", file=sys.stderr)
     except (RedisError, OSError) as error:
@@ -70,6 +77,18 @@ async def no_archiver(redis: Redis, keys: Keys) -> AsyncIterator[None]:
     finally:
         await cancel(renewing)
         await lease.release()
+
+
+def require_segments(catalog: Catalog, settings: ArchiverSettings) -> None:
+    """Raises RefusedCommandError if the archive is empty: then a setting is wrong, or a disk away.
+
+    The catalog must be fresh.
+    """
+    if catalog.last is None:
+        raise RefusedCommandError(
+            f"the archive of {settings.keys.namespace} in {catalog.store.url} is empty: mount the "
+            "disk, or correct ARCHIVE_URL, NAMESPACE or CONTRACTS"
+        )
 
 
 async def _renew(lease: Lease) -> None:

@@ -76,5 +76,6 @@ async def test_only_changed_manifests_are_read_again(
     await catalog.refresh()
     assert read == []
     await write(catalog, entries([["1"]], first=7))
+    read.clear()
     await catalog.refresh()
     assert read == [manifest_path(at(6))]

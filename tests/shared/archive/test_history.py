@@ -104,3 +104,16 @@ def test_the_two_parts_give_each_event_once(
     assert found == [n for n in wanted if n in there and not (even and n % 2)]
     missing = {n for low, high in gaps for n in range(low + 1, high + 1)}
     assert missing == {n for n in wanted if n not in there}
+
+
+async def test_a_journal_that_was_restored_and_began_again_has_no_gap_at_its_start() -> None:
+    journal, archive = Part(2, EVENTS, began=False), Part(2, 5, began=True)
+
+    async def start() -> Position:
+        return at(2)
+
+    async def freshen(_: Position) -> None:
+        return
+
+    history = JoinedHistory(journal, archive, journal_start=start, freshen=freshen)
+    assert await read(history, START, 3, even=False) == ([*range(3, EVENTS + 1)], [])

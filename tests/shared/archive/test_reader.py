@@ -133,6 +133,12 @@ async def test_an_archive_that_began_with_the_journal_has_no_gap_from_the_start(
     assert await reader.after(at(1)) == JournalGap(at(4))
 
 
+async def test_a_journal_that_began_after_a_loss_is_not_the_beginning(catalog: Catalog) -> None:
+    await write(catalog, entries([["1"]], first=5), progress={"began": "4-0"})
+    await write(catalog, entries([["1"]], first=6), progress={"began": "5-5"})
+    assert str(catalog.began) == "4-0"
+
+
 async def test_an_archive_that_began_later_than_the_journal_has_a_gap(catalog: Catalog) -> None:
     await write(catalog, entries([["1"]], first=5), progress={"began": "2-0"})
     assert await ArchiveReader(catalog).after(START) == JournalGap(at(4))

@@ -13,7 +13,9 @@ def test_an_archive_is_in_an_object_store(url: str) -> None:
     assert ArchiveSettings(archive_url=url).archive_url == url
 
 
-@pytest.mark.parametrize("url", ["/data", "file://data", "https://user:secret@h/", "s4://b"])
+@pytest.mark.parametrize(
+    "url", ["/data", "file://data", "https://user:secret@h/", "s4://b", "s3://", "file:///"]
+)
 def test_other_urls_are_refused_without_their_secrets(url: str) -> None:
     with pytest.raises(ValidationError, match="expected file:///") as caught:
         ArchiveSettings(archive_url=url)

@@ -155,6 +155,11 @@ async def test_a_bucket_that_does_not_exist_is_told(s3: str) -> None:
         await ArchiveStore("s3://nothing", "test").put("a/x", b"1")
 
 
+async def test_settings_that_are_missing_are_told() -> None:
+    with pytest.raises(ArchiveUnavailableError, match=r"a/x in az://nothing: .*Account must be"):
+        await ArchiveStore("az://nothing", "test").get("a/x")
+
+
 async def test_a_store_that_does_not_answer_is_told_soon() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # and does not listen, so connections are refused
