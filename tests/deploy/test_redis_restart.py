@@ -114,7 +114,7 @@ async def test_no_service_is_ready_where_a_restart_would_lose_everything(
 ) -> None:
     async with guarded_redis(tmp_path, server, default=FORMER) as redis:
         async with AsyncExitStack() as stack:
-            for user in USERS:
+            for user in (each for each in USERS if each != "archiver"):  # it stores no events there
                 environment = COMMON | {"REDIS_URL": redis.url(user)}
                 environment |= {"HORIZON_URL": "http://127.0.0.1:1"}
                 part = await stack.enter_async_context(running(f"services.{user}", **environment))
