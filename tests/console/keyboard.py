@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from playwright.async_api import Locator, Page
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 MOST = 300
 """Presses of Tab after which a control is taken for unreachable."""
@@ -31,8 +34,11 @@ FOCUS_FAULT = """() => {
 
 
 async def step(page: Page, key: str = "Tab") -> None:
-    """Move the focus. It must be visible then."""
+    """Move the focus. It must be visible then, at the latest when a list that moves has stopped."""
     await page.keyboard.press(key)
+    if await page.evaluate(FOCUS_FAULT):
+        with suppress(PlaywrightTimeoutError):
+            await page.wait_for_function(f"!({FOCUS_FAULT})()", timeout=5_000)
     fault = await page.evaluate(FOCUS_FAULT)
     assert not fault, fault
 

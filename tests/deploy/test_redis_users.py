@@ -205,9 +205,9 @@ async def use_the_archive(guarded: Guarded) -> None:
     await guarded.all.flushall()
     async with connect(guarded.url("indexer")) as indexer:
         assert await restore.run(settings, indexer) == 0
-        found: Any = await guarded.all.zrange(KEYS.index("all"), 0, 0)
-        (stream,) = found
-        assert await erase.run(frozenset([stream.decode()]), settings, indexer) == 0
+        (stream, *_) = [key async for key in guarded.all.scan_iter(KEYS.stream("*"))]
+        stream_id = stream.decode().removeprefix(KEYS.stream(""))
+        assert await erase.run(frozenset([stream_id]), settings, indexer) == 0
 
 
 async def lasting(redis: Redis) -> set[str]:
