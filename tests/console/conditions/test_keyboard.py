@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import pytest
@@ -95,6 +96,8 @@ async def test_a_stream_is_made_changed_and_ended(whole: Installation, someone: 
     await page.keyboard.press("Enter")
     await expect(page.locator(".timeline")).to_contain_text("Topped up")
     await expect(page.get_by_label("Amount to add")).to_be_focused()
+    # Within its first second the stream has nothing to withdraw.
+    await expect(page.locator("#claimable")).to_have_text(re.compile(r"^[1-9]"))
     withdraw = page.get_by_role("button", name="Withdraw")
     await press(page, withdraw, "Shift+Tab")
     await expect(page.locator(".timeline")).to_contain_text("Withdrawn")
