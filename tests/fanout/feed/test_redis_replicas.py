@@ -33,8 +33,13 @@ async def test_events_are_read_from_a_replica_and_leases_are_written_to_the_prim
         return await replica.metric("events_total", via="channel")
 
     await until(by_message, what="an event that came as a message")
-    _, ready = await replica.get("/readyz")
-    assert "follows the primary, 0.0 s behind" in ready
+
+    async def in_step() -> bool:
+        """The note is of the last probe, at which the replica may have been behind."""
+        _, ready = await replica.get("/readyz")
+        return "follows the primary, 0.0 s behind" in ready
+
+    await until(in_step, what="the note that the replica is in step")
 
 
 async def test_a_client_that_moves_to_a_late_replica_loses_nothing_and_gets_no_reset(
