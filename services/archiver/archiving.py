@@ -25,7 +25,7 @@ from shared.archive import writer
 from shared.archive.catalog import Catalog
 from shared.archive.errors import AlreadyArchivedError, ArchiveUnavailableError
 from shared.archive.manifest import Manifest
-from shared.archive.mark import ArchiveMark, read_mark, write_mark
+from shared.archive.mark import mark_now, read_mark
 from shared.domain.position import START, Position
 from shared.journal.keys import Keys
 from shared.journal.namespace import read_owner
@@ -111,11 +111,9 @@ class Archiving:
 
     async def keep_mark(self) -> None:
         """Write the mark: everything up to the archive's end is archived."""
-        seconds, micros = await self._redis.time()
-        at = seconds * 1_000_000 + micros
-        mark = ArchiveMark(self._catalog.end, self._catalog.chain.hex(), at)
-        metrics.LEDGER.set(self._catalog.end.ledger)
-        await write_mark(self._redis, self._keys, mark, token=self._token)
+        end, chain = self._catalog.end, self._catalog.chain
+        metrics.LEDGER.set(end.ledger)
+        await mark_now(self._redis, self._keys, end, chain, token=self._token)
 
     @property
     def oldest(self) -> float | None:

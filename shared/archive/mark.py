@@ -47,6 +47,15 @@ async def write_mark(
     return bool(await script(keys=[keys.archive, keys.archiver_lease], args=[*arguments]))
 
 
+async def mark_now(
+    redis: Redis, keys: Keys, position: Position, chain: bytes, *, token: str | None = None
+) -> bool:
+    """Like `write_mark`, with the present time of Redis."""
+    seconds, micros = await redis.time()
+    mark = ArchiveMark(position, chain.hex(), seconds * 1_000_000 + micros)
+    return await write_mark(redis, keys, mark, token=token)
+
+
 async def delete_mark(redis: Redis, keys: Keys) -> bool:
     """Delete the mark: the journal is trimmed as if there were no archive. True if it existed."""
     return bool(await redis.delete(keys.archive))

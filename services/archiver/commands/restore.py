@@ -23,7 +23,7 @@ from services.archiver.progress_note import read_latest
 from services.archiver.restoring import Restoring
 from services.archiver.settings import ArchiverSettings
 from shared.archive.catalog import Catalog
-from shared.archive.mark import ArchiveMark, write_mark
+from shared.archive.mark import mark_now
 from shared.archive.store import ArchiveStore
 from shared.domain.instant import utc_text
 from shared.journal.keys import Keys
@@ -101,9 +101,7 @@ async def _finish(redis: Redis, keys: Keys, catalog: Catalog) -> int:
     """Write what makes the journal whole. Returns the new epoch in Unix microseconds."""
     assert catalog.last
     await write_owner(redis, keys, catalog.last.owner)
-    seconds, micros = await redis.time()
-    at = seconds * 1_000_000 + micros
-    await write_mark(redis, keys, ArchiveMark(catalog.end, catalog.chain.hex(), at))
+    await mark_now(redis, keys, catalog.end, catalog.chain)
     epoch = await begin_new_epoch(redis, keys)
     await NamespaceWriter(redis, keys).finish(await read_latest(catalog))
     await _forget_loss(redis, keys)
