@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("shared", "services", "deploy")
-SERVICES = ("api", "archiver", "fanout", "indexer")
+SERVICES = ("api", "archiver", "fanout", "indexer", "webhooks")
 NOT_OURS = {".git", ".venv", ".run", "node_modules", "build", "dist", ".hypothesis", "__pycache__"}
 NOT_OURS |= {".mypy_cache", ".ruff_cache", ".pytest_cache", "htmlcov"}
 
@@ -28,6 +28,7 @@ ORDER = (
     "shared.journal",
     "shared.archive",
     "shared.auth",
+    "shared.webhooks",
     *(f"shared.chain.{name}" for name in ("errors", "xdr", "decode", "http", "rpc")),
     *(f"services.fanout.{name}" for name in ("settings", "reasons", "metrics")),
     *(f"services.fanout.{name}" for name in ("jitter", "sse", "frame")),
@@ -57,6 +58,8 @@ ORDER = (
     *(f"services.archiver.{name}" for name in ("verification", "erasing", "journal_tail")),
     *(f"services.archiver.{name}" for name in ("restoring", "commands")),
     "services.archiver",
+    *(f"services.webhooks.{name}" for name in ("settings", "metrics")),
+    "services.webhooks",
     *(f"deploy.simulator.{name}" for name in ("settings", "problems", "versions", "chain")),
     "deploy.simulator.contracts",
     *(f"deploy.simulator.{name}" for name in ("future_protocol", "execution", "script")),
@@ -83,7 +86,8 @@ PURE = (
     *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
     "shared.auth.signing_keys",
     "shared.chain.errors",
-    "services.api.auth.public_addresses",
+    *(f"shared.web.{name}" for name in ("public_addresses", "public_resolver")),
+    *(f"shared.webhooks.{name}" for name in ("endpoint", "urls")),
     "services.api.errors",
     *(f"services.archiver.{name}" for name in ("buffer", "erasing", "errors", "verification")),
     "services.api.events.ranges",

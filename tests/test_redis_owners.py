@@ -41,6 +41,16 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "transaction_claim": ("services.api.transactions.submission_store",),
     "rate": ("services.api.http.rate_limits",),
     "api_keys": ("services.api.auth.api_keys",),
+    "webhooks": ("shared.webhooks.store", "shared.webhooks.progress"),
+    "webhooks_of": ("shared.webhooks.store",),
+    "webhook_changes": ("shared.webhooks.changes", "shared.webhooks.store"),
+    "webhook_progress": ("shared.webhooks.progress", "shared.webhooks.store"),
+    "webhook_attempts": (
+        *("shared.webhooks.attempts", "shared.webhooks.progress", "shared.webhooks.store"),
+    ),
+    "webhook_redeliveries": ("shared.webhooks.redeliveries", "shared.webhooks.store"),
+    "webhook_partition": ("services.webhooks.partitions", "shared.webhooks.progress"),
+    "webhook_dispatchers": ("services.webhooks.partitions",),
     "connections": ("services.fanout.connections.limits",),
 }
 """Each structure in Redis and the modules that may use its key; the owner comes first."""

@@ -54,6 +54,7 @@ class EventType(StrEnum):
     CHAIN_UNKNOWN = "chain.unknown"
     CHAIN_GAP = "chain.gap"
     JOURNAL_RESET = "journal.reset"
+    WEBHOOK_DISABLED = "webhook.disabled"
 
 
 LOSS_TYPES = frozenset({EventType.CHAIN_GAP, EventType.JOURNAL_RESET})

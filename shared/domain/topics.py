@@ -66,6 +66,8 @@ def _outside_streams(kind: EventType) -> tuple[str, ...]:
     """The keys in `facts` with the accounts of an event without a stream; none for a broadcast."""
     if kind in TOKEN_TYPES:
         return _PARTIES_OF_TOKEN
+    if kind is EventType.WEBHOOK_DISABLED:
+        return ("account",)
     return ("tokenAddress",) if kind is EventType.CHAIN_UNKNOWN else ()
 
 

@@ -157,3 +157,39 @@ class Keys:
     def rate(self, policy: str, client: str) -> str:
         """When a client's quota of a policy is full again: Unix microseconds of Redis' clock."""
         return self._key("rate", policy, client)
+
+    @property
+    def webhooks(self) -> str:
+        """Hash from the id of each webhook endpoint to its document (shared.webhooks.store)."""
+        return self._key("webhooks")
+
+    def webhooks_of(self, account: str) -> str:
+        """Sorted set of the webhook endpoints of an account, scored by creation."""
+        return self._key("webhooks-of", account)
+
+    @property
+    def webhook_changes(self) -> str:
+        """Redis Stream: changes of endpoints, for dispatchers (shared.webhooks.changes)."""
+        return self._key("webhook-changes")
+
+    @property
+    def webhook_progress(self) -> str:
+        """Hash: how far the deliveries to each endpoint are (shared.webhooks.progress)."""
+        return self._key("webhook-progress")
+
+    def webhook_attempts(self, endpoint_id: str) -> str:
+        """List of the last attempts to deliver to an endpoint (shared.webhooks.attempts)."""
+        return self._key("webhook-attempts", endpoint_id)
+
+    def webhook_redeliveries(self, endpoint_id: str) -> str:
+        """Hash of the redeliveries that have not ended (shared.webhooks.redeliveries)."""
+        return self._key("webhook-redeliveries", endpoint_id)
+
+    def webhook_partition(self, number: int) -> str:
+        """The token of the dispatcher that has this partition. Expires unless it is renewed."""
+        return self._key("webhook-partition", str(number))
+
+    @property
+    def webhook_dispatchers(self) -> str:
+        """Sorted set of the dispatchers that run, scored by expiry."""
+        return self._key("webhook-dispatchers")

@@ -132,8 +132,8 @@ RIGHTS: dict[str, Mutant] = {
         in_nginx("nginx.conf.template", '~^https: "max-age=${HSTS_SECONDS}";', ""),
     ),
     "addresses that only Python calls public": Mutant(
-        "tests/api/auth/test_public_addresses.py::test_no_address_of_a_special_range_is_public",
-        replaced(f"{_API}.auth.public_addresses.is_public", lambda address: address.is_global),
+        "tests/shared/web/test_public_addresses.py::test_no_address_of_a_special_range_is_public",
+        replaced("shared.web.public_addresses.is_public", lambda address: address.is_global),
     ),
     "old ciphers at nginx": Mutant(
         "tests/deploy/test_nginx_tls.py::test_only_modern_ciphers_are_accepted",

@@ -11,15 +11,14 @@ import asyncio
 import re
 import tomllib
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 
-from services.api.auth.public_addresses import is_public
 from services.api.errors import ClientDomainRejectedError
 from shared.domain.strkeys import is_public_key
 from shared.web import client as http
+from shared.web.public_resolver import PublicResolver
 
 FetchToml = Callable[[str], Awaitable[bytes]]
 """Takes a host name and returns the bytes of its stellar.toml. Raises ClientDomainRejectedError."""
@@ -35,25 +34,6 @@ _NO_COMPRESSION = {"Accept-Encoding": "identity"}  # a small body may unpack to 
 def is_public_name(domain: str) -> bool:
     """True if the text is a full host name without a port. False for an IP address."""
     return _HOST.fullmatch(domain) is not None
-
-
-class PublicResolver(AbstractResolver):
-    """Resolves host names, and rejects a name if any of its addresses is not public."""
-
-    def __init__(self, inner: AbstractResolver) -> None:
-        self._inner = inner
-
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        """The addresses of a host. Raises OSError if one of them is not public."""
-        # `family` is an int here; the inner resolver's type is socket.AddressFamily.
-        results = await self._inner.resolve(host, port, family)  # type: ignore[arg-type]
-        if not all(is_public(ip_address(entry["host"].partition("%")[0])) for entry in results):
-            raise OSError(f"{host} has an address that is not public")
-        return results
-
-    async def close(self) -> None:
-        """Close the inner resolver."""
-        await self._inner.close()
 
 
 async def fetch_toml(domain: str) -> bytes:

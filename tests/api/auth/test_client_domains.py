@@ -17,7 +17,6 @@ from stellar_sdk import Keypair
 from services.api.app import build_app
 from services.api.auth.client_domains import (
     MAX_TOML_BYTES,
-    PublicResolver,
     fetch_toml,
     is_public_name,
     read_bounded,
@@ -26,6 +25,7 @@ from services.api.auth.client_domains import (
 from services.api.errors import ClientDomainRejectedError
 from services.api.settings import ApiSettings
 from shared.journal.keys import Keys
+from shared.web.public_resolver import PublicResolver
 from tests.api.auth.samples import ALICE, WALLETS, Horizon, challenge, claims_of, log_in, signed
 from tests.api.samples import TOKEN, time_is_known
 from tests.support.data import begun_long_ago

@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from services.api.auth.public_addresses import is_public
+from shared.web.public_addresses import is_public
 
 SPECIAL = [
     "0.0.0.0/8",

@@ -1,0 +1,1 @@
+"""The webhooks service: dispatchers that deliver the events of the journal to webhook endpoints."""

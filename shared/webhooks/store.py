@@ -1,0 +1,111 @@
+"""The endpoints of a namespace in Redis, and the log of their changes.
+
+A hash with the JSON of each endpoint, a sorted set of the endpoints of each account, and a Redis
+Stream that tells dispatchers of changes, tests and redeliveries.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from shared.domain.errors import HeadraceError
+from shared.journal.keys import Keys
+from shared.redis.scripts import load_script
+from shared.webhooks.endpoint import Endpoint, encode_endpoint, parse_endpoint
+
+_WRITE = load_script(__package__, "endpoint_write")
+_DELETE = load_script(__package__, "endpoint_delete")
+_ID = re.compile(r"wh_[0-9a-f]{24}", re.ASCII)
+_PAGE = 500
+
+CHANGES_KEPT = 10_000
+"""Dispatchers that were away for more changes load all endpoints again."""
+
+
+class EndpointConflictError(HeadraceError):
+    """Somebody else changed or deleted the endpoint in the meantime. Read it and try again."""
+
+
+class TooManyEndpointsError(HeadraceError):
+    """The account has as many endpoints as it may have."""
+
+
+def new_endpoint_id() -> str:
+    """A random id, such as wh_5f0c1d2e3a4b5f0c1d2e3a4b."""
+    return f"wh_{secrets.token_hex(12)}"
+
+
+def is_endpoint_id(text: str) -> bool:
+    """True if this can be the id of an endpoint."""
+    return _ID.fullmatch(text) is not None
+
+
+class EndpointStore:
+    """The endpoints of one namespace. All methods raise redis-py's errors."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._write = redis.register_script(_WRITE)
+        self._delete = redis.register_script(_DELETE)
+
+    async def create(self, endpoint: Endpoint, *, most: int) -> None:
+        """Store a new endpoint. TooManyEndpointsError: its account has `most` of them."""
+        if await self._put(endpoint, known=0, most=most) < 0:
+            raise TooManyEndpointsError(f"the account has {most} webhooks, the most it may have")
+
+    async def replace(self, endpoint: Endpoint) -> None:
+        """Store a changed endpoint, whose `revision` is one higher than that of the stored one.
+
+        Raises EndpointConflictError if the stored one has another revision.
+        """
+        if not await self._put(endpoint, known=endpoint.revision - 1, most=0):
+            raise EndpointConflictError(f"webhook {endpoint.id} was changed in the meantime")
+
+    async def _put(self, endpoint: Endpoint, *, known: int, most: int) -> int:
+        keys = [self._keys.webhooks, self._keys.webhooks_of(endpoint.account)]
+        document = encode_endpoint(endpoint)
+        reply: Any = await self._write(
+            keys=[*keys, self._keys.webhook_changes],
+            args=[endpoint.id, document, known, most, endpoint.created, CHANGES_KEPT],
+        )
+        return int(reply)
+
+    async def delete(self, endpoint: Endpoint) -> bool:
+        """Delete an endpoint and all that is stored of it. False if it was deleted before."""
+        keys, own = self._keys, endpoint.id
+        return bool(
+            await self._delete(
+                keys=[
+                    *(keys.webhooks, keys.webhooks_of(endpoint.account), keys.webhook_changes),
+                    *(keys.webhook_progress, keys.webhook_attempts(own)),
+                    keys.webhook_redeliveries(own),
+                ],
+                args=[own, CHANGES_KEPT],
+            )
+        )
+
+    async def load(self, endpoint_ids: Collection[str]) -> Mapping[str, Endpoint]:
+        """These endpoints. Those that do not exist are left out."""
+        if not (ids := list(endpoint_ids)):
+            return {}
+        stored: Any = await self._redis.hmget(self._keys.webhooks, ids)
+        found = [parse_endpoint(raw) for raw in stored if raw is not None]
+        return {each.id: each for each in found}
+
+    async def of_account(self, account: str) -> Sequence[Endpoint]:
+        """The endpoints of an account, the oldest first."""
+        ids: Any = await self._redis.zrange(self._keys.webhooks_of(account), 0, -1)
+        found = await self.load([each.decode() for each in ids])
+        return sorted(found.values(), key=lambda each: (each.created, each.id))
+
+    async def all(self) -> AsyncIterator[Endpoint]:
+        """All endpoints, in no order. One that is changed meanwhile can come twice."""
+        rows = self._redis.hscan_iter(self._keys.webhooks, count=_PAGE)
+        async for _, stored in rows:
+            yield parse_endpoint(stored)

@@ -1,0 +1,63 @@
+"""Which URLs an endpoint can have. Pure.
+
+https only. http is accepted for a receiver on this machine, if the operator allows its network with
+WEBHOOK_ALLOWED_NETWORKS. The addresses behind a host name are checked at each connection
+(shared.web.public_resolver).
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from shared.web.public_resolver import AllowedNetworks, is_reachable
+
+MOST_CHARACTERS = 2_048
+_LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
+
+
+def check_endpoint_url(url: str, allowed: AllowedNetworks = ()) -> str:
+    """Returns the URL. Raises ValueError; the message says what is expected."""
+    if len(url) > MOST_CHARACTERS:
+        raise ValueError(f"the URL has more than {MOST_CHARACTERS} characters")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("the URL has characters that must be percent-encoded")
+    parts, host = _split(url)
+    if parts.username or parts.password:
+        raise ValueError("the URL has a user name or a password: check the signature instead")
+    if parts.fragment:
+        raise ValueError("the URL has a fragment (#…), which no server gets")
+    address = _address(host)
+    if address is not None and not is_reachable(address, allowed):
+        raise ValueError(f"{host} is not a public address")
+    if parts.scheme == "http" and not _is_local(host, allowed):
+        raise ValueError("expected https://…: http:// is only for receivers on this machine")
+    return url
+
+
+def _split(url: str) -> tuple[SplitResult, str]:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        is_usable = parts.scheme in ("http", "https") and host and parts.port != 0
+    except ValueError as error:
+        raise ValueError(f"not a URL: {error}") from None
+    if not is_usable:
+        raise ValueError("expected https://<host>/…")
+    return parts, host
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that the host is. None if it is a name."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _is_local(host: str, allowed: AllowedNetworks) -> bool:
+    """True if the host is this machine, and the operator allows that."""
+    address = _address(host)
+    if host == "localhost":
+        return any(each in network for each in _LOOPBACK for network in allowed)
+    return address is not None and address.is_loopback
