@@ -25,8 +25,8 @@ from shared.webhooks.store import (
 ALICE = "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"
 
 
-def endpoint(**fields: object) -> Endpoint:
-    made = Endpoint(
+def endpoint() -> Endpoint:
+    return Endpoint(
         id=new_endpoint_id(),
         account=ALICE,
         url="https://shop.example/hook",
@@ -36,7 +36,6 @@ def endpoint(**fields: object) -> Endpoint:
         begins_after=Position(5, 6),
         order=DeliveryOrder.STREAM,
     )
-    return replace(made, **fields)
 
 
 async def test_an_endpoint_is_read_as_it_was_written(redis: Redis, keys: Keys) -> None:
