@@ -115,9 +115,10 @@ class EndpointStore:
 
         In no order. One that is changed meanwhile can come twice.
         """
-        cursor: Any = 0
+        cursor = 0
         while True:
-            cursor, rows = await self._redis.hscan(self._keys.webhooks, cursor, count=_PAGE)
+            page: Any = await self._redis.hscan(self._keys.webhooks, cursor, count=_PAGE)
+            cursor, rows = page
             yield [parse_endpoint(raw) for name, raw in rows.items() if is_wanted(name.decode())]
-            if not int(cursor):
+            if not cursor:
                 return

@@ -19,31 +19,30 @@ from shared.webhooks.progress import Progress
 
 
 class Loss(NamedTuple):
-    """The journal has what was read up to `common`. The entries after it were lost."""
+    """What one endpoint lost: the journal has everything up to `common`.
+
+    `events`: the positions of the events after it that were for this endpoint, in order.
+    """
 
     common: Position
-    entries: tuple[JournalEntry, ...]
+    events: tuple[Position, ...]
 
 
-def rewound(progress: Progress, endpoint: Endpoint, loss: Loss) -> Progress:
-    """The progress that continues after the loss."""
-    common = loss.common
-    had = {each for each in progress.acknowledged if each > common}
-    had |= set(_wanted_up_to(progress.position, endpoint, loss.entries))
+def loss_of(endpoint: Endpoint, common: Position, lost: Iterable[JournalEntry]) -> Loss:
+    """What an endpoint lost of these events."""
+    return Loss(common, tuple(parse_position(e.position) for e in lost if endpoint.wants(e)))
+
+
+def rewound(progress: Progress, loss: Loss) -> Progress:
+    """The progress with which the endpoint continues after a loss."""
+    before = set(progress.acknowledged)
+    had = {each for each in loss.events if each <= progress.position or each in before}
+    had |= {each for each in before if each > loss.common}
     lost = [each for each in had if each.by_clock]
     owed = [] if progress.lost is None else [progress.lost]
     return replace(
         progress,
-        position=min(progress.position, common),
-        acknowledged=tuple(sorted(each for each in had if not each.by_clock)),
+        position=min(progress.position, loss.common),
+        acknowledged=tuple(sorted(had.difference(lost))),
         lost=max([*lost, *owed], default=None),
     )
-
-
-def _wanted_up_to(
-    position: Position, endpoint: Endpoint, entries: Iterable[JournalEntry]
-) -> Iterable[Position]:
-    for entry in entries:
-        own = parse_position(entry.position)
-        if own <= position and endpoint.wants(entry):
-            yield own

@@ -1,8 +1,8 @@
 """The next events of one endpoint: which may be delivered now, and what was acknowledged. Pure.
 
-Deliveries of one sequence are in order: each waits until the one before it was acknowledged. With the
-order `endpoint`, the endpoint has one sequence. With the order `stream`, each stream has its own. All
-other events share one.
+Deliveries of one sequence are in order: each waits until the one before it was acknowledged. With
+the order `endpoint`, the endpoint has one sequence. With the order `stream`, each stream has its
+own, and all other events share one.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ class DeliveryWindow:
         return len(self._open)
 
     @property
+    def first(self) -> JournalEntry | None:
+        """The first event that was not acknowledged. None if there is none."""
+        return next(iter(self._open.values()), None)
+
+    @property
     def is_idle(self) -> bool:
         """True if no delivery is under way."""
         return not self._busy
@@ -64,7 +69,7 @@ class DeliveryWindow:
     @property
     def position(self) -> Position:
         """Everything up to it was acknowledged, or is not for the endpoint."""
-        first = next(iter(self._open.values()), None)
+        first = self.first
         return self.end if first is None else max(self._begin, parse_position(first.previous))
 
     @property
@@ -110,30 +115,29 @@ class DeliveryWindow:
         self._busy |= sequences
         return Taken(tuple(entries), frozenset(sequences)) if entries else None
 
-    def opens_at(self) -> float | None:
+    def opens_at(self, now: float) -> float | None:
         """When the next sequence that failed may be tried again. None if no sequence waits."""
-        return min(self._waits.values(), default=None)
+        return min((until for until in self._waits.values() if until > now), default=None)
 
     def acknowledge(self, taken: Taken) -> None:
-        """The receiver has these events. Their sequences stay closed until `free`."""
+        """The receiver has these events. The next ones must wait until `free`."""
         for entry in taken.entries:
             position = parse_position(entry.position)
             if self._open.pop(position, None) is not None:
                 self._taken.add(position)
         low = self.position
         self._taken = {each for each in self._taken if each > low}
-
-    def free(self, taken: Taken) -> None:
-        """The delivery has ended, and its outcome is stored."""
-        self._busy -= taken.sequences
         for sequence in taken.sequences:
             self._waits.pop(sequence, None)
 
     def hold(self, taken: Taken, until: float) -> None:
         """The delivery failed. With the order `stream`, other streams are delivered meanwhile."""
-        self._busy -= taken.sequences
         if self._by_stream:
             self._waits |= dict.fromkeys(taken.sequences, until)
+
+    def free(self, taken: Taken) -> None:
+        """The delivery has ended, and its outcome is stored."""
+        self._busy -= taken.sequences
 
     def _closed(self, now: float) -> set[str]:
         return self._busy | {sequence for sequence, until in self._waits.items() if until > now}

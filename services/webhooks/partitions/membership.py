@@ -1,4 +1,4 @@
-"""Which dispatchers run: a sorted set of their names, scored by the time until which each counts."""
+"""Which dispatchers run: a sorted set of their names, scored by when each stops to count."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.redis.clock import Clock
 
 
 class Membership:
-    """This dispatcher as one of the members."""
+    """Makes this dispatcher one of the members."""
 
     def __init__(self, redis: Redis, keys: Keys, clock: Clock, *, seconds: float) -> None:
         self.name = secrets.token_hex(8)

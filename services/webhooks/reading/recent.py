@@ -42,6 +42,13 @@ class RecentEntries:
         for entry in entries:
             self.append(entry)
 
+    def after(self, position: Position) -> Iterator[JournalEntry]:
+        """The entries after a position, the newest first."""
+        for entry in reversed(self._entries):
+            if parse_position(entry.position) <= position:
+                return
+            yield entry
+
     def has(self, entry: JournalEntry) -> bool:
         """True if this entry is here, after the same entry."""
         return self._before.get(entry.position) == entry.previous
