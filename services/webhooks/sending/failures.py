@@ -36,29 +36,29 @@ _SYSTEM_ERRORS = {
 }
 
 
-class Failure(NamedTuple):
+class SendFailure(NamedTuple):
     """An attempt without an answer."""
 
     outcome: Outcome
     text: str
 
 
-def failure(error: Exception, host: str, seconds: float) -> Failure:
+def failure(error: Exception, host: str, seconds: float) -> SendFailure:
     """The failure that an exception of aiohttp or of the system means.
 
     `seconds` is how long a receiver may take.
     """
     match error:
         case aiohttp.ConnectionTimeoutError():
-            return Failure(Outcome.UNREACHABLE, f"{host} did not accept the connection in time")
+            return SendFailure(Outcome.UNREACHABLE, f"{host} did not accept the connection in time")
         case TimeoutError():
-            return Failure(Outcome.TIMEOUT, f"{host} did not answer within {seconds:g} s")
+            return SendFailure(Outcome.TIMEOUT, f"{host} did not answer within {seconds:g} s")
         case NotPublicError():
-            return Failure(Outcome.FORBIDDEN, f"{error}")
+            return SendFailure(Outcome.FORBIDDEN, f"{error}")
         case aiohttp.ClientConnectorDNSError() if isinstance(error.os_error, NotPublicError):
-            return Failure(Outcome.FORBIDDEN, f"{error.os_error}")
+            return SendFailure(Outcome.FORBIDDEN, f"{error.os_error}")
         case _:
-            return Failure(Outcome.UNREACHABLE, _unreachable(error, host))
+            return SendFailure(Outcome.UNREACHABLE, _unreachable(error, host))
 
 
 def _unreachable(error: Exception, host: str) -> str:
