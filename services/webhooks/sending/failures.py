@@ -12,6 +12,11 @@ from typing import NamedTuple
 import aiohttp
 
 from services.webhooks.metrics import Outcome
+from services.webhooks.sending.connector import (
+    MOST_HEAD_BYTES,
+    AnswerTooLongError,
+    StaleConnectionError,
+)
 from shared.web.public_resolver import NotPublicError
 
 _CERTIFICATES = {
@@ -73,10 +78,12 @@ def _unreachable(error: Exception, host: str) -> str:
             return f"the proxy answered {error.status} when it was asked for {host}"
         case aiohttp.ClientProxyConnectionError():
             return "the proxy of the dispatcher cannot be reached"
-        case aiohttp.ServerDisconnectedError():
+        case AnswerTooLongError():
+            return f"{host} sent an answer whose head is too long: at most {MOST_HEAD_BYTES} bytes"
+        case aiohttp.ServerDisconnectedError() | StaleConnectionError():
             return f"{host} closed the connection without an answer"
         case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
-            return f"{host} sent something that is no HTTP answer, or one with too long headers"
+            return f"{host} sent something that is no HTTP answer, or one with a header that is too long"
         case OSError():
             return f"{host} {_SYSTEM_ERRORS.get(error.errno or 0, 'cannot be reached')}"
         case _:
