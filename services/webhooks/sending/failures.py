@@ -83,7 +83,7 @@ def _unreachable(error: Exception, host: str) -> str:
         case aiohttp.ServerDisconnectedError() | StaleConnectionError():
             return f"{host} closed the connection without an answer"
         case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
-            return f"{host} sent something that is no HTTP answer, or one with a header that is too long"
+            return f"{host} sent no valid HTTP answer, or one with a header that is too long"
         case OSError():
             return f"{host} {_SYSTEM_ERRORS.get(error.errno or 0, 'cannot be reached')}"
         case _:
