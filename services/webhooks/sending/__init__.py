@@ -2,6 +2,4 @@
 
 It knows nothing of the journal, of order or of retries. It imports nothing of the rest of the
 service but its settings and metrics.
-
-See docs/decisions/0129-a-receiver-holds-up-no-other.md.
 """

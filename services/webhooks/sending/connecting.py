@@ -8,11 +8,14 @@ no cookies, no redirects.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from urllib.request import getproxies
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
+from services.webhooks.sending.connector import BoundedConnector
+from services.webhooks.sending.resolving import PooledResolver
 from services.webhooks.sending.target import Target
 from services.webhooks.settings import DispatcherSettings
 from shared import __version__
@@ -20,7 +23,7 @@ from shared.web import client as http
 from shared.web.public_resolver import PublicResolver
 
 CONNECT_SECONDS = 5.0
-_DNS_SECONDS = 10
+DNS_SECONDS = 10
 """How long a checked address is used for new connections."""
 _IDLE_SECONDS = 15.0
 """How long a connection is kept for the next delivery."""
@@ -32,22 +35,28 @@ _HEADERS = {
 
 
 class Sessions:
-    """One session for direct connections, and one for those through HTTPS_PROXY if it is set."""
+    """One session for direct connections, and one for those through HTTPS_PROXY if it is set.
 
-    def __init__(self, settings: DispatcherSettings) -> None:
+    `most_open`: more connections are not kept open.
+    """
+
+    def __init__(self, settings: DispatcherSettings, most_open: int) -> None:
         allowed = settings.webhook_allowed_networks
         self._timeout = aiohttp.ClientTimeout(settings.webhook_seconds, CONNECT_SECONDS)
-        self._resolver = PublicResolver(aiohttp.ThreadedResolver(), allowed)
+        self._most_open = most_open
+        self._resolver = PublicResolver(PooledResolver(), allowed)
         self._direct = self._session(self._resolver)
         self._proxied: aiohttp.ClientSession | None = None
         if getproxies():
             # aiohttp resolves only the proxy's name here. It is rarely public.
-            self._proxied = self._session(aiohttp.ThreadedResolver())
+            self._proxied = self._session(PooledResolver())
 
     def _session(self, resolver: AbstractResolver) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
+        connector = BoundedConnector(
+            most_open=self._most_open,
             resolver=resolver,
-            ttl_dns_cache=_DNS_SECONDS,
+            ssl=ssl.create_default_context(),
+            ttl_dns_cache=DNS_SECONDS,
             limit=0,  # lanes limit the connections, and waiting there is not part of the time
             keepalive_timeout=_IDLE_SECONDS,
         )
@@ -74,5 +83,6 @@ class Sessions:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._direct.close()
+        await self._resolver.close()
         if self._proxied is not None:
             await self._proxied.close()

@@ -12,6 +12,11 @@ from typing import NamedTuple
 import aiohttp
 
 from services.webhooks.metrics import Outcome
+from services.webhooks.sending.connector import (
+    MOST_HEAD_BYTES,
+    AnswerTooLongError,
+    StaleConnectionError,
+)
 from shared.web.public_resolver import NotPublicError
 
 _CERTIFICATES = {
@@ -36,29 +41,29 @@ _SYSTEM_ERRORS = {
 }
 
 
-class Failure(NamedTuple):
+class SendFailure(NamedTuple):
     """An attempt without an answer."""
 
     outcome: Outcome
     text: str
 
 
-def failure(error: Exception, host: str, seconds: float) -> Failure:
+def failure(error: Exception, host: str, seconds: float) -> SendFailure:
     """The failure that an exception of aiohttp or of the system means.
 
     `seconds` is how long a receiver may take.
     """
     match error:
         case aiohttp.ConnectionTimeoutError():
-            return Failure(Outcome.UNREACHABLE, f"{host} did not accept the connection in time")
+            return SendFailure(Outcome.UNREACHABLE, f"{host} did not accept the connection in time")
         case TimeoutError():
-            return Failure(Outcome.TIMEOUT, f"{host} did not answer within {seconds:g} s")
+            return SendFailure(Outcome.TIMEOUT, f"{host} did not answer within {seconds:g} s")
         case NotPublicError():
-            return Failure(Outcome.FORBIDDEN, f"{error}")
+            return SendFailure(Outcome.FORBIDDEN, f"{error}")
         case aiohttp.ClientConnectorDNSError() if isinstance(error.os_error, NotPublicError):
-            return Failure(Outcome.FORBIDDEN, f"{error.os_error}")
+            return SendFailure(Outcome.FORBIDDEN, f"{error.os_error}")
         case _:
-            return Failure(Outcome.UNREACHABLE, _unreachable(error, host))
+            return SendFailure(Outcome.UNREACHABLE, _unreachable(error, host))
 
 
 def _unreachable(error: Exception, host: str) -> str:
@@ -73,10 +78,12 @@ def _unreachable(error: Exception, host: str) -> str:
             return f"the proxy answered {error.status} when it was asked for {host}"
         case aiohttp.ClientProxyConnectionError():
             return "the proxy of the dispatcher cannot be reached"
-        case aiohttp.ServerDisconnectedError():
+        case AnswerTooLongError():
+            return f"{host} sent an answer whose head is too long: at most {MOST_HEAD_BYTES} bytes"
+        case aiohttp.ServerDisconnectedError() | StaleConnectionError():
             return f"{host} closed the connection without an answer"
         case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
-            return f"{host} sent something that is no HTTP answer, or one with too long headers"
+            return f"{host} sent no valid HTTP answer, or one with a header that is too long"
         case OSError():
             return f"{host} {_SYSTEM_ERRORS.get(error.errno or 0, 'cannot be reached')}"
         case _:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 
 from services.webhooks.metrics import IN_FLIGHT, Lane
-from services.webhooks.settings import DispatcherSettings
 
 SLOW_SECONDS = 1.0
 """An attempt that takes longer is slow."""
@@ -75,27 +74,21 @@ class _Server:
         self.users = 0
 
 
-class Lanes:
-    """Two lanes, and the endpoints that are in the slow one."""
+class LaneMemory:
+    """The endpoints that are in the slow lane. All others are in the healthy one."""
 
-    def __init__(self, settings: DispatcherSettings) -> None:
-        self._healthy = Places(Lane.HEALTHY, settings.webhook_connections)
-        self._slow = Places(Lane.SLOW, settings.webhook_slow_connections)
-        self._slow_endpoints: dict[str, None] = {}  # in the order in which they became slow
+    def __init__(self) -> None:
+        self._slow: dict[str, None] = {}  # in the order in which they became slow
 
     def lane(self, endpoint_id: str) -> Lane:
         """The lane of the next attempt."""
-        return Lane.SLOW if endpoint_id in self._slow_endpoints else Lane.HEALTHY
-
-    def places(self, lane: Lane) -> Places:
-        """The places of a lane."""
-        return self._slow if lane is Lane.SLOW else self._healthy
+        return Lane.SLOW if endpoint_id in self._slow else Lane.HEALTHY
 
     def ended(self, endpoint_id: str, *, taken: bool, seconds: float) -> None:
         """Remember how an attempt ended."""
         if taken and seconds <= SLOW_SECONDS:
-            self._slow_endpoints.pop(endpoint_id, None)
+            self._slow.pop(endpoint_id, None)
             return
-        self._slow_endpoints[endpoint_id] = None
-        if len(self._slow_endpoints) > MOST_SLOW_ENDPOINTS:
-            del self._slow_endpoints[next(iter(self._slow_endpoints))]
+        self._slow[endpoint_id] = None
+        if len(self._slow) > MOST_SLOW_ENDPOINTS:
+            del self._slow[next(iter(self._slow))]

@@ -6,16 +6,17 @@ See docs/decisions/0129-a-receiver-holds-up-no-other.md.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import aiohttp
 
-from services.webhooks.metrics import ATTEMPTS, SECONDS, Outcome
+from services.webhooks.metrics import ATTEMPTS, SECONDS, Lane, Outcome
 from services.webhooks.sending.answer import explanation, outcome_of, read_head, retry_after
 from services.webhooks.sending.connecting import Sessions
+from services.webhooks.sending.connector import StaleConnectionError
 from services.webhooks.sending.failures import failure
-from services.webhooks.sending.lanes import Lanes
+from services.webhooks.sending.lanes import LaneMemory, Places
 from services.webhooks.sending.signing import NotSignedError, Signer
 from services.webhooks.sending.target import Target, target_cache
 from services.webhooks.settings import DispatcherSettings
@@ -23,6 +24,9 @@ from shared.domain.errors import HeadraceError
 from shared.webhooks.attempts import Attempt, AttemptKind
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.secrets import SecretBox
+
+_STALE_CONNECTIONS = 2
+"""So many kept connections may turn out to be closed. Then a new one is used."""
 
 
 class Message(NamedTuple):
@@ -56,6 +60,14 @@ class _Ending(NamedTuple):
     retry_after: float | None = None
 
 
+class _Lane:
+    """The places and the connections of a lane."""
+
+    def __init__(self, lane: Lane, settings: DispatcherSettings, most: int) -> None:
+        self.places = Places(lane, most)
+        self.sessions = Sessions(settings, most)
+
+
 class Sender:
     """Sends deliveries. `clock` returns Unix seconds, as Redis has them.
 
@@ -67,13 +79,17 @@ class Sender:
         self._clock = clock
         self._signer = Signer(SecretBox(settings.secret_keys))
         self._target = target_cache(settings.webhook_allowed_networks)
-        self._lanes = Lanes(settings)
-        self._sessions = Sessions(settings)
+        self._memory = LaneMemory()
+        self._lanes = {
+            Lane.HEALTHY: _Lane(Lane.HEALTHY, settings, settings.webhook_connections),
+            Lane.SLOW: _Lane(Lane.SLOW, settings, settings.webhook_slow_connections),
+        }
         self._attempts = {each: ATTEMPTS.labels(each) for each in Outcome}
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._sessions.aclose()
+        for each in self._lanes.values():
+            await each.sessions.aclose()
 
     async def send(
         self, endpoint: Endpoint, message: Message, *, may_begin: Callable[[], bool] | None = None
@@ -86,35 +102,49 @@ class Sender:
         try:
             target = self._target(endpoint.url)
         except ValueError as error:
-            at = self._clock()
-            return self._result(at, 0.0, message, _Ending(Outcome.FORBIDDEN, str(error)))
-        places = self._lanes.places(self._lanes.lane(endpoint.id))
-        await places.acquire(target.server)
+            ending = _Ending(Outcome.FORBIDDEN, str(error))
+            return self._result(self._clock(), 0.0, message, ending)
+        lane = self._lanes[self._memory.lane(endpoint.id)]
+        await lane.places.acquire(target.server)
         try:
             if may_begin is not None and not may_begin():
                 raise NotBegunError("the delivery must not begin any more")
             at, began = self._clock(), time.monotonic()
-            ending = await self._attempt(endpoint, target, message, at)
+            ending = await self._attempt(lane.sessions, endpoint, target, message, at)
             seconds = time.monotonic() - began
         finally:
-            places.release(target.server)
+            lane.places.release(target.server)
         taken = ending.outcome is Outcome.TAKEN
-        self._lanes.ended(endpoint.id, taken=taken, seconds=seconds)
+        self._memory.ended(endpoint.id, taken=taken, seconds=seconds)
         return self._result(at, seconds, message, ending)
 
     async def _attempt(
-        self, endpoint: Endpoint, target: Target, message: Message, at: float
+        self, sessions: Sessions, endpoint: Endpoint, target: Target, message: Message, at: float
     ) -> _Ending:
         try:
             signature = self._signer.headers(endpoint, message.id, message.body, at)
-            return await self._request(target, message.body, signature)
         except NotSignedError as error:
             return _Ending(Outcome.UNSIGNED, str(error))
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        try:
+            return await self._insist(sessions, target, message.body, signature)
+        except (aiohttp.ClientError, aiohttp.EofStream, OSError, ValueError) as error:
             return _Ending(*failure(error, target.host, self._seconds))
 
-    async def _request(self, target: Target, body: bytes, signature: dict[str, str]) -> _Ending:
-        session = await self._sessions.session_for(target)
+    async def _insist(
+        self, sessions: Sessions, target: Target, body: bytes, signature: Mapping[str, str]
+    ) -> _Ending:
+        """Try again at once if a kept connection was closed: the receiver is not to blame."""
+        for _ in range(_STALE_CONNECTIONS):
+            try:
+                return await self._request(sessions, target, body, signature)
+            except StaleConnectionError:
+                pass
+        return await self._request(sessions, target, body, signature)
+
+    async def _request(
+        self, sessions: Sessions, target: Target, body: bytes, signature: Mapping[str, str]
+    ) -> _Ending:
+        session = await sessions.session_for(target)
         async with session.post(
             target.url, data=body, headers=signature, allow_redirects=False
         ) as response:
