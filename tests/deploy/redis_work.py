@@ -26,7 +26,7 @@ from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 KEYS = Keys("users")
-USERS = ("indexer", "api", "fanout", "archiver")
+USERS = ("indexer", "api", "fanout", "archiver", "webhooks")
 COMMON = {
     "NAMESPACE": KEYS.namespace,
     "CONTRACTS": accounts.STREAMS,
