@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from deploy.local.gateway import KINDS
-from deploy.local.plan import Ports
+from deploy.local.ports import Ports
 from tests.deploy.gateways import installed_kinds
 from tests.support.installation import free_ports
 from tests.support.tier import one_in_test
