@@ -18,11 +18,11 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from deploy.local.follow import line
 
 MOST_IDS = 10_000
-"""Ids of deliveries that the receiver remembers. A delivery is repeated soon, or not at all."""
+"""Ids that the receiver remembers. A delivery is repeated soon, or not at all."""
 
 
 class Receiver:
-    """Takes each delivery once. `secret` is the signing secret of the webhook (`whsec_…`)."""
+    """Takes each event once. `secret` is the signing secret of the webhook (`whsec_…`)."""
 
     def __init__(self, secret: str) -> None:
         self._webhook = Webhook(secret)
@@ -35,19 +35,21 @@ class Receiver:
         except (WebhookVerificationError, ValueError) as error:
             print(f"  refused: {error}", flush=True)
             return web.Response(status=401, text=f"the signature is wrong: {error}")
-        message_id = request.headers["webhook-id"]
-        if message_id in self._taken:
-            print(f"  verified, and not new: {message_id}", flush=True)
-        else:
-            self._remember(message_id)
-            for event in document.get("events", [document]):
+        for event in document.get("events", [document]):
+            key = event.get("id", request.headers["webhook-id"])
+            if self._is_new(key):
                 print(described(event, time.time()), flush=True)
+            else:
+                print(f"  verified, and not new: {key}", flush=True)
         return web.Response(status=204)
 
-    def _remember(self, message_id: str) -> None:
-        self._taken[message_id] = None
+    def _is_new(self, key: str) -> bool:
+        if key in self._taken:
+            return False
+        self._taken[key] = None
         if len(self._taken) > MOST_IDS:
             self._taken.popitem(last=False)
+        return True
 
 
 def described(event: dict[str, Any], now: float) -> str:
