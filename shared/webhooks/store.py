@@ -91,7 +91,8 @@ class EndpointStore:
     ) -> int | bytes:
         keys, document = self._keys, encode_endpoint(endpoint)
         names = [keys.webhooks, keys.webhooks_of(endpoint.account), keys.webhook_changes]
-        arguments = [endpoint.id, document, known, most, endpoint.created, CHANGES_KEPT]
+        arguments: list[str | bytes | int] = [endpoint.id, document, known, most]
+        arguments += [endpoint.created, CHANGES_KEPT]
         if response:
             names.append(response.key)
             arguments += [response.prefix, response.seconds]
