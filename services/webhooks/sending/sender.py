@@ -20,6 +20,7 @@ from services.webhooks.sending.lanes import LaneMemory, Places
 from services.webhooks.sending.signing import NotSignedError, Signer
 from services.webhooks.sending.target import Target, target_cache
 from services.webhooks.settings import DispatcherSettings
+from shared.domain.errors import HeadraceError
 from shared.webhooks.attempts import Attempt, AttemptKind
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.secrets import SecretBox
@@ -35,6 +36,10 @@ class Message(NamedTuple):
     body: bytes
     events: int
     kind: AttemptKind
+
+
+class NotBegunError(HeadraceError):
+    """The delivery must not begin any more, because its turn came too late."""
 
 
 class SendResult(NamedTuple):
@@ -86,10 +91,13 @@ class Sender:
         for each in self._lanes.values():
             await each.sessions.aclose()
 
-    async def send(self, endpoint: Endpoint, message: Message) -> SendResult:
+    async def send(
+        self, endpoint: Endpoint, message: Message, *, may_begin: Callable[[], bool] | None = None
+    ) -> SendResult:
         """Send once. Waits for a place in the lane of the endpoint; that time is not counted.
 
-        Raises nothing but CancelledError. Every failure is a result.
+        Every failure is a result. Raises NotBegunError if `may_begin` returns False after the wait:
+        then the lease ended meanwhile, or the endpoint was changed.
         """
         try:
             target = self._target(endpoint.url)
@@ -99,6 +107,8 @@ class Sender:
         lane = self._lanes[self._memory.lane(endpoint.id)]
         await lane.places.acquire(target.server)
         try:
+            if may_begin is not None and not may_begin():
+                raise NotBegunError("the delivery must not begin any more")
             at, began = self._clock(), time.monotonic()
             ending = await self._attempt(lane.sessions, endpoint, target, message, at)
             seconds = time.monotonic() - began
