@@ -40,7 +40,7 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Guarded]:
         yield redis
 
 
-OTHERS = {
+OTHERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "operator": (("GET", KEYS.journal), ("SET", KEYS.fence, "x"), ("PUBLISH", CHANNEL, "x")),
     "indexer": (
         ("CONFIG", "SET", "maxmemory", "1gb"),
@@ -77,17 +77,12 @@ OTHERS = {
         ("HSET", KEYS.archive, "position", "1-0"),
         ("HGETALL", KEYS.webhooks),
     ),
-    "webhooks": (
-        ("HSET", KEYS.webhooks, "wh_x", "{}"),
-        ("XADD", KEYS.webhook_changes, "*", "a", "b"),
-        ("GET", KEYS.stream("1")),
-        ("SET", KEYS.epoch, "1"),
-        ("HGETALL", KEYS.api_keys),
-        ("SET", KEYS.lease, "x"),
-        ("HSET", KEYS.archive, "position", "1-0"),
-        ("SUBSCRIBE", CHANNEL),
-    ),  # fmt: skip
 }
+OTHERS["webhooks"] = (
+    ("HSET", KEYS.webhooks, "wh_x", "{}"), ("XADD", KEYS.webhook_changes, "*", "a", "b"),
+    ("GET", KEYS.stream("1")), ("SET", KEYS.epoch, "1"), ("HGETALL", KEYS.api_keys),
+    ("SET", KEYS.lease, "x"), ("HSET", KEYS.archive, "position", "1-0"), ("SUBSCRIBE", CHANNEL),
+)  # fmt: skip
 LASTING = {"journal", "progress", "fence", "dead-letters", "stream", "index", "topic"}
 LASTING |= {"revocations", "api-keys", "epoch", "made-for", "tokens", "archive"}
 LASTING |= {"webhooks", "webhooks-of", "webhook-changes", "webhook-progress", "webhook-attempts"}
