@@ -1,4 +1,4 @@
-"""docs/guides/webhooks.md: its commands, and its receivers in Python and Node, one after another."""
+"""docs/guides/webhooks.md: its commands, and its receivers in Python and Node."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -31,6 +30,8 @@ PAGE = "docs/guides/webhooks.md"
 MAKE, ENABLE, SHOW, TEST, AGAIN, ROTATE, DELETE = fenced(PAGE, "sh")
 (PYTHON,) = fenced(PAGE, "python")
 (NODE,) = fenced(PAGE, "js")
+KILLED = 1
+"""How often a test kills its receiver while events come."""
 PACKAGES = ROOT / "tests/clients/node_modules"
 
 
@@ -116,10 +117,16 @@ def node(reader: Reader) -> tuple[str, ...]:
     return needed("node"), file.name
 
 
-async def check(reader: Reader) -> None:
-    """What the receivers have handled is the history, each event once and in order."""
-    seen = reader.seen
-    assert seen == (await reader.history(seen[0]))[: len(seen)]
+async def check(reader: Reader, redelivered: str = "") -> None:
+    """What the receivers have handled is the history, each event once and in order.
+
+    A receiver that is killed between the line of an event and its commit prints the line again.
+    `redelivered` is an event from before the webhook was made.
+    """
+    seen = [each for each in reader.seen if each != redelivered]
+    once = list(dict.fromkeys(seen))
+    assert once == (await reader.history(once[0]))[: len(once)]
+    assert len(seen) - len(once) <= KILLED
 
 
 @pytest.mark.parametrize("program", [python, node])
@@ -152,7 +159,7 @@ async def test_the_commands_of_the_page(reader: Reader) -> None:
         await reader.type(AGAIN)
         await until(lambda: redelivered(reader, made["id"]), seconds=60, what="a redelivery")
         await reader.until_seen(before + 1)
-        await check(reader)
+        await check(reader, made["position"])
 
         await reader.type(ROTATE)
         rotated = json.loads((reader.shell.folder / "rotated.json").read_bytes())
@@ -161,7 +168,7 @@ async def test_the_commands_of_the_page(reader: Reader) -> None:
     async with reader.receiver(*command, secret=rotated["secret"]):
         await reader.type(ENABLE)
         await reader.until_seen(len(reader.seen) + 2)
-    await check(reader)
+    await check(reader, made["position"])
     await reader.type(DELETE)
 
 
