@@ -128,6 +128,26 @@ class BatchBody(ResponseModel):
     events: list[dict[str, object]]
 
 
+class GapBody(ResponseModel):
+    """Events after `from` and up to `to` are not kept any more. Load your state again."""
+
+    type: Literal["gap"]
+    from_: PositionText = Field(alias="from")
+    to: PositionText
+    history_url: str
+
+
+class ResetBody(ResponseModel):
+    """Redis lost an event that you received. Load your state again.
+
+    The next event is the one after `position`.
+    """
+
+    type: Literal["reset"]
+    position: PositionText
+    reason: str
+
+
 class WebhookTestBody(ResponseModel):
     """The body of a test message."""
 

@@ -88,6 +88,8 @@ WEBHOOK_OPERATIONS: dict[tuple[str, str], ApiOperation] = {
 RECEIVED: dict[str, tuple[str, type[BaseModel]]] = {
     "event": ("One event, as on the wire; /asyncapi.json has the fields of each type", AnyEvent),
     "batch": ("Several events, if `batch` of the webhook is above 1", answers.BatchBody),
+    "gap": ("Events are not kept any more", answers.GapBody),
+    "reset": ("An event that you received was lost", answers.ResetBody),
     "test": ("A test message, after POST /v1/webhooks/{id}/test", answers.WebhookTestBody),
 }
 """What a receiver gets, by name: the meaning, and the model of the body."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
 
 from services.api.http.fields import Account, PositionParam, StreamId, integer
 from services.api.http.models import QueryParameters, RequestBody
@@ -18,6 +18,20 @@ MOST_OVERLAP = 7 * 86_400
 
 _Batch = Annotated[int, Field(strict=True, ge=1, le=MOST_BATCH), BeforeValidator(integer)]
 _Overlap = Annotated[int, Field(strict=True, ge=0, le=MOST_OVERLAP), BeforeValidator(integer)]
+_Url = Annotated[
+    str,
+    Field(min_length=1, max_length=MOST_CHARACTERS),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "webhook-url",
+            "pattern": "^https?://",
+            "minLength": 1,
+            "maxLength": MOST_CHARACTERS,
+            "examples": ["https://shop.example/headrace"],
+        }
+    ),
+]
 _First = Annotated[
     PositionParam | None,
     Field(alias="from", description="position of the first event that is delivered"),
@@ -35,7 +49,7 @@ class WebhookSelection(RequestBody):
     ] = ()
 
 
-class WebhookSettingsBody(WebhookSelection):
+class WebhookFields(WebhookSelection):
     """What an owner can choose for a webhook.
 
     `batch` is the most events of one delivery. With `order` = `endpoint`, each delivery waits for
@@ -49,13 +63,13 @@ class WebhookSettingsBody(WebhookSelection):
     from_: _First = None
 
 
-class CreateWebhook(WebhookSettingsBody):
+class CreateWebhook(WebhookFields):
     """POST /v1/webhooks. Without streams, users and all: the events of your own account.
 
     Without `from`, delivery begins with the next event.
     """
 
-    url: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
+    url: _Url
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -64,7 +78,7 @@ def _without_defaults(schema: dict[str, Any]) -> None:
         each.pop("default", None)
 
 
-class PatchWebhook(WebhookSettingsBody):
+class PatchWebhook(WebhookFields):
     """PATCH /v1/webhooks/{id}. Fields that are not sent stay as they are.
 
     `enabled: true` begins the delivery again at once, also if the webhook was disabled or waits for
@@ -73,7 +87,7 @@ class PatchWebhook(WebhookSettingsBody):
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
-    url: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] = ""
+    url: _Url = ""
 
 
 class RotateSecret(RequestBody):
