@@ -31,6 +31,8 @@ from shared.webhooks.progress import ProgressWrite
 
 log = structlog.get_logger()
 
+_SHARE_SECONDS = 0.5
+"""How often a dispatcher looks for free partitions, if the leases are not shorter."""
 _KEEP_SECONDS = 30.0
 """How often the positions of endpoints at rest are stored."""
 _FINISH_SECONDS = 3.0
@@ -119,7 +121,7 @@ class Dispatcher:
     async def _share_partitions(self) -> None:
         while True:
             await self._share(await self._membership.renew())
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(min(_SHARE_SECONDS, self._pause))
 
     async def _share(self, members: int) -> None:
         """Give up what others should have, and take what is free."""

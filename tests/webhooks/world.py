@@ -24,6 +24,8 @@ from tests.webhooks.receiver import SECRET
 
 BEGAN = journal_start(at(1).toid - 4096, 1 << 40)
 MOST = 100_000
+STREAMS = 10
+"""Events of the chain are of so many streams in turn."""
 
 
 def environment(redis_url: str, keys: Keys, **more: object) -> dict[str, Any]:
@@ -62,13 +64,13 @@ class World:
         progress = {"cursor": str(BEGAN.toid), "began": str(BEGAN)}
         await self._committer.record([], progress=progress)
 
-    async def commit(self, ledgers: int = 1, *, streams: int = 3) -> list[str]:
-        """One event in each of the next ledgers, of a few streams in turn. Returns their ids."""
+    async def commit(self, ledgers: int = 1) -> list[str]:
+        """One event in each of the next ledgers, of STREAMS in turn. Returns their ids."""
         made = []
         for _ in range(ledgers):
             self.ledger += 1
-            number, position = self.ledger % streams, at(self.ledger)
-            if self.ledger <= streams:
+            number, position = self.ledger % STREAMS, at(self.ledger)
+            if self.ledger <= STREAMS:
                 event = created(str(number + 1), position, depositedAmount=str(10**12))
             else:
                 facts = {"amount": "1", "recipient": R, "timestamp": 100}

@@ -146,14 +146,14 @@ class EndpointDeliveries:
             return None
         if progress.lost is not None:
             return self._tell_reset(progress.lost) if self._window.is_idle else None
+        if self._catchup.wants(self._window) and len(self._window) < self._endpoint.batch:
+            return self._read()
         if taken := self._window.take(self._endpoint.batch, now):
             if self._by_stream:
                 self.start()
             return self._deliver(taken)
         if (told := self._catchup.gap) and not len(self._window) and self._window.is_idle:
             return self._tell_gap(told.content, told.to)
-        if self._catchup.wants(self._window):
-            return self._read()
         if (opens := self._window.opens_at(now)) is not None:
             self._wait(opens - now)
         return None

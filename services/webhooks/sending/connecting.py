@@ -8,6 +8,7 @@ no cookies, no redirects.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from urllib.request import getproxies
 
 import aiohttp
@@ -22,7 +23,7 @@ from shared.web import client as http
 from shared.web.public_resolver import PublicResolver
 
 CONNECT_SECONDS = 5.0
-_DNS_SECONDS = 10
+DNS_SECONDS = 10
 """How long a checked address is used for new connections."""
 _IDLE_SECONDS = 15.0
 """How long a connection is kept for the next delivery."""
@@ -54,7 +55,8 @@ class Sessions:
         connector = BoundedConnector(
             most_open=self._most_open,
             resolver=resolver,
-            ttl_dns_cache=_DNS_SECONDS,
+            ssl=ssl.create_default_context(),
+            ttl_dns_cache=DNS_SECONDS,
             limit=0,  # lanes limit the connections, and waiting there is not part of the time
             keepalive_timeout=_IDLE_SECONDS,
         )

@@ -57,9 +57,14 @@ class _Connection(ResponseHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._connector.open -= 1
-        if self._requests > 1 and not self._bytes and not self.is_eof():
-            self.set_exception(StaleConnectionError())
         super().connection_lost(exc)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        is_reused = self._requests > 1 and not self._bytes
+        if is_reused and isinstance(exc, aiohttp.ClientOSError | aiohttp.ServerDisconnectedError):
+            super().set_exception(StaleConnectionError(), exc)
+        else:
+            super().set_exception(exc, *([] if exc_cause is None else [exc_cause]))
 
     def set_response_params(self, **options: Any) -> None:
         self._requests += 1
@@ -74,7 +79,8 @@ class _Connection(ResponseHandler):
             data = data[room:]
             if not self._is_in_body():
                 self.set_exception(AnswerTooLongError())
-                self.abort()
+                if self.transport is not None:
+                    self.transport.abort()
                 return
         super().data_received(data)
 

@@ -127,7 +127,7 @@ class Sender:
             return _Ending(Outcome.UNSIGNED, str(error))
         try:
             return await self._insist(sessions, target, message.body, signature)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, aiohttp.EofStream, OSError, ValueError) as error:
             return _Ending(*failure(error, target.host, self._seconds))
 
     async def _insist(
@@ -137,7 +137,7 @@ class Sender:
         for _ in range(_STALE_CONNECTIONS):
             try:
                 return await self._request(sessions, target, body, signature)
-            except (StaleConnectionError, aiohttp.ClientConnectionResetError):
+            except StaleConnectionError:
                 pass
         return await self._request(sessions, target, body, signature)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from shared.webhooks.endpoint import Endpoint, SealedSecret
 from shared.webhooks.secrets import SecretBox, SecretUnreadableError
@@ -57,7 +57,7 @@ class Signer:
                 found.append(self._webhook(each.sealed))
             except SecretUnreadableError as error:
                 reason = str(error)
-            except ValueError:
+            except (ValueError, EmptyWebhookSecretError):
                 reason = "the secret of the webhook is damaged: rotate the secret"
         if not found:
             raise NotSignedError(reason)

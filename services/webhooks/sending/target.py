@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from yarl import URL
 
@@ -27,9 +28,11 @@ def target_of(url: str, allowed: AllowedNetworks) -> Target:
 
     The stored URL is checked again, because WEBHOOK_ALLOWED_NETWORKS may have changed since.
     """
-    parsed = URL(check_endpoint_url(url, allowed))
-    # aiohttp connects to the host that yarl reads, so that host is checked and not only ours.
-    check_endpoint_url(str(parsed), allowed)
+    # Nothing is encoded anew: the receiver gets the path and the query that its owner wrote.
+    parsed = URL(check_endpoint_url(url, allowed), encoded=True)
+    if (parsed.host or "").lower() != (urlsplit(url).hostname or ""):
+        # aiohttp connects to the host that yarl reads, so both must read the same.
+        raise ValueError("the host of the URL can be read in two ways")
     host = parsed.host or ""
     return Target(parsed, host, f"{host}:{parsed.port}")
 
