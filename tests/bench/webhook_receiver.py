@@ -11,13 +11,21 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from typing import cast
+from typing import Any, cast
 
+import aiohttp
 import uvloop
+
+from tests.bench import processes
+from tests.support.waiting import free_port, until
 
 _ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 _PUBLISHED = b'"publishedAt":'
+_PATIENT = 180.0
+"""Seconds until a receiver must have everything."""
 
 
 @dataclass
@@ -78,6 +86,55 @@ def _header(head: bytes, name: bytes) -> bytes:
     if start < 0:
         return b""
     return head[start + len(name) + 3 :].split(b"\r\n", 1)[0].strip()
+
+
+class Receiver:
+    """The receiver process. `url` is that of an endpoint with a name."""
+
+    def __init__(self, port: int, session: aiohttp.ClientSession) -> None:
+        self._base = f"http://127.0.0.1:{port}"
+        self._session = session
+
+    def url(self, name: str) -> str:
+        """The URL of an endpoint."""
+        return f"{self._base}/{name}"
+
+    async def numbers(self, name: str) -> dict[str, Any]:
+        """What an endpoint got since the last call."""
+        async with self._session.get(self.url(name)) as response:
+            found: dict[str, Any] = await response.json(content_type=None)
+        if found["disorder"]:
+            raise RuntimeError(f"{name} got {found['disorder']} deliveries out of order")
+        return found
+
+    async def got(self, name: str, events: int, *, more: bool = False) -> list[float]:
+        """Wait until an endpoint got so many events. Returns the delays in seconds.
+
+        Raises RuntimeError if it got more, unless `more` is True.
+        """
+        count, delays = 0, []
+
+        async def complete() -> bool:
+            nonlocal count
+            found = await self.numbers(name)
+            count += found["events"]
+            delays.extend(found["delays"])
+            return count >= events
+
+        await until(complete, seconds=_PATIENT, what=lambda: f"{events} events, {count} came")
+        if count > events and not more:
+            raise RuntimeError(f"{name} got {count} events, expected {events}")
+        return delays
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    """A receiver process."""
+    port = free_port()
+    words = ("-m", "tests.bench.webhook_receiver", str(port))
+    with processes.command(sys.executable, *words, port=port):
+        async with aiohttp.ClientSession() as session:
+            yield Receiver(port, session)
 
 
 async def _main(port: int) -> None:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
-
-import aiohttp
 
 from shared.domain.position import parse_position
 from shared.domain.topics import ALL, Subscription
@@ -25,20 +22,17 @@ from shared.runtime.tasks import cancel
 from shared.webhooks.endpoint import Endpoint, SealedSecret
 from shared.webhooks.secrets import new_secret
 from shared.webhooks.store import EndpointStore, new_endpoint_id
-from tests.bench import processes
 from tests.bench.environment import BenchEnvironment
 from tests.bench.processes import Server, milliseconds
 from tests.bench.publish import CONTRACT, Publisher, account
 from tests.bench.rows import Row, row
+from tests.bench.webhook_receiver import Receiver, receiving
 from tests.support.processes import running
-from tests.support.waiting import free_port, until
 
 _NUMBERS = itertools.count()
 _LIVE = 20
 """Events a second while delays are measured."""
 _AT_ONCE = 200
-_PATIENT = 180.0
-"""Seconds until a receiver must have everything."""
 
 
 class Load(NamedTuple):
@@ -49,55 +43,6 @@ class Load(NamedTuple):
     at_rest: int = 10_000
     missed: int = 60_000
     idle_seconds: float = 6.0
-
-
-class Receiver:
-    """The receiver process. `url` is that of an endpoint with a name."""
-
-    def __init__(self, port: int, session: aiohttp.ClientSession) -> None:
-        self._base = f"http://127.0.0.1:{port}"
-        self._session = session
-
-    def url(self, name: str) -> str:
-        """The URL of an endpoint."""
-        return f"{self._base}/{name}"
-
-    async def numbers(self, name: str) -> dict[str, Any]:
-        """What an endpoint got since the last call."""
-        async with self._session.get(self.url(name)) as response:
-            found: dict[str, Any] = await response.json(content_type=None)
-        if found["disorder"]:
-            raise RuntimeError(f"{name} got {found['disorder']} deliveries out of order")
-        return found
-
-    async def got(self, name: str, events: int, *, more: bool = False) -> list[float]:
-        """Wait until an endpoint got so many events. Returns the delays in seconds.
-
-        Raises RuntimeError if it got more, unless `more` is True.
-        """
-        count, delays = 0, []
-
-        async def complete() -> bool:
-            nonlocal count
-            found = await self.numbers(name)
-            count += found["events"]
-            delays.extend(found["delays"])
-            return count >= events
-
-        await until(complete, seconds=_PATIENT, what=lambda: f"{events} events, {count} came")
-        if count > events and not more:
-            raise RuntimeError(f"{name} got {count} events, expected {events}")
-        return delays
-
-
-@asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    """A receiver process."""
-    port = free_port()
-    words = ("-m", "tests.bench.webhook_receiver", str(port))
-    with processes.command(sys.executable, *words, port=port):
-        async with aiohttp.ClientSession() as session:
-            yield Receiver(port, session)
 
 
 @asynccontextmanager
