@@ -47,6 +47,7 @@ from services.api.system.routes import add_system_routes
 from services.api.tokens.directory import TokenDirectory
 from services.api.tokens.routes import TOKENS, add_token_routes
 from services.api.transactions.routes import add_transaction_routes
+from services.api.webhooks.routes import add_webhooks
 from shared.archive.waiting import ArchiveWait
 from shared.auth.public_keys import PublicKeys, watch_keys
 from shared.auth.revocations import RevocationStore
@@ -133,18 +134,14 @@ def build_app(
         tokens=tokens,
         archive=ArchiveWait(redis, settings.keys, settings.wait_archive),
     )
-    app[STREAM_NOTICES] = StreamNotices(
-        redis,
-        committer,
-        journal,
-        stream_clock,
-        partial(readiness.first_reason, "clock", "store", "namespace"),
-    )
+    unsure_reason = partial(readiness.first_reason, "clock", "store", "namespace")
+    app[STREAM_NOTICES] = StreamNotices(redis, committer, journal, stream_clock, unsure_reason)
     indexes = StreamIndexes(redis, settings.keys)
     app[SUMMARIES] = AccountSummaries(indexes, listing, journal, stream_clock, tokens)
     add_probes(app, readiness)
     add_routes(app)
     add_history(app, redis, journal)
+    add_webhooks(app, redis, journal, replicas)
     add_token_routes(app)
     add_transaction_routes(app, redis)
     add_login_routes(app)

@@ -23,6 +23,36 @@ class StreamNotFoundError(ApiError):
         super().__init__(f"There is no stream {stream_id[:64]!r}.")
 
 
+class WebhookNotFoundError(ApiError):
+    """No webhook has this id, or the caller may not read it."""
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(f"There is no webhook {endpoint_id[:64]!r} that you may read.")
+
+
+class InvalidFieldError(ApiError):
+    """A field of the body has a value that is not allowed now. `pointer` names it (RFC 6901)."""
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+class WebhookQuotaError(ApiError):
+    """The account has as many webhooks as it may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"Your account has {most} webhooks, and may have no more (WEBHOOKS_PER_ACCOUNT). "
+            "Delete one that you do not need."
+        )
+        self.most = most
+
+
+class TooManyRedeliveriesError(ApiError):
+    """The webhook has as many redeliveries that have not ended as it may have."""
+
+
 class ChainOwnedError(ApiError):
     """The stream belongs to the contract on the chain, so the API cannot move its money."""
 
@@ -37,10 +67,10 @@ class ChainOwnedError(ApiError):
 
 
 class StaleVersionError(ApiError):
-    """The client's If-Match does not allow the current version of the stream."""
+    """The client's If-Match does not allow the current version of the stream or webhook."""
 
-    def __init__(self, stream_id: str, version: int) -> None:
-        super().__init__(f"Stream {stream_id} has changed. Its version is now {version}.")
+    def __init__(self, thing: str, version: int) -> None:
+        super().__init__(f"{thing} has changed. Its version is now {version}.")
         self.version = version
 
 

@@ -14,6 +14,7 @@ from shared.auth.settings import CorsSettings
 from shared.domain.tokens import TokenSpec, parse_tokens
 from shared.journal.settings import JournalSettings
 from shared.runtime.config import http_url, split_list
+from shared.webhooks.settings import WebhookSettings
 
 HttpUrls = Annotated[
     tuple[Annotated[str, AfterValidator(http_url)], ...], NoDecode, BeforeValidator(split_list)
@@ -28,7 +29,7 @@ def _optional_url(value: str) -> str:
     return http_url(value) if value else ""
 
 
-class ApiSettings(JournalSettings, LoginSettings, CorsSettings, ArchiveSettings):
+class ApiSettings(JournalSettings, LoginSettings, CorsSettings, ArchiveSettings, WebhookSettings):
     """The settings of the API."""
 
     fanout_urls: HttpUrls = Field(
@@ -82,6 +83,12 @@ class ApiSettings(JournalSettings, LoginSettings, CorsSettings, ArchiveSettings)
         ge=0,
         description="the same for all accounts of one IP address (IPv6: /64 network); 0 = no "
         "limit; in AUTH_MODE=open there is no limit unless you set this",
+    )
+    webhooks_per_account: int = Field(
+        20,
+        ge=0,
+        description="webhooks that one account may have; 0 = no limit; in AUTH_MODE=open there is "
+        "no limit unless you set this",
     )
     rpc_url: Annotated[str, AfterValidator(_optional_url)] = Field(
         "",

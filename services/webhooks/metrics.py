@@ -7,6 +7,7 @@ from enum import StrEnum
 from prometheus_client import Counter, Gauge, Histogram
 
 from shared.runtime.metrics import at_zero
+from shared.webhooks.state import EndpointState
 
 
 class Outcome(StrEnum):
@@ -25,15 +26,6 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"
     FORBIDDEN = "forbidden"
     UNSIGNED = "unsigned"
-
-
-class EndpointState(StrEnum):
-    """What an endpoint does. `paused`: by its owner. `disabled`: by a dispatcher, with a reason."""
-
-    ACTIVE = "active"
-    FAILING = "failing"
-    PAUSED = "paused"
-    DISABLED = "disabled"
 
 
 class Lane(StrEnum):

@@ -4,7 +4,7 @@ The topic of a stream is its id (`"7"`). The topic of an account is `"user:G…"
 of all events. An event without topics is a broadcast: everyone gets it. The stream contract's
 events about the contract itself are broadcasts. An event of a token has the topics of the accounts
 in it. If Headrace cannot decode an event of a token, the topic is `"user:C…"` with the token's
-address.
+address. An event of a webhook has the topic of the webhook's owner.
 
 See docs/decisions/0073-recipients-accept-streams.md.
 """
@@ -46,6 +46,8 @@ def topics_of(
     both the old and the new recipient. An event of an API stream that is hidden both before and
     after it concerns only the sender.
     """
+    if event.type is EventType.WEBHOOK_DISABLED:
+        return (_owner(event.facts.get("account")),)
     if event.stream_id is None:
         return _users(event.facts.get(name) for name in _outside_streams(event.type))
     if before and after and _is_refused(before) and _is_refused(after):
@@ -66,9 +68,17 @@ def _outside_streams(kind: EventType) -> tuple[str, ...]:
     """The keys in `facts` with the accounts of an event without a stream; none for a broadcast."""
     if kind in TOKEN_TYPES:
         return _PARTIES_OF_TOKEN
-    if kind is EventType.WEBHOOK_DISABLED:
-        return ("account",)
     return ("tokenAddress",) if kind is EventType.CHAIN_UNKNOWN else ()
+
+
+def _owner(account: object) -> str:
+    """The topic of the owner of a webhook, who may be no account of the chain (`key-…`).
+
+    The event must not become a broadcast, so there is always a topic: `user:` if a topic cannot
+    have the owner's name. Then only subscribers to `*` get the event.
+    """
+    is_word = isinstance(account, str) and account.isascii() and account.isprintable()
+    return user_topic(str(account)) if is_word and " " not in str(account) else user_topic("")
 
 
 def _users(parties: Iterable[object]) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ class Slug(StrEnum):
     TRANSACTION_REFUSED = "transaction-refused"
     AMOUNT_LIMIT = "amount-limit"
     STREAM_QUOTA = "stream-quota"
+    WEBHOOK_QUOTA = "webhook-quota"
     CONTENDED = "contended"
     UNAVAILABLE = "unavailable"
     OVERLOADED = "overloaded"

@@ -81,7 +81,7 @@ class ProgressStore:
         Endpoints that were deleted in the meantime are left out.
         """
         keys, names = self._keys, [each.endpoint_id for each in writes]
-        arguments: list[str | bytes] = [token, str(KEPT_ATTEMPTS)]
+        arguments: list[str | bytes] = [token, str(KEPT_ATTEMPTS), keys.webhooks]
         for each in writes:
             arguments += [each.endpoint_id, encode_progress(each.progress), each.attempt]
         return bool(
@@ -89,7 +89,6 @@ class ProgressStore:
                 keys=[
                     keys.webhook_partition(partition),
                     keys.webhook_progress,
-                    keys.webhooks,
                     *map(keys.webhook_attempts, names),
                 ],
                 args=[*arguments],

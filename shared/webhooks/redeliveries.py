@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from shared.domain.position import Position, parse_position
 from shared.journal.keys import Keys
+from shared.redis.replication import Replicas
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
 
 MOST_REDELIVERIES = 5
@@ -35,9 +36,10 @@ class Redelivery:
 class RedeliveryStore:
     """The redeliveries of all endpoints of one namespace."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
         self._redis = redis
         self._keys = keys
+        self._replicas = replicas or Replicas(redis)
         self._changes = ChangeLog(redis, keys)
 
     async def add(self, endpoint_id: str, after: Position, to: Position) -> Redelivery | None:
@@ -54,9 +56,10 @@ class RedeliveryStore:
     async def save(self, endpoint_id: str, redelivery: Redelivery) -> None:
         """Store how far a redelivery is: `after` has moved."""
         document = {"after": str(redelivery.after), "to": str(redelivery.to)}
+        pipe = self._replicas.pipeline()
         key = self._keys.webhook_redeliveries(endpoint_id)
-        stored: Any = self._redis.hset(key, redelivery.id, orjson.dumps(document))
-        await stored
+        pipe.hset(key, redelivery.id, orjson.dumps(document))
+        await self._replicas.execute(pipe)
 
     async def delete(self, endpoint_id: str, redelivery_id: str) -> None:
         """Forget a redelivery that has ended."""

@@ -12,9 +12,12 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 
 from shared.domain.errors import HeadraceError
 from shared.journal.keys import Keys
+from shared.journal.plan import StoredResponse
+from shared.redis.replication import Replicas
 from shared.redis.scripts import load_script
 from shared.webhooks.endpoint import Endpoint, encode_endpoint, parse_endpoint
 
@@ -22,6 +25,8 @@ _WRITE = load_script(__package__, "endpoint_write")
 _DELETE = load_script(__package__, "endpoint_delete")
 _ID = re.compile(r"wh_[0-9a-f]{24}", re.ASCII)
 _PAGE = 500
+_FULL = -1
+"""Reply of the script: the account has as many endpoints as it may have."""
 
 CHANGES_KEPT = 10_000
 """Dispatchers that were away for more changes load all endpoints again."""
@@ -48,16 +53,25 @@ def is_endpoint_id(text: str) -> bool:
 class EndpointStore:
     """The endpoints of one namespace. All methods raise redis-py's errors."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, replicas: Replicas | None = None) -> None:
         self._redis = redis
         self._keys = keys
+        self._replicas = replicas or Replicas(redis)
         self._write = redis.register_script(_WRITE)
         self._delete = redis.register_script(_DELETE)
 
-    async def create(self, endpoint: Endpoint, *, most: int) -> None:
-        """Store a new endpoint. TooManyEndpointsError: its account has `most` of them."""
-        if await self._put(endpoint, known=0, most=most) < 0:
+    async def create(
+        self, endpoint: Endpoint, *, most: int, response: StoredResponse | None = None
+    ) -> bytes | None:
+        """Store a new endpoint, and `response` for a repetition of the same request.
+
+        Returns what an earlier request with the same key stored. Then nothing is written.
+        TooManyEndpointsError: its account has `most` of them.
+        """
+        reply = await self._put(endpoint, known=0, most=most, response=response)
+        if reply == _FULL:
             raise TooManyEndpointsError(f"the account has {most} webhooks, the most it may have")
+        return reply if isinstance(reply, bytes) else None
 
     async def replace(self, endpoint: Endpoint) -> None:
         """Store a changed endpoint, whose `revision` is one higher than that of the stored one.
@@ -67,28 +81,40 @@ class EndpointStore:
         if not await self._put(endpoint, known=endpoint.revision - 1, most=0):
             raise EndpointConflictError(f"webhook {endpoint.id} was changed in the meantime")
 
-    async def _put(self, endpoint: Endpoint, *, known: int, most: int) -> int:
-        keys = [self._keys.webhooks, self._keys.webhooks_of(endpoint.account)]
-        document = encode_endpoint(endpoint)
-        reply: Any = await self._write(
-            keys=[*keys, self._keys.webhook_changes],
-            args=[endpoint.id, document, known, most, endpoint.created, CHANGES_KEPT],
-        )
-        return int(reply)
+    async def _put(
+        self,
+        endpoint: Endpoint,
+        *,
+        known: int,
+        most: int,
+        response: StoredResponse | None = None,
+    ) -> int | bytes:
+        keys, document = self._keys, encode_endpoint(endpoint)
+        names = [keys.webhooks, keys.webhooks_of(endpoint.account), keys.webhook_changes]
+        arguments: list[str | bytes | int] = [endpoint.id, document, known, most]
+        arguments += [endpoint.created, CHANGES_KEPT]
+        if response:
+            names.append(response.key)
+            arguments += [response.prefix, response.seconds]
+        reply: int | bytes = await self._call(self._write, names, arguments)
+        return reply
 
     async def delete(self, endpoint: Endpoint) -> bool:
         """Delete an endpoint and all that is stored of it. False if it was deleted before."""
         keys, own = self._keys, endpoint.id
-        return bool(
-            await self._delete(
-                keys=[
-                    *(keys.webhooks, keys.webhooks_of(endpoint.account), keys.webhook_changes),
-                    *(keys.webhook_progress, keys.webhook_attempts(own)),
-                    keys.webhook_redeliveries(own),
-                ],
-                args=[own, CHANGES_KEPT],
-            )
-        )
+        names = [keys.webhooks, keys.webhooks_of(endpoint.account), keys.webhook_changes]
+        names += [keys.webhook_progress, keys.webhook_attempts(own), keys.webhook_redeliveries(own)]
+        return bool(await self._call(self._delete, names, [own, CHANGES_KEPT]))
+
+    async def _call(
+        self, script: AsyncScript, names: Sequence[str], arguments: Sequence[str | bytes | int]
+    ) -> Any:
+        """Run a script, and wait until the replicas have what it wrote."""
+        if not self._replicas.count:
+            return await script(keys=names, args=arguments)
+        pipe = self._replicas.pipeline()
+        await script(keys=names, args=arguments, client=pipe)
+        return (await self._replicas.execute(pipe))[0]
 
     async def load(self, endpoint_ids: Collection[str]) -> Mapping[str, Endpoint]:
         """These endpoints. Those that do not exist are left out."""

@@ -23,12 +23,16 @@ from services.api.streams.listing import MAX_READ as LIST_READ
 from services.api.system.connections import ConnectionsQuery
 from services.api.transactions import schemas as transactions
 from services.api.transactions.submission_store import DAY
+from services.api.webhooks import schemas as webhooks
+from services.api.webhooks.edits import MOST_SECRETS
+from services.api.webhooks.routes import TESTS
 from services.fanout.settings import FanoutSettings
 from shared.auth.principal import MAX_ISSUED_AHEAD
 from shared.auth.tickets import TICKET_SECONDS
 from shared.domain.stream import I128_MAX
 from shared.journal.read_size import READ_BYTES
 from shared.web.connection import Deadlines
+from shared.webhooks.redeliveries import MOST_REDELIVERIES
 from tests.support.fenced import ROOT
 
 PAGE = (ROOT / "docs/api.md").read_text(encoding="utf-8")
@@ -55,6 +59,11 @@ MODELS: dict[type[BaseModel], str] = {
     transactions.PrepareChange: "`POST /v1/transactions`",
     transactions.ChosenAction: "`POST /v1/transactions`",
     transactions.SubmitTransaction: "`POST /v1/transactions/submit`",
+    webhooks.CreateWebhook: "a webhook",
+    webhooks.PatchWebhook: "a webhook",
+    webhooks.RotateSecret: "`POST /v1/webhooks/{id}/rotate-secret`",
+    webhooks.RedeliverEvents: "`POST /v1/webhooks/{id}/redeliver`",
+    webhooks.WebhooksQuery: "`GET /v1/webhooks`",
     ConnectionsQuery: "`GET /v1/system/connections`",
     login.ChallengeQuery: "`GET /v1/auth`",
     login.SignedChallenge: "`POST /v1/auth`",
@@ -63,6 +72,7 @@ MODELS: dict[type[BaseModel], str] = {
 }
 """Every body and query, and how the column "of" names it."""
 PARTS = {EmptyBody, events.EventSelection, events.TopicFilter}
+PARTS |= {webhooks.WebhookSelection, webhooks.WebhookFields}
 """Models that others consist of, and the body that has no field."""
 BOUNDS = ("minimum", "maximum", "exclusiveMaximum", "minLength", "maxLength", "maxItems")
 
@@ -155,6 +165,9 @@ def test_the_settings_that_limit_nothing_exist() -> None:
         ("body has arrived", Deadlines().body),
         ("accepts no byte", Deadlines().progress),
         ("accepted an answer", Deadlines().answer),
+        ("tests of webhooks", TESTS.quota),
+        ("redeliveries of a webhook", MOST_REDELIVERIES),
+        ("secrets of a webhook", MOST_SECRETS),
         ("`Idempotency-Key`", 255),
         ("`Idempotency-Key`", idempotency.SECONDS / 3600),
         ("bytes that are read", READ_BYTES / (1 << 20)),

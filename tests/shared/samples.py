@@ -59,6 +59,18 @@ def fact(kind: EventType, now: int = 100, stream_id: str | None = "7", **facts: 
     return Event(kind, stream_id, now, facts)
 
 
+def webhook_disabled(account: str) -> Event:
+    """The event that a dispatcher commits when it disables a webhook of this account."""
+    facts = {
+        "account": account,
+        "webhookId": "wh_5f0c1d2e3a4b5f0c1d2e3a4b",
+        "url": "https://shop.example/headrace",
+        "reason": "failed",
+        "since": 100,
+    }
+    return Event(EventType.WEBHOOK_DISABLED, None, 200, facts)
+
+
 def stored(stream: Stream | None) -> Stream:
     """A stream that a test knows to be there."""
     assert stream is not None

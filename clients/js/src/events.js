@@ -14,6 +14,7 @@ export const EVENT_TYPES = Object.freeze([
   "contract.initialized", "contract.fee_config_updated", "contract.admin_transferred",
   "contract.pause_changed", "contract.guardian_updated", "contract.upgraded", "contract.state_migrated",
   "token.transfer", "token.mint", "token.burn", "token.clawback", "chain.unknown",
+  "webhook.disabled",
 ]);
 
 /** The frames about the connection. */

@@ -96,6 +96,7 @@ interface Fields {
   "token.mint": { to: string; amount: string; asset?: string; toMuxedId?: string; toMuxedIdType?: MuxedIdType };
   "token.burn": { from: string; amount: string; asset?: string };
   "token.clawback": { from: string; amount: string; asset?: string };
+  "webhook.disabled": { account: string; webhookId: string; url: string; reason: "gone" | "failed"; since: number };
 }
 
 type Known = { [Type in keyof Fields]: EventOf<Type> & Fields[Type] }[keyof Fields];

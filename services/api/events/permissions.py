@@ -15,4 +15,4 @@ async def require_topics(caller: Principal, wanted: Subscription, streams: Strea
     parties = await streams.parties([t for t in wanted.topics if is_stream_id(t)])
     for topic in wanted.topics:
         if not caller.may_subscribe(topic, parties.get(topic, ())):
-            raise PermissionDeniedError(f"You may not read the history of {topic!r}.")
+            raise PermissionDeniedError(f"You may not read the events of {topic!r}.")

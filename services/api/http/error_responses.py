@@ -19,10 +19,12 @@ from shared.auth.credentials import forbidden, unauthorized
 from shared.domain.commands import CommandRefusedError
 from shared.journal.commit_errors import ContentionError, JournalBehindError
 from shared.web.problems import Problem, Slug, unavailable
+from shared.webhooks.secrets import SecretUnreadableError
 
 _SIMPLE: dict[type[Exception], tuple[int, Slug]] = {
     errors.StreamNotFoundError: (404, Slug.NOT_FOUND),
     errors.TransactionNotFoundError: (404, Slug.NOT_FOUND),
+    errors.WebhookNotFoundError: (404, Slug.NOT_FOUND),
     errors.FeatureDisabledError: (404, Slug.NOT_FOUND),
     errors.ClientDomainRejectedError: (400, Slug.MALFORMED),
     errors.IdempotencyKeyReusedError: (409, Slug.IDEMPOTENCY_KEY_REUSED),
@@ -72,7 +74,20 @@ def problem_of(error: Exception) -> Problem | None:
             return unavailable("The archive cannot be read at the moment.")
         case ContentionError():
             return Problem(503, Slug.CONTENDED, message, headers={"Retry-After": "1"})
-    return _transaction_problem(error, message)
+    return _webhook_problem(error, message) or _transaction_problem(error, message)
+
+
+def _webhook_problem(error: Exception, message: str) -> Problem | None:
+    match error:
+        case errors.InvalidFieldError():
+            return invalid([{"pointer": error.pointer, "detail": message}])
+        case errors.WebhookQuotaError():
+            return Problem(403, Slug.WEBHOOK_QUOTA, message, limit=error.most)
+        case errors.TooManyRedeliveriesError():
+            return Problem(429, Slug.RATE_LIMITED, message, headers={"Retry-After": "60"})
+        case SecretUnreadableError():
+            return unavailable("The secret of this webhook cannot be read at the moment.", 60)
+    return None
 
 
 def _transaction_problem(error: Exception, message: str) -> Problem | None:

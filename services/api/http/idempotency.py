@@ -61,16 +61,21 @@ class IdempotencyKey:
 
         The previous version stored whole documents. These are returned unchanged until they expire.
         """
+        rest = self.stored_text(stored)
+        if rest.startswith("{"):
+            document: dict[str, Any] = orjson.loads(rest)
+            return document
+        stream_id, _, position = rest.partition("\n")
+        return Reference(stream_id, parse_position(position))
+
+    def stored_text(self, stored: bytes) -> str:
+        """What is stored after the hash of the body. Raises IdempotencyKeyReusedError."""
         body_digest, _, rest = stored.partition(b"\n")
         if body_digest.decode() != self.body_digest:
             raise IdempotencyKeyReusedError(
                 f"This {HEADER} was used before with another body. Use a new key for a new request."
             )
-        if rest.startswith(b"{"):
-            document: dict[str, Any] = orjson.loads(rest)
-            return document
-        stream_id, _, position = rest.decode().partition("\n")
-        return Reference(stream_id, parse_position(position))
+        return rest.decode()
 
 
 def idempotency_key_of(

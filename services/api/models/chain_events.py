@@ -1,4 +1,4 @@
-"""Models of events that belong to no stream: events of the contract, of tokens and of the chain.
+"""Models of events without a stream: of the contract, of tokens, of the chain and of webhooks.
 
 Also the base of all models of events.
 
@@ -16,6 +16,7 @@ from services.api.models.responses import (
     Address,
     Amount,
     ContractAddress,
+    Seconds,
     StreamDocument,
     StreamIdText,
 )
@@ -125,6 +126,20 @@ class UnknownEventModel(EventModel):
     name: str
     topics_xdr: list[str]
     value_xdr: str
+
+
+class WebhookDisabledModel(EventModel):
+    """A webhook was disabled. Subscribers to the account of its owner get this event.
+
+    `reason`: the receiver answered 410 (`gone`), or failed for too long (`failed`).
+    """
+
+    stream_id: None
+    account: Annotated[str, Field(description='the owner; "" in AUTH_MODE=open')]
+    webhook_id: str
+    url: Annotated[str, Field(description="without its query")]
+    reason: Annotated[str, Field(json_schema_extra={"enum": ["gone", "failed"]})]
+    since: Annotated[Seconds, Field(description="since when the receiver has failed")]
 
 
 class LedgersLostModel(EventModel):

@@ -28,6 +28,7 @@ from services.api.models.chain_events import (
     TokenMinted,
     TokenTransferred,
     UnknownEventModel,
+    WebhookDisabledModel,
 )
 from services.api.models.responses import (
     Address,
@@ -223,6 +224,7 @@ _MODELS: dict[EventType, type[EventModel]] = {
     EventType.CHAIN_UNKNOWN: UnknownEventModel,
     EventType.CHAIN_GAP: LedgersLostModel,
     EventType.JOURNAL_RESET: JournalResetModel,
+    EventType.WEBHOOK_DISABLED: WebhookDisabledModel,
 }
 
 

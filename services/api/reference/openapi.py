@@ -14,6 +14,7 @@ from services.api.models.responses import ProblemDocument
 from services.api.reference.json_schemas import Json, schemas_of
 from services.api.reference.operation import TAGS, ApiOperation
 from services.api.reference.operations import OPERATIONS
+from services.api.reference.webhook_operations import RECEIVED, received_requests
 
 _ABOUT = (
     "Create, read, list and change payment streams on Stellar, and follow their events in real "
@@ -24,12 +25,12 @@ _PROBLEM = {
     "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
 }
 _HEADERS = {
-    "ETag": "version of the stream, for If-Match",
-    "Location": "URL of the stream, of the transaction, or of the fanout",
+    "ETag": "version of the stream or webhook, for If-Match",
+    "Location": "URL of the stream, webhook or transaction, or of the fanout",
     "Headrace-Position": "top of the journal before the read; subscribe from it to miss no event",
 }
 _VERSIONED = (
-    *("/streams", "/events", "/users", "/tokens", "/transactions"),
+    *("/streams", "/events", "/users", "/tokens", "/transactions", "/webhooks"),
     *("/auth", "/keys", "/system"),
 )
 _PATH = {
@@ -45,7 +46,7 @@ _PATH = {
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
-    "description": "entity tags of versions; the stream must have one of these versions",
+    "description": "entity tags of versions; the stream or webhook must have one of these versions",
     "schema": {"type": "string", "format": "entity-tags", "examples": ['"1"']},
 }
 _KEY = {
@@ -78,6 +79,7 @@ def openapi(router: web.UrlDispatcher) -> Json:
         "info": {"title": "Headrace API", "version": "1", "description": _ABOUT},
         "tags": [{"name": name} for name in TAGS],
         "paths": paths,
+        "webhooks": received_requests(),
         "components": {
             "schemas": _schemas(operations),
             "securitySchemes": {
@@ -91,6 +93,7 @@ def _schemas(operations: Sequence[ApiOperation]) -> Json:
     queries: list[type[BaseModel]] = [o.query for o in operations if o.query]
     bodies: list[type[BaseModel]] = [o.body for o in operations if o.body]
     answers: list[type[BaseModel]] = [ProblemDocument, *(o.answer for o in operations if o.answer)]
+    answers += [model for _, model in RECEIVED.values()]
     found: Json = schemas_of([*queries, *bodies], "validation") | schemas_of(
         answers, "serialization"
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 STREAMS, EVENTS, TRANSACTIONS, LOGIN = "Streams", "Events", "Transactions", "Login"
-ADMIN, SERVICE = "Admin", "Service"
-TAGS = STREAMS, EVENTS, TRANSACTIONS, LOGIN, ADMIN, SERVICE
+WEBHOOKS, ADMIN, SERVICE = "Webhooks", "Admin", "Service"
+TAGS = STREAMS, EVENTS, WEBHOOKS, TRANSACTIONS, LOGIN, ADMIN, SERVICE
 """The tags, in the order of the page /docs."""
 
 
@@ -17,7 +17,7 @@ class ApiOperation:
     """One route.
 
     * `body`: the model of the body; EmptyBody if the route needs no body.
-    * `changes`: True if the route changes a stream. Such a route accepts Idempotency-Key.
+    * `changes`: True if the route accepts Idempotency-Key.
     * `versioned`: True if the route accepts If-Match.
     * `media`: the content types of its responses besides JSON.
     * `problems`: the statuses of the errors that this route can have in addition to the common

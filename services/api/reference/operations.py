@@ -27,6 +27,7 @@ from services.api.reference.operation import (
     TRANSACTIONS,
     ApiOperation,
 )
+from services.api.reference.webhook_operations import WEBHOOK_OPERATIONS
 from services.api.streams.schemas import CreateStream, ListQuery, PatchStream, SummaryQuery, TopUp
 from services.api.system.connections import ConnectionsQuery
 from services.api.system.routes import SystemDocument
@@ -133,6 +134,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         answer=pages.TokenDetails,
         problems=(400,),
     ),
+    **WEBHOOK_OPERATIONS,
     ("POST", "/transactions"): ApiOperation(
         "Prepare a transaction that changes a stream on the chain, for a wallet to sign",
         TRANSACTIONS,

@@ -81,7 +81,7 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     Slug.NOT_FOUND: ProblemType(
         (404,),
-        "There is nothing at this path: the stream, the API key or the page does not exist, or "
+        "There is nothing at this path: the stream, webhook, API key or page does not exist, or "
         "this installation does not offer the feature.",
         "Check the path and the id. A stream that was just created on the chain appears when the "
         "indexer has read its ledger, usually within seconds.",
@@ -120,17 +120,17 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     Slug.REFUSED: ProblemType(
         (409,),
-        "The rules of streams do not allow this change now. For example, a cancelled stream cannot "
-        "be paused. Nothing was changed.",
+        "The rules of streams or webhooks do not allow this change now. For example, a cancelled "
+        "stream cannot be paused. Nothing was changed.",
         "Read the stream and check its `status` and amounts. Retry only after the stream has "
         "changed.",
         "the stream is already paused",
     ),
     Slug.STALE_VERSION: ProblemType(
         (412,),
-        "The stream has changed since the client read it: If-Match does not allow the current "
-        "version. Nothing was changed.",
-        "Read the stream again, and decide again. If you still want the change, repeat the request "
+        "The stream or webhook has changed since the client read it: If-Match does not allow the "
+        "current version. Nothing was changed.",
+        "Read it again, and decide again. If you still want the change, repeat the request "
         "with the new ETag in If-Match.",
         "Stream 7 has changed. Its version is now 4.",
         extra={"version": 4},
@@ -160,6 +160,14 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
         "G… has made 1000 streams with this API, and may make no more (STREAMS_PER_ACCOUNT). "
         "Streams that have ended count too.",
         extra={"limit": 1000},
+    ),
+    Slug.WEBHOOK_QUOTA: ProblemType(
+        (403,),
+        "The account has as many webhooks as one account may have. `limit` is the number.",
+        "Delete a webhook that you do not need, or ask the operator to raise WEBHOOKS_PER_ACCOUNT.",
+        "Your account has 20 webhooks, and may have no more (WEBHOOKS_PER_ACCOUNT). "
+        "Delete one that you do not need.",
+        extra={"limit": 20},
     ),
     Slug.TRANSACTION_REFUSED: ProblemType(
         (422,),
@@ -212,7 +220,8 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     Slug.RATE_LIMITED: ProblemType(
         (429,),
         "The client has sent more requests in a minute than it may, or its changes of a day need "
-        "more memory than it may use (`bytes`). The headers `RateLimit` and `RateLimit-Policy` "
+        "more memory than it may use (`bytes`), or too many redeliveries of a webhook have not "
+        "ended. The headers `RateLimit` and `RateLimit-Policy` "
         "show the limits of requests.",
         "Retry after the seconds in `Retry-After`, and send requests more slowly. Follow the "
         "events instead of polling.",

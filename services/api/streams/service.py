@@ -127,6 +127,11 @@ class StreamService:
         assert found
         return CurrentDocument(found.stream.version, self._current(found, tip)), str(tip.top)
 
+    def require_writable(self) -> None:
+        """Raise WritesSuspendedError while Redis or its data cannot be trusted."""
+        if reason := self._unsafe_reason():
+            raise WritesSuspendedError(f"{reason}; nothing was changed")
+
     async def parties(self, stream_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Sender and recipient of each stream; () for an unknown stream."""
         streams = await self._committer.streams.find(stream_ids)
@@ -176,7 +181,7 @@ class StreamService:
             if action.function and stream.origin is Origin.CHAIN:
                 raise ChainOwnedError(stream.id, stream.contract_id, action.function)
             if versions is not None and stream.version not in versions:
-                raise StaleVersionError(stream.id, stream.version)
+                raise StaleVersionError(f"Stream {stream.id}", stream.version)
             if not (events := action.command(stream, int(self._clock()))):
                 raise AlreadyDoneError(stream)
             return events
@@ -196,8 +201,7 @@ class StreamService:
         *,
         fresh: bool = False,
     ) -> Document:
-        if reason := self._unsafe_reason():
-            raise WritesSuspendedError(f"{reason}; nothing was changed")
+        self.require_writable()
         to_store = key.to_store(self._committer.keys, stream_id) if key else None
         try:
             committed = await self._committer.change(

@@ -31,11 +31,14 @@ schemathesis.openapi.format("position", st.tuples(u64, u64).map("{0[0]}-{0[1]}".
 schemathesis.openapi.format("cursor", members.map(encode_cursor))
 schemathesis.openapi.format("entity-tags", st.sampled_from(['"1"', "*", '"2", "1"']))
 
+urls = st.from_regex(r"\Ahttps://[a-z]{1,20}\.example/[a-z0-9?=&]{0,20}\Z")
+schemathesis.openapi.format("webhook-url", urls)
+
 topics = st.one_of(st.just("*"), accounts.map(user_topic), uuids)
 schemathesis.openapi.format("topic", topics)
 
 FORMATS = {"stellar-account", "stellar-wallet", "stellar-contract", "i128", "stream-id"}
-FORMATS |= {"position", "cursor"}
+FORMATS |= {"position", "cursor", "webhook-url"}
 
 
 @schemathesis.hook

@@ -28,7 +28,7 @@ from shared.journal.reader import Journal, JournalPage
 from shared.web.problems import Goodbye
 from tests.api.samples import T0, Clock, made
 from tests.indexer.simulated import Read, simulated
-from tests.shared.samples import TYPE, at, chain, created
+from tests.shared.samples import TYPE, at, chain, created, webhook_disabled
 from tests.support.web_client import WebClient
 
 DOCUMENT = asyncapi()
@@ -139,6 +139,11 @@ async def test_a_gap_matches_its_model(redis: Redis, keys: Keys) -> None:
     gap = gap_event(SourceGapError("RPC", toid(5, 1), 9), T0)
     await Committer(redis, keys).record([gap], progress={})
     assert await judged(redis, keys) == {"chain.gap"}
+
+
+async def test_a_disabled_webhook_matches_its_model(redis: Redis, keys: Keys) -> None:
+    await Committer(redis, keys).change([], lambda _: [webhook_disabled("GA")])
+    assert await judged(redis, keys) == {"webhook.disabled"}
 
 
 async def test_events_of_the_next_contract_version_match_their_models(

@@ -139,6 +139,8 @@ test("an event that is new here, or lacks a fact, still has words", () => {
   assert.deepEqual(nameOf("token.burned_down"), ["burned down", "quiet"]);
   assert.deepEqual(factsOf({ type: "token.burned_down" }), []);
   assert.deepEqual(factsOf({ type: "stream.withdrawn" }), []);
+  assert.deepEqual(nameOf("webhook.disabled"), ["Webhook disabled", "over"]);
+  assert.equal(factsOf({ type: "webhook.disabled", url: "https://a.example/", reason: "gone" }).join(""), "https://a.example/ answered 410 Gone");
 });
 
 test("an address names a view and what it shows", () => {

@@ -65,6 +65,7 @@ test("what is proved about an event is said as docs/chain.md says it", () => {
   assert.match(proofOf({ origin: "chain", verified: false }), /^The proof has failed\./);
   assert.match(proofOf({ origin: "api", type: "stream.paused" }), /made through the API/);
   assert.match(proofOf({ origin: "api", type: "stream.depleted" }), /Headrace computed it/);
+  assert.match(proofOf({ origin: "api", type: "webhook.disabled" }), /stopped to deliver/);
   assert.deepEqual(["oldRecipient", "feeAmount"].map(wordsOf), ["Old recipient", "Fee amount"]);
 });
 

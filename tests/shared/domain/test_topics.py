@@ -67,6 +67,25 @@ def test_a_recipient_gets_no_events_of_an_api_stream_that_stays_hidden(
     assert set(topics) == {"7", f"user:{S}"} | others
 
 
+@pytest.mark.parametrize(
+    ("owner", "topic"),
+    [
+        (S, f"user:{S}"),
+        (f"{S}:7", f"user:{S}:7"),
+        ("key-5f0c", "user:key-5f0c"),
+        ("", "user:"),
+        ("two words", "user:"),
+        ("ä", "user:"),
+        (None, "user:"),
+    ],
+)
+def test_an_event_of_a_webhook_goes_to_its_owner_and_never_to_everyone(
+    owner: object, topic: str
+) -> None:
+    event = fact(TYPE.WEBHOOK_DISABLED, stream_id=None, account=owner)
+    assert topics_of(event) == (topic,)
+
+
 def test_topics_are_unique_when_sender_and_recipient_are_the_same() -> None:
     assert topics_of(fact(TYPE.STREAM_CREATED, **creation(recipient=S))) == ("7", f"user:{S}")
 

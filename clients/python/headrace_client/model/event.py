@@ -46,6 +46,7 @@ class EventType(StrEnum):
     TOKEN_BURN = "token.burn"
     TOKEN_CLAWBACK = "token.clawback"
     CHAIN_UNKNOWN = "chain.unknown"
+    WEBHOOK_DISABLED = "webhook.disabled"
 
 
 @dataclass(frozen=True, slots=True)

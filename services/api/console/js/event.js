@@ -24,6 +24,7 @@ export function justBefore(position) {
 
 /** What is proved about an event, and how. Pure. */
 export function proofOf({ origin, verified, type }) {
+  if (type.startsWith("webhook.")) return "Not an event of the chain. Headrace made it when it stopped to deliver events to a webhook.";
   if (origin !== "chain") {
     return type === "stream.running_low" || type === "stream.depleted"
       ? "Not an event of the chain. Headrace computed it from the stream's rate and deposit."
@@ -38,7 +39,7 @@ export function proofOf({ origin, verified, type }) {
 }
 
 const AMOUNTS = /(^a|A)mount|^totalWithdrawn$/;
-const TIMES = new Set(["startTime", "newEndTime", "pausedAt", "endsAt"]);
+const TIMES = new Set(["startTime", "newEndTime", "pausedAt", "endsAt", "since"]);
 const ADDRESS = /^[GCM][A-Z2-7]{55,68}$/;
 const SHOWN = new Set(["id", "type", "timestamp", "streamId", "tokenAddress", "origin", "contractId", "ledger", "ledgerClosedAt", "txHash", "verified", "publishedAt", "stream"]);
 

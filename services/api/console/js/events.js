@@ -39,6 +39,7 @@ const NAMES = {
   "token.clawback": ["Clawback", "quiet"],
   "chain.gap": ["Ledgers missing", "over"],
   "journal.reset": ["Data reset", "over"],
+  "webhook.disabled": ["Webhook disabled", "over"],
 };
 
 /** [label, tone] of a type. An unknown type is shown by its own name. */
@@ -68,6 +69,7 @@ const facts = {
   "token.mint": (e, { m }) => [m(e.amount), " to ", party(e.to)],
   "token.burn": (e, { m }) => [m(e.amount), " from ", party(e.from)],
   "token.clawback": (e, { m }) => [m(e.amount), " from ", party(e.from)],
+  "webhook.disabled": (e) => [e.url, e.reason === "gone" ? " answered 410 Gone" : " failed for too long"],
   "chain.unknown": (e) => [`unknown event “${e.name}”`],
 };
 
@@ -113,7 +115,7 @@ export function latency(event, time) {
 }
 
 /** Does not use the `asset` of the event: a contract can write any asset there. */
-const tokenOf = ({ type, tokenAddress }) => (type.startsWith("token.") ? tokenName(tokenAddress) : "everyone");
+const tokenOf = ({ type, tokenAddress }) => (type.startsWith("token.") ? tokenName(tokenAddress) : type.startsWith("webhook.") ? "your webhook" : "everyone");
 
 /** The label of a stream. A stranger's stream has none until the user has accepted it. */
 function labelOf({ acceptance, sender, metadata }) {

@@ -1,0 +1,223 @@
+"""The use cases of webhooks. Times are Unix seconds of Redis' clock.
+
+See docs/decisions/0130-a-webhook-keeps-the-rights-of-its-creation.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from services.api.errors import (
+    InvalidFieldError,
+    StaleVersionError,
+    TooManyRedeliveriesError,
+    WebhookNotFoundError,
+    WebhookQuotaError,
+)
+from services.api.events.permissions import require_topics
+from services.api.events.ranges import just_before
+from services.api.http.idempotency import IdempotencyKey
+from services.api.streams.service import StreamService, Versions
+from services.api.webhooks.documents import Document, webhook_document
+from services.api.webhooks.edits import begun_again, edited, topics_of_body, with_secret
+from services.api.webhooks.reading import WebhookReader
+from services.api.webhooks.rights import require_changeable, require_writer
+from services.api.webhooks.schemas import CreateWebhook, PatchWebhook, RedeliverEvents
+from shared.auth.principal import Principal
+from shared.domain.position import START, Position
+from shared.domain.topics import Subscription
+from shared.journal.commit_errors import ContentionError
+from shared.journal.keys import Keys
+from shared.journal.reader import Journal
+from shared.redis.clock import Clock
+from shared.webhooks.changes import Change, ChangeKind, ChangeLog
+from shared.webhooks.endpoint import Endpoint, SealedSecret
+from shared.webhooks.redeliveries import MOST_REDELIVERIES, RedeliveryStore
+from shared.webhooks.secrets import SecretBox, new_secret
+from shared.webhooks.store import EndpointConflictError, EndpointStore, TooManyEndpointsError
+from shared.webhooks.store import new_endpoint_id as new_id
+
+_ATTEMPTS = 5
+
+Edit = Callable[[Endpoint], Awaitable[Endpoint]]
+
+
+class WebhookService:
+    """Changes the webhooks of one namespace. Who may do what: services.api.webhooks.rights."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        store: EndpointStore,
+        reader: WebhookReader,
+        redeliveries: RedeliveryStore,
+        changes: ChangeLog,
+        *,
+        journal: Journal,
+        streams: StreamService,
+        box: SecretBox,
+        clock: Clock,
+    ) -> None:
+        self._keys = keys
+        self._store = store
+        self._reader = reader
+        self._redeliveries = redeliveries
+        self._changes = changes
+        self._journal = journal
+        self._streams = streams
+        self._box = box
+        self._clock = clock
+
+    async def create(
+        self, body: CreateWebhook, by: Principal, key: IdempotencyKey | None, most: int
+    ) -> Document:
+        """Create a webhook. Only this document, and that of a rotation, shows the secret.
+
+        Raises PermissionDeniedError, InvalidFieldError, WebhookQuotaError, and
+        WritesSuspendedError.
+        """
+        require_writer(by)
+        wanted = Subscription(topics_of_body(body, by.account), frozenset(body.types))
+        await require_topics(by, wanted, self._streams)
+        self._streams.require_writable()
+        sealed = self._box.seal(secret := new_secret())
+        endpoint = Endpoint(
+            id=new_id(),
+            account=by.account,
+            url=body.url,
+            subscription=wanted,
+            secrets=(SealedSecret(sealed),),
+            created=int(self._clock()),
+            begins_after=await self._begin(body.from_) or await self._top(),
+            sees_all=by.may_see_all(),
+            description=body.description,
+            batch=body.batch,
+            order=body.order,
+            enabled=body.enabled,
+        )
+        name = f"{endpoint.id}\n{_digest(sealed)}"
+        response = key.to_store(self._keys, name) if key else None
+        try:
+            stored = await self._store.create(endpoint, most=most, response=response)
+        except TooManyEndpointsError:
+            raise WebhookQuotaError(most) from None
+        if key and stored is not None:
+            return await self._repeated(key.stored_text(stored), by)
+        return webhook_document(endpoint, None) | {"secret": secret}
+
+    async def _repeated(self, stored: str, by: Principal) -> Document:
+        """The response to a repeated request: the webhook now, with the secret it was made with.
+
+        No secret is stored with the response. If the first secret was replaced and signs no more,
+        `secret` is null.
+        """
+        endpoint_id, digest = stored.split("\n")[:2]
+        endpoint, progress = await self._reader.find(endpoint_id, by)
+        sealed = next((s.sealed for s in endpoint.secrets if _digest(s.sealed) == digest), None)
+        secret = None if sealed is None else self._box.open(sealed)
+        return webhook_document(endpoint, progress) | {"secret": secret}
+
+    async def patch(
+        self, endpoint_id: str, body: PatchWebhook, by: Principal, versions: Versions
+    ) -> Document:
+        """Change a webhook. Raises the errors of `create`, and StaleVersionError."""
+        if body.from_ and not (body.enabled and "enabled" in body.model_fields_set):
+            raise InvalidFieldError("/from", "is allowed only together with enabled: true")
+        begin = await self._begin(body.from_)
+
+        async def edit(endpoint: Endpoint) -> Endpoint:
+            changed = edited(endpoint, body)
+            if changed.subscription.topics != endpoint.subscription.topics:
+                await require_topics(by, changed.subscription, self._streams)
+            if not (body.enabled and "enabled" in body.model_fields_set):
+                return changed
+            return begun_again(changed, await self._reader.progress(endpoint_id), begin)
+
+        changed = await self._change(endpoint_id, edit, by, versions)
+        return webhook_document(changed, await self._reader.progress(endpoint_id))
+
+    async def rotate(self, endpoint_id: str, overlap: int, by: Principal) -> Document:
+        """Give a webhook a new secret, which only this document shows.
+
+        The old one signs too, for `overlap` seconds. Raises CommandRefusedError.
+        """
+        sealed = self._box.seal(secret := new_secret())
+
+        async def edit(endpoint: Endpoint) -> Endpoint:
+            return with_secret(endpoint, sealed, now=int(self._clock()), overlap=overlap)
+
+        changed = await self._change(endpoint_id, edit, by, None)
+        progress = await self._reader.progress(endpoint_id)
+        return webhook_document(changed, progress) | {"secret": secret}
+
+    async def _change(
+        self, endpoint_id: str, edit: Edit, by: Principal, versions: Versions
+    ) -> Endpoint:
+        for _ in range(_ATTEMPTS):
+            endpoint = await self._changeable(endpoint_id, by)
+            if versions is not None and endpoint.revision not in versions:
+                raise StaleVersionError(f"Webhook {endpoint_id}", endpoint.revision)
+            if (edited_one := await edit(endpoint)) == endpoint:
+                return endpoint
+            changed = replace(edited_one, revision=endpoint.revision + 1)
+            try:
+                await self._store.replace(changed)
+            except EndpointConflictError:
+                continue
+            return changed
+        raise ContentionError(
+            f"other requests changed webhook {endpoint_id} at each of {_ATTEMPTS} attempts"
+        )
+
+    async def _changeable(self, endpoint_id: str, by: Principal) -> Endpoint:
+        endpoint, _ = await self._reader.find(endpoint_id, by)
+        require_changeable(by, endpoint)
+        self._streams.require_writable()
+        return endpoint
+
+    async def delete(self, endpoint_id: str, by: Principal) -> None:
+        """Delete a webhook. Raises WebhookNotFoundError, PermissionDeniedError."""
+        endpoint = await self._changeable(endpoint_id, by)
+        if not await self._store.delete(endpoint):
+            raise WebhookNotFoundError(endpoint_id)
+
+    async def test(self, endpoint_id: str, by: Principal) -> str:
+        """Ask for a test delivery. Returns the id of its message, `webhook-id`."""
+        await self._changeable(endpoint_id, by)
+        message_id = f"test_{secrets.token_hex(12)}"
+        await self._changes.add(Change(endpoint_id, ChangeKind.TEST, message_id))
+        return message_id
+
+    async def redeliver(self, endpoint_id: str, body: RedeliverEvents, by: Principal) -> Document:
+        """Ask that events are delivered once more. Raises TooManyRedeliveriesError."""
+        await self._changeable(endpoint_id, by)
+        after = await self._begin(body.from_) or START
+        to = body.to or await self._top()
+        if to < body.from_:
+            raise InvalidFieldError("/to", "must not be below `from`")
+        redelivery = await self._redeliveries.add(endpoint_id, after, to)
+        if redelivery is None:
+            raise TooManyRedeliveriesError(
+                f"{MOST_REDELIVERIES} redeliveries of this webhook have not ended. "
+                "Wait until one of them has."
+            )
+        return {"id": redelivery.id, "from": str(body.from_), "to": str(to)}
+
+    async def _begin(self, first: Position | None) -> Position | None:
+        """The position just before `first`. Raises InvalidFieldError if the journal ends below."""
+        if first is None:
+            return None
+        if first > (top := await self._top()):
+            raise InvalidFieldError("/from", f"is above the newest event, which is at {top}")
+        return just_before(first) if first > START else START
+
+    async def _top(self) -> Position:
+        return (await self._journal.tip()).top
+
+
+def _digest(sealed: str) -> str:
+    """Tells sealed secrets apart, without a secret."""
+    return hashlib.sha256(sealed.encode()).hexdigest()
