@@ -109,8 +109,9 @@ class Dispatcher:
         held = list(self._held.values())
         paused = [each for each in held if not each.is_valid]
         lost = await self._leases.renew(held)
+        if lost:
+            log.warning("partitions_lost", partitions=[each.number for each in lost])
         for partition in lost:
-            log.warning("partition_lost", partition=partition.number)
             self._held.pop(partition.number, None)
             await self._cut(self._loader.remember(partition))
         for partition in paused:

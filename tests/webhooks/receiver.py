@@ -26,7 +26,8 @@ class Delivery(NamedTuple):
     def ids(self) -> list[str]:
         """The ids of the events in the body."""
         document = orjson.loads(self.body)
-        return [each["id"] for each in document.get("events", [document])]
+        events = document.get("events", [document])
+        return [each["id"] for each in events if "id" in each]  # a gap and a reset have none
 
 
 class Receiver:

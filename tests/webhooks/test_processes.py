@@ -35,7 +35,9 @@ async def committing(world: World, seconds: float) -> list[str]:
     return made
 
 
-async def some_endpoints(world: World, receiver: Receiver, count: int, **more: object) -> list[Endpoint]:
+async def some_endpoints(
+    world: World, receiver: Receiver, count: int, **more: object
+) -> list[Endpoint]:
     return [await world.add(receiver.url(f"hook{n}"), **more) for n in range(count)]
 
 

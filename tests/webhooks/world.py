@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from services.webhooks.app import build_app
 from services.webhooks.settings import DispatcherSettings
 from shared.domain import commands
-from shared.domain.position import Position, journal_start
+from shared.domain.position import Position, journal_start, parse_position
 from shared.domain.topics import Subscription, user_topic
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
@@ -79,6 +79,36 @@ class World:
             await self._committer.record([event], progress=progress)
             made.append(str(position))
         return made
+
+    async def commit_beside(self) -> str:
+        """One more event in the ledger that was committed last."""
+        number, position = self.ledger % STREAMS, at(self.ledger, 1)
+        facts = {"amount": "1", "recipient": R, "timestamp": 100}
+        event = chain(TYPE.STREAM_WITHDRAWN, str(number + 1), position, **facts)
+        await self._committer.record([event], progress={"cursor": str(position.toid)})
+        return str(position)
+
+    async def rewind(self, *, to: int) -> None:
+        """Commit again from after this ledger, because Redis lost what follows.
+
+        The progress names another server, as when an indexer has caught up after a failover.
+        """
+        self.ledger = to
+        await self.redis.hset(self.keys.progress, "server", "a-new-primary")
+        self._committer = Committer(self.redis, self.keys)
+
+    async def trim(self, *, kept: int) -> None:
+        """Trim the journal to its newest entries, without an archive."""
+        rows: Any = await self.redis.xrange(self.keys.journal)
+        last = parse_position(rows[-kept - 1][0].decode()).padded
+        await self.redis.xtrim(self.keys.journal, maxlen=kept, approximate=False)
+        async for name in self.redis.scan_iter(self.keys.topic("*"), count=1000):
+            await self.redis.zremrangebylex(name, "-", f"[{last}")
+
+    async def stored_at(self, endpoint: Endpoint, position: str) -> Progress | None:
+        """The stored progress, if it is at this position."""
+        progress = await self.progress(endpoint)
+        return progress if progress and str(progress.position) == position else None
 
     async def commit_api(self, name: str) -> str:
         """Create a stream as the API does. Returns the position of the event."""

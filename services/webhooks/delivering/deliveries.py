@@ -146,7 +146,8 @@ class EndpointDeliveries:
             return None
         if progress.lost is not None:
             return self._tell_reset(progress.lost) if self._window.is_idle else None
-        if self._catchup.wants(self._window) and len(self._window) < self._endpoint.batch:
+        can_read = self._catchup.wants(self._window)
+        if can_read and len(self._window) < self._endpoint.batch:
             return self._read()
         if taken := self._window.take(self._endpoint.batch, now):
             if self._by_stream:
@@ -154,6 +155,8 @@ class EndpointDeliveries:
             return self._deliver(taken)
         if (told := self._catchup.gap) and not len(self._window) and self._window.is_idle:
             return self._tell_gap(told.content, told.to)
+        if can_read:
+            return self._read()
         if (opens := self._window.opens_at(now)) is not None:
             self._wait(opens - now)
         return None

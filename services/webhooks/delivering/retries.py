@@ -42,6 +42,8 @@ def failed(progress: Progress, now: float, chance: float, retry_after: float | N
 
 def succeeded(progress: Progress) -> Progress:
     """The progress after a delivery that was acknowledged."""
+    if not progress.failures and progress.retry_at is None:
+        return progress
     return replace(progress, failures=0, failing_since=None, retry_at=None)
 
 

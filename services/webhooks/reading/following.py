@@ -90,6 +90,7 @@ class JournalFollower:
     async def run(self, readers: Readers) -> None:
         """Read until cancelled. Raises redis-py's errors and RedisEmptiedError; call it again."""
         await self._check(readers)
+        await self._find_loss(readers)  # the connection broke, perhaps in a failover
         while True:
             if self.checked_seconds >= _CHECK_SECONDS:
                 await self._check(readers)

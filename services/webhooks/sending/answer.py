@@ -29,13 +29,15 @@ async def read_head(response: aiohttp.ClientResponse) -> str:
     The status has come already, and it counts: a body that breaks off or never ends is no error.
     """
     content, head = response.content, b""
-    if not content.at_eof():
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while len(head) < READ_BYTES and not content.at_eof():
-                    head += await content.read(READ_BYTES)
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            pass
+    if content.at_eof():
+        return ""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while len(head) < READ_BYTES and not content.at_eof():
+                head += await content.read(READ_BYTES)
+    except (aiohttp.ClientError, OSError):
+        pass
+    finally:
         if not content.at_eof():
             response.close()
     return printable(head[:SHOWN_BYTES])

@@ -45,11 +45,11 @@ class Sessions:
         self._timeout = aiohttp.ClientTimeout(settings.webhook_seconds, CONNECT_SECONDS)
         self._most_open = most_open
         self._resolver = PublicResolver(PooledResolver(), allowed)
-        self._direct = self._session(self._resolver)
-        self._proxied: aiohttp.ClientSession | None = None
+        self.direct = self._session(self._resolver)
+        self.proxied: aiohttp.ClientSession | None = None
         if getproxies():
             # aiohttp resolves only the proxy's name here. It is rarely public.
-            self._proxied = self._session(PooledResolver())
+            self.proxied = self._session(PooledResolver())
 
     def _session(self, resolver: AbstractResolver) -> aiohttp.ClientSession:
         connector = BoundedConnector(
@@ -74,15 +74,15 @@ class Sessions:
 
         A proxy resolves names itself, so the name is checked here before.
         """
-        if self._proxied is None or not http.is_proxied(str(target.url)):
-            return self._direct
+        if self.proxied is None or not http.is_proxied(str(target.url)):
+            return self.direct
         async with asyncio.timeout(CONNECT_SECONDS):
             await self._resolver.resolve(target.host, target.url.port or 443)
-        return self._proxied
+        return self.proxied
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._direct.close()
+        await self.direct.close()
         await self._resolver.close()
-        if self._proxied is not None:
-            await self._proxied.close()
+        if self.proxied is not None:
+            await self.proxied.close()

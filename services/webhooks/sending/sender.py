@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 import aiohttp
@@ -26,7 +27,7 @@ from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.secrets import SecretBox
 
 _STALE_CONNECTIONS = 2
-"""So many kept connections may turn out to be closed. Then a new one is used."""
+"""So many kept connections may turn out to be closed."""
 
 
 class Message(NamedTuple):
@@ -126,34 +127,28 @@ class Sender:
         except NotSignedError as error:
             return _Ending(Outcome.UNSIGNED, str(error))
         try:
-            return await self._insist(sessions, target, message.body, signature)
+            for _ in range(_STALE_CONNECTIONS):
+                with suppress(StaleConnectionError):  # the receiver is not to blame for it
+                    return await self._request(sessions, target, message.body, signature)
+            return await self._request(sessions, target, message.body, signature)
         except (aiohttp.ClientError, aiohttp.EofStream, OSError, ValueError) as error:
             return _Ending(*failure(error, target.host, self._seconds))
-
-    async def _insist(
-        self, sessions: Sessions, target: Target, body: bytes, signature: Mapping[str, str]
-    ) -> _Ending:
-        """Try again at once if a kept connection was closed: the receiver is not to blame."""
-        for _ in range(_STALE_CONNECTIONS):
-            try:
-                return await self._request(sessions, target, body, signature)
-            except StaleConnectionError:
-                pass
-        return await self._request(sessions, target, body, signature)
 
     async def _request(
         self, sessions: Sessions, target: Target, body: bytes, signature: Mapping[str, str]
     ) -> _Ending:
-        session = await sessions.session_for(target)
-        async with session.post(
+        session = sessions.direct
+        if sessions.proxied is not None:
+            session = await sessions.session_for(target)
+        response = await session.post(
             target.url, data=body, headers=signature, allow_redirects=False
-        ) as response:
-            status, answer = response.status, await read_head(response)
-            outcome = outcome_of(status)
-            if outcome is Outcome.TAKEN:
-                return _Ending(outcome, "", status, answer)
-            wait = retry_after(response.headers.get("Retry-After"), self._clock())
-            return _Ending(outcome, explanation(status, target.host), status, answer, wait)
+        )
+        status, answer = response.status, await read_head(response)
+        outcome = outcome_of(status)
+        if outcome is Outcome.TAKEN:
+            return _Ending(outcome, "", status, answer)
+        wait = retry_after(response.headers.get("Retry-After"), self._clock())
+        return _Ending(outcome, explanation(status, target.host), status, answer, wait)
 
     def _result(self, at: float, seconds: float, message: Message, ending: _Ending) -> SendResult:
         self._attempts[ending.outcome].inc()

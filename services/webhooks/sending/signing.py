@@ -40,11 +40,11 @@ class Signer:
 
         Raises NotSignedError. One readable secret is enough: the receiver knows all of them.
         """
-        at, text = datetime.fromtimestamp(int(now), UTC), body.decode()
-        signers = self._signers(endpoint.secrets, now)
+        at, shown = _times(int(now))
+        text, signers = body.decode(), self._signers(endpoint.secrets, now)
         return {
             "webhook-id": message_id,
-            "webhook-timestamp": str(int(now)),
+            "webhook-timestamp": shown,
             "webhook-signature": " ".join(each.sign(message_id, at, text) for each in signers),
         }
 
@@ -62,3 +62,9 @@ class Signer:
         if not found:
             raise NotSignedError(reason)
         return found
+
+
+@lru_cache(maxsize=2)
+def _times(seconds: int) -> tuple[datetime, str]:
+    """Unix seconds as standardwebhooks wants them, and as a header."""
+    return datetime.fromtimestamp(seconds, UTC), str(seconds)

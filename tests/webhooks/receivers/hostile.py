@@ -1,7 +1,7 @@
 """Receivers that harm whoever sends to them. Each is a function that serves one connection.
 
-`python -m tests.webhooks.receivers.hostile` serves each on a free port of loopback, and prints a
-JSON object of their names and ports.
+`python -m tests.webhooks.receivers.hostile` serves each on a free port of loopback, and a good one
+as `good`. It prints a JSON object of their names and ports.
 """
 
 from __future__ import annotations
@@ -99,6 +99,13 @@ async def no_http(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None
     writer.write(b"220 mail.example ESMTP\r\n")
 
 
+async def good(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Takes each delivery at once, on a connection that is kept."""
+    while True:
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+
+
 HOSTILE: Mapping[str, Serve] = {
     each.__name__: each
     for each in (
@@ -151,7 +158,8 @@ async def main() -> None:
 
     async with AsyncExitStack() as stack:
         ports = {
-            name: await stack.enter_async_context(hostile(serve)) for name, serve in HOSTILE.items()
+            name: await stack.enter_async_context(hostile(serve))
+            for name, serve in {**HOSTILE, "good": good}.items()
         }
         print(json.dumps(ports), flush=True)
         await asyncio.to_thread(sys.stdin.read)

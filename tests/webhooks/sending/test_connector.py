@@ -71,7 +71,7 @@ async def test_only_so_many_connections_are_kept() -> None:
 
     async with AsyncExitStack() as servers, sending(webhook_connections=2) as sender:
         sessions = sender._lanes[Lane.HEALTHY].sessions
-        connector = sessions._direct.connector
+        connector = sessions.direct.connector
         assert isinstance(connector, BoundedConnector)
         for number in range(4):
             port = await servers.enter_async_context(serving(web.post("/", take)))

@@ -16,6 +16,12 @@ from tests.webhooks.receivers.hostile import HOSTILE, hostile
 from tests.webhooks.sending.samples import endpoint, message, sending
 
 
+def in_flight(lane: Lane) -> float:
+    """The metric of a lane."""
+    (metric,) = IN_FLIGHT.labels(lane).collect()
+    return metric.samples[0].value
+
+
 def test_an_endpoint_is_slow_after_it_failed_or_was_slow() -> None:
     memory = LaneMemory()
     assert memory.lane("a") is Lane.HEALTHY
@@ -71,7 +77,6 @@ async def test_a_receiver_that_hangs_holds_a_healthy_place_once() -> None:
     async def take(_: web.Request) -> web.Response:
         return web.Response()
 
-    slow = IN_FLIGHT.labels(Lane.SLOW)
     async with (
         hostile(HOSTILE["silent"]) as bad,
         serving(web.post("/", take)) as good,
@@ -81,7 +86,7 @@ async def test_a_receiver_that_hangs_holds_a_healthy_place_once() -> None:
         assert (await sender.send(hangs, message())).outcome is Outcome.TIMEOUT
         for number in range(3):
             again = asyncio.create_task(sender.send(hangs, message()))
-            await until(lambda: slow._value.get() == 1)
+            await until(lambda: in_flight(Lane.SLOW) == 1)
             result = await sender.send(works, message(number))
             assert (result.outcome, again.done()) == (Outcome.TAKEN, False)
             await again

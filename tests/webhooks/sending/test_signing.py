@@ -25,7 +25,7 @@ def headers(*secrets: SealedSecret, box: SecretBox | None = None) -> dict[str, s
 
 
 @pytest.mark.parametrize("library", [Webhook, SvixWebhook])
-@pytest.mark.parametrize("secret", [OLD, NEW])
+@pytest.mark.parametrize("secret", [OLD, NEW], ids=["old", "new"])
 def test_each_secret_that_has_not_expired_signs(
     library: type[Webhook | SvixWebhook], secret: str
 ) -> None:
@@ -61,6 +61,7 @@ def test_one_secret_that_can_be_read_is_enough() -> None:
         (SealedSecret("plain:whsec_%"), "damaged"),
         (SealedSecret(f"plain:{NEW}", 1), "expired"),
     ],
+    ids=["another key", "damaged", "expired"],
 )
 def test_without_a_secret_the_reason_is_told(secret: SealedSecret, reason: str) -> None:
     with pytest.raises(NotSignedError, match=reason):
