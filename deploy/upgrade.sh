@@ -10,7 +10,7 @@ count() { docker compose ps --quiet "$1" | wc -l; } # of running containers
 all=
 # An indexer knows new types of events before the others see them.
 # Readers of the archive know a new format of its files before the archiver writes it.
-[ $# -gt 0 ] || { all=yes; set -- indexer fanout api archiver; }
+[ $# -gt 0 ] || { all=yes; set -- indexer fanout api archiver webhooks; }
 rights() { # a running Redis keeps the rights that users.acl had when it started; new services can need more
   for server in $(docker compose ps --format '{{.Service}}' | grep redis); do
     docker compose exec -T "$server" sh /etc/headrace/rights.sh "$@" </dev/null
@@ -19,8 +19,9 @@ rights() { # a running Redis keeps the rights that users.acl had when it started
 [ ! "$all" ] || rights --add
 for service; do
   running=$(count "$service")
-  # Without an archiver there is none to replace. A new one starts at the end, when Redis knows its user.
-  if [ "$service" = archiver ] && [ "$running" = 0 ]; then continue; fi
+  # Without an archiver or a dispatcher of webhooks there is none to replace. A new one starts at the end,
+  # when Redis knows its user.
+  case "$service $running" in "archiver 0" | "webhooks 0") continue ;; esac
   [ "$running" -gt 0 ] || { echo "no $service is running: start the system with docker compose up" >&2; exit 1; }
   wanted=$(docker compose config "$service" | sed -n "/^  $service:/,/^  [a-z]/s/^ *replicas: //p")
   # First start the new replicas beside the old ones. Then compose removes the old replicas, because

@@ -59,7 +59,15 @@ ORDER = (
     *(f"services.archiver.{name}" for name in ("verification", "erasing", "journal_tail")),
     *(f"services.archiver.{name}" for name in ("restoring", "commands")),
     "services.archiver",
-    *(f"services.webhooks.{name}" for name in ("settings", "metrics")),
+    *(f"services.webhooks.{name}" for name in ("settings", "metrics", "sending")),
+    *(f"services.webhooks.partitions.{name}" for name in ("sharing", "leases", "membership")),
+    *(f"services.webhooks.reading.{name}" for name in ("recent", "divergence", "following")),
+    "services.webhooks.reading",
+    *(f"services.webhooks.delivering.{name}" for name in ("window", "retries", "messages")),
+    *(f"services.webhooks.delivering.{name}" for name in ("index", "rewind", "beginning")),
+    *(f"services.webhooks.delivering.{name}" for name in ("announcing", "progress_writer")),
+    "services.webhooks.delivering",
+    *(f"services.webhooks.{name}" for name in ("measuring", "dispatcher", "app")),
     "services.webhooks",
     *(f"deploy.simulator.{name}" for name in ("settings", "problems", "versions", "chain")),
     "deploy.simulator.contracts",
@@ -84,13 +92,16 @@ PURE = (
     *(f"shared.journal.{name}" for name in ("read_size", "stream_document", "wire")),
     *(f"shared.archive.{name}" for name in ("errors", "hashes", "manifest", "segment")),
     *(f"shared.archive.{name}" for name in ("topic_filter", "topic_rows")),
-    *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors")),
+    *(f"shared.{name}" for name in ("runtime.urls", "web.horizon_errors", "chain.errors")),
     "shared.auth.signing_keys",
-    "shared.chain.errors",
-    *(f"shared.web.{name}" for name in ("public_addresses", "public_resolver")),
+    "shared.web.public_addresses",
     *(f"shared.webhooks.{name}" for name in ("endpoint", "urls")),
     "services.api.errors",
     *(f"services.archiver.{name}" for name in ("buffer", "erasing", "errors", "verification")),
+    "services.webhooks.partitions.sharing",
+    "services.webhooks.reading.recent",
+    *(f"services.webhooks.delivering.{name}" for name in ("window", "retries", "messages")),
+    *(f"services.webhooks.delivering.{name}" for name in ("index", "rewind", "beginning")),
     "services.api.events.ranges",
     *(f"services.api.transactions.{name}" for name in ("calls", "checks", "documents")),
     *(f"services.api.transactions.{name}" for name in ("envelopes", "failures", "reading")),
@@ -117,8 +128,12 @@ PURE = (
     *(f"shared.chain.xdr.{name}" for name in ("ledger_keys", "meta", "natives", "reader")),
     *(f"shared.chain.xdr.{name}" for name in ("fast_shapes", "result", "scval", "shapes")),
 )
-WORDS = ("shared.web.problems.Goodbye", "shared.journal.topic_index.BROADCASTS")
-"""Mere names in modules that do more: what they say is the same everywhere."""
+WORDS = (
+    "shared.web.problems.Goodbye",
+    "shared.journal.topic_index.BROADCASTS",
+    "shared.webhooks.progress.Progress",
+)
+"""Mere names and plain documents in modules that do more."""
 IMPURE = {"asyncio", "aiohttp", "redis", "time", "random", "socket", "uvloop", "secrets", "os"}
 
 

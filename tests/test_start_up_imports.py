@@ -37,7 +37,7 @@ def test_a_service_starts_without_stellar_sdk(service: str) -> None:
 
 
 @pytest.mark.io
-@pytest.mark.parametrize("service", ["api", "fanout", "indexer"])
+@pytest.mark.parametrize("service", ["api", "fanout", "indexer", "webhooks"])
 def test_a_service_without_an_archive_starts_without_its_libraries(service: str) -> None:
     assert _loaded(f"services.{service}.app", ARCHIVE) == []
 

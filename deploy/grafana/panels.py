@@ -126,6 +126,32 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ),
         ),
     ),
+    "Webhooks": (
+        shown(
+            "Lag of receivers that answer",
+            "s",
+            "headrace_webhook_lag_seconds",
+            about="age of the oldest event that a receiver which answers has not got yet",
+        ),
+        rate("Events acknowledged", "headrace_webhook_events_total"),
+        rate("Attempts", "headrace_webhook_attempts_total", "outcome"),
+        quantiles("Time of an attempt", "headrace_webhook_attempt_seconds"),
+        shown(
+            "Webhooks",
+            "short",
+            "sum by (state) (headrace_webhook_endpoints)",
+            "{{state}}",
+        ),
+        rate("Disabled", "headrace_webhook_disabled_total", "reason"),
+        shown(
+            "Deliveries that wait for an answer",
+            "short",
+            "sum by (lane) (headrace_webhook_in_flight)",
+            "{{lane}}",
+            about="slow: receivers that failed or were slow; they delay no others",
+        ),
+        shown("Partitions", "short", "headrace_webhook_partitions", about="64 in all"),
+    ),
     "API": (
         rate("Requests", "headrace_api_requests_total", "status", unit="reqps"),
         shown(

@@ -1,9 +1,8 @@
-"""The plan of a local run: ports, commands and environments. It starts nothing."""
+"""The plan of a local run: commands and environments. It starts nothing."""
 
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from stellar_sdk import Asset
 
 from deploy.local.gateway import find_gateway, proxy
+from deploy.local.ports import Ports, UnusableSetupError
 from deploy.local.processes import Part
 from deploy.simulator.chain import accounts
 from deploy.simulator.settings import SimulatorSettings as NetworkSettings
@@ -21,96 +21,6 @@ _TESTNET = {
     "HORIZON_URL": "https://horizon-testnet.stellar.org",
     "RPC_URL": "https://soroban-testnet.stellar.org",
 }
-
-
-class UnusableSetupError(Exception):
-    """The run cannot start with these settings. The message says what to change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """All ports of a run. Each is PORT_BASE plus a fixed number."""
-
-    base: int = 3000
-
-    @property
-    def gateway(self) -> int:
-        """The port for browsers and curl."""
-        return self.base + 1
-
-    @property
-    def sandbox(self) -> int:
-        """The port of the sandbox, in the runner itself."""
-        return self.base + 2
-
-    @property
-    def api(self) -> int:
-        """The port of the API itself."""
-        return self.base + 10
-
-    @property
-    def fanouts(self) -> tuple[int, int]:
-        """The ports of the two fanout replicas."""
-        return self.base + 20, self.base + 21
-
-    @property
-    def indexer(self) -> int:
-        """The port of the indexer's probes."""
-        return self.base + 30
-
-    @property
-    def archiver(self) -> int:
-        """The port of the archiver's probes."""
-        return self.base + 31
-
-    @property
-    def network(self) -> int:
-        """The port of the simulated Stellar network."""
-        return self.base + 40
-
-    @property
-    def redis(self) -> int:
-        """The port of Redis."""
-        return self.base + 50
-
-    @property
-    def all(self) -> tuple[int, ...]:
-        """All of these ports."""
-        return (
-            self.gateway,
-            self.sandbox,
-            self.api,
-            *self.fanouts,
-            self.indexer,
-            self.archiver,
-            self.network,
-            self.redis,
-        )
-
-
-def read_ports(environment: Mapping[str, str]) -> Ports:
-    """The ports from PORT_BASE. Raises UnusableSetupError if a port is in use."""
-    text = environment.get("PORT_BASE") or "3000"
-    if not text.isdecimal() or not 1024 <= int(text) <= 65_000:
-        raise UnusableSetupError(f"PORT_BASE={text!r}: expected a number from 1024 to 65000")
-    ports = Ports(int(text))
-    taken = [port for port in ports.all if not _is_free(port)]
-    if taken:
-        raise UnusableSetupError(
-            f"occupied port(s): {', '.join(map(str, taken))}. End what listens there, or move "
-            f"all of Headrace's ports: PORT_BASE={ports.base + 1000} make run"
-        )
-    return ports
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +81,28 @@ def archive_url(environment: Mapping[str, str], folder: Path) -> str:
     return environment.get("ARCHIVE_URL", default)
 
 
+def has_receiver(environment: Mapping[str, str]) -> bool:
+    """True if this run has a sample receiver of webhooks.
+
+    The runner makes a webhook for it. It can do so only without a login, and it makes none in a
+    Redis of somebody else, because the webhook would outlive the run.
+    """
+    return not needs_login(environment) and not environment.get("REDIS_URL")
+
+
 def parts(
-    ports: Ports, chain: ChainSettings, folder: Path, *, sandbox: bool = False, archive: str = ""
+    ports: Ports,
+    chain: ChainSettings,
+    folder: Path,
+    *,
+    sandbox: bool = False,
+    archive: str = "",
+    webhooks: bool = False,
 ) -> Sequence[Part]:
     """All processes except Redis, in the order in which they start.
 
     With `sandbox`, the gateway leads to the sandbox of the runner. `archive` is the URL of the
-    archive. If it is empty, there is no archiver.
+    archive. If it is empty, there is no archiver. With `webhooks`, there is a dispatcher.
     """
     common = {
         **chain.environment,
@@ -186,6 +111,7 @@ def parts(
         "DRAIN_SECONDS": "1",
         "TRUSTED_PROXIES": "127.0.0.1/32",
         "ARCHIVE_URL": archive,
+        "WEBHOOK_ALLOWED_NETWORKS": os.environ.get("WEBHOOK_ALLOWED_NETWORKS") or "127.0.0.0/8",
     }
     fanouts = [f"http://127.0.0.1:{port}" for port in ports.fanouts]
     ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]
@@ -197,10 +123,13 @@ def parts(
     else:
         without_key = common
     api = {**common, "READY_URLS": ",".join(ready), "WEB_AUTH_DOMAIN": domain}
-    archivers = []
+    more = []
     if archive:
-        archivers = [_service("archiver", "services.archiver", without_key, ports.archiver)]
-        api["SYSTEM_URLS"] = f"http://127.0.0.1:{ports.archiver}"
+        more.append(_service("archiver", "services.archiver", without_key, ports.archiver))
+    if webhooks:
+        more.append(_service("webhooks", "services.webhooks", without_key, ports.webhooks))
+    if more:
+        api["SYSTEM_URLS"] = ",".join(f"http://127.0.0.1:{part.port}" for part in more)
     # Not restarted: a new process would begin another chain, which does not match the journal.
     script = {**common, "SCRIPT_TOKENS": "3"}  # so that one sees tokens with other decimals
     network = [
@@ -208,7 +137,7 @@ def parts(
     ]
     services = [
         _service("indexer", "services.indexer", without_key, ports.indexer),
-        *archivers,
+        *more,
         *(
             _service(f"fanout-{n}", "services.fanout", without_key, port)
             for n, port in enumerate(ports.fanouts, 1)

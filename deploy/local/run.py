@@ -23,17 +23,17 @@ from deploy.local.follow import follow
 from deploy.local.gateway import find_gateway
 from deploy.local.plan import (
     ChainSettings,
-    Ports,
-    UnusableSetupError,
     archive_url,
+    has_receiver,
     has_sandbox,
     needs_login,
     parts,
     read_chain,
-    read_ports,
 )
+from deploy.local.ports import Ports, UnusableSetupError, read_ports
 from deploy.local.processes import Part, ProcessEndedError, Processes, settings_script
 from deploy.local.sandbox import running_sandbox
+from deploy.local.webhook import RECEIVER, sample_receiver
 from deploy.simulator.chain import accounts
 from shared.runtime.tasks import run_until_first
 from shared.web import client as http
@@ -48,7 +48,8 @@ Starts the whole of Headrace on this machine and shows each event as it arrives,
 A part that ends is started again: kill a fanout to see its clients continue at the other fanout.
 
   PORT_BASE=3000     first of the ports: gateway +1, sandbox +2, API +10, fanouts +20 and +21,
-                     indexer +30, archiver +31, simulated network +40, Redis +50
+                     indexer +30, archiver +31, dispatcher of webhooks +32, its sample
+                     receiver +33, simulated network +40, Redis +50
   NETWORK=testnet    the public testnet in place of the simulated network
   CONTRACTS=C…:stream,C…:token
                      your stream contract and its tokens
@@ -123,11 +124,13 @@ async def _live(ports: Ports, chain: ChainSettings, folder: Path, processes: Pro
         processes.start(_redis(ports.redis, folder / "redis"))
     sandbox = has_sandbox(chain, os.environ)
     archive = archive_url(os.environ, folder)
-    for part in parts(ports, chain, folder, sandbox=sandbox, archive=archive):
+    for part in parts(ports, chain, folder, sandbox=sandbox, archive=archive, webhooks=True):
         processes.start(part)
         if part.name == "archiver":
             (folder / "archiver.env").write_text(settings_script(part))
     await run_until_first(processes.watch(), _until_ready(f"{gateway}/readyz", processes))
+    if has_receiver(os.environ):
+        processes.start(await sample_receiver(ports))
     async with running_sandbox(ports, processes) if sandbox else nullcontext():
         print(_where_to_look(gateway, processes, sandbox=sandbox), flush=True)
         shown = () if needs_login(os.environ) else (follow(f"{gateway}/events/subscribe?all=true"),)
@@ -172,6 +175,9 @@ _LOGIN = (
 def _where_to_look(gateway: str, processes: Processes, *, sandbox: bool) -> str:
     kind, _ = find_gateway(os.environ.get("GATEWAY", ""))
     harm = f"\n  break something   {gateway}/#/sandbox" if sandbox else ""
+    webhook = ""
+    if RECEIVER in processes.running:
+        webhook = f"\n  a webhook         tail -f {processes.log_of(RECEIVER)}"
     login, token, after = _LOGIN if needs_login(os.environ) else ("", "", "Events as they arrive:")
     curl = f"curl -N{'L' if kind == 'api' else ''}{login}"  # -L follows the redirect to a fanout
     return f"""
@@ -179,7 +185,7 @@ def _where_to_look(gateway: str, processes: Processes, *, sandbox: bool) -> str:
 {token}
   all events        {curl} '{gateway}/v1/events/subscribe?all=true'
   one stream        {curl} '{gateway}/v1/events/subscribe?streams=1'
-  the streams       curl{login} '{gateway}/v1/streams'
+  the streams       curl{login} '{gateway}/v1/streams'{webhook}
   ready or not      curl '{gateway}/readyz'{harm}
   logs              {processes.log_of("*")}
   the end           Ctrl-C

@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from deploy.local import wallet
-from deploy.local.plan import Ports
+from deploy.local.ports import Ports
 from deploy.local.processes import Processes
 from shared.journal.keys import CHANNEL
 from shared.redis.client import RedisError, connect, connect_multiplexed

@@ -4,6 +4,7 @@
 : "${API_REDIS_PASSWORD:?the password of the user api}"
 : "${FANOUT_REDIS_PASSWORD:?the password of the user fanout}"
 : "${ARCHIVER_REDIS_PASSWORD:?the password of the user archiver}"
+: "${WEBHOOKS_REDIS_PASSWORD:?the password of the user webhooks}"
 : "${OPERATOR_REDIS_PASSWORD:?the password of the user operator}"
 hashes() {
   for password; do
@@ -18,6 +19,7 @@ write_users() {
     -e "s/#API_SHA256/$(hashes "$API_REDIS_PASSWORD" "${API_REDIS_PASSWORD_NEXT:-}")/" \
     -e "s/#FANOUT_SHA256/$(hashes "$FANOUT_REDIS_PASSWORD" "${FANOUT_REDIS_PASSWORD_NEXT:-}")/" \
     -e "s/#ARCHIVER_SHA256/$(hashes "$ARCHIVER_REDIS_PASSWORD" "${ARCHIVER_REDIS_PASSWORD_NEXT:-}")/" \
+    -e "s/#WEBHOOKS_SHA256/$(hashes "$WEBHOOKS_REDIS_PASSWORD" "${WEBHOOKS_REDIS_PASSWORD_NEXT:-}")/" \
     -e "s/#OPERATOR_SHA256/$(hashes "$OPERATOR_REDIS_PASSWORD" "${OPERATOR_REDIS_PASSWORD_NEXT:-}")/" \
     "$here/users.acl"
 }

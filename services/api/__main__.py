@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from services.api.commands import end_logins, token
+from services.api.commands import end_logins, seal_webhooks, token
 from services.api.settings import ApiSettings
 from shared.runtime import logs
 from shared.runtime.command_line import Command, Program
@@ -29,6 +29,7 @@ PROGRAM = Program(
             "print a signed access token, for example for the first admin", token.main
         ),
         "end-logins": Command("refuse all tokens that were issued until now", end_logins.main),
+        "seal-webhooks": Command("encrypt the secrets of webhooks anew", seal_webhooks.main),
     },
 )
 

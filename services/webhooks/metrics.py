@@ -14,8 +14,9 @@ class Outcome(StrEnum):
     """How an attempt to deliver ended.
 
     `taken`: 2xx. `refused`: any other status, a redirect too. `gone`: 410. `timeout`: no answer
-    in time. `unreachable`: no connection, or TLS failed. `forbidden`: the address must not be
-    reached.
+    in time. `unreachable`: no connection, TLS failed, or what came was no HTTP answer.
+    `forbidden`: the address must not be reached. `unsigned`: no secret could be read, so nothing
+    was sent.
     """
 
     TAKEN = "taken"
@@ -24,6 +25,7 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
     FORBIDDEN = "forbidden"
+    UNSIGNED = "unsigned"
 
 
 class Lane(StrEnum):

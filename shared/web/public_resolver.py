@@ -22,6 +22,10 @@ def is_reachable(address: IPv4Address | IPv6Address, allowed: AllowedNetworks = 
     return is_public(address) or any(address in network for network in allowed)
 
 
+class NotPublicError(OSError):
+    """A name has an address that must not be reached. aiohttp expects an OSError."""
+
+
 class PublicResolver(AbstractResolver):
     """Rejects a name if any of its addresses is neither public nor in the `allowed` networks."""
 
@@ -30,12 +34,12 @@ class PublicResolver(AbstractResolver):
         self._allowed = allowed
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        """The addresses of a host. Raises OSError if one of them must not be reached."""
+        """The addresses of a host. Raises NotPublicError if one of them must not be reached."""
         # `family` is an int here; the inner resolver's type is socket.AddressFamily.
         results = await self._inner.resolve(host, port, family)  # type: ignore[arg-type]
         addresses = [ip_address(entry["host"].partition("%")[0]) for entry in results]
         if not all(is_reachable(each, self._allowed) for each in addresses):
-            raise OSError(f"{host} has an address that is not public")
+            raise NotPublicError(f"{host} has an address that is not public")
         return results
 
     async def close(self) -> None:

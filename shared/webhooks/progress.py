@@ -28,10 +28,12 @@ class Progress:
 
     * `position`: everything up to it was acknowledged, or was not for this endpoint.
     * `acknowledged`: events above `position` that were acknowledged too. Only if the order is that
-      of each stream.
+      of each stream, or after a failover of Redis: then these events come back.
     * `failures`: failed attempts since the last acknowledged delivery. `failing_since` is the time
       of the first of them, `retry_at` that of the next attempt.
     * `disabled`: why the endpoint gets nothing any more; "" if it does. `disabled_at`: since when.
+    * `lost`: an event that was acknowledged and that Redis has lost. The receiver must get `reset`
+      before anything else. None if there is none.
     """
 
     generation: int
@@ -42,6 +44,7 @@ class Progress:
     retry_at: float | None = None
     disabled: str = ""
     disabled_at: float | None = None
+    lost: Position | None = None
 
 
 class ProgressWrite(NamedTuple):
@@ -78,7 +81,7 @@ class ProgressStore:
         Endpoints that were deleted in the meantime are left out.
         """
         keys, names = self._keys, [each.endpoint_id for each in writes]
-        arguments: list[str | bytes] = [token, str(KEPT_ATTEMPTS)]
+        arguments: list[str | bytes] = [token, str(KEPT_ATTEMPTS), keys.webhooks]
         for each in writes:
             arguments += [each.endpoint_id, encode_progress(each.progress), each.attempt]
         return bool(
@@ -86,7 +89,6 @@ class ProgressStore:
                 keys=[
                     keys.webhook_partition(partition),
                     keys.webhook_progress,
-                    keys.webhooks,
                     *map(keys.webhook_attempts, names),
                 ],
                 args=[*arguments],
@@ -106,6 +108,7 @@ def encode_progress(progress: Progress) -> bytes:
             "retryAt": progress.retry_at,
             "disabled": progress.disabled,
             "disabledAt": progress.disabled_at,
+            "lost": None if progress.lost is None else str(progress.lost),
         }
     )
 
@@ -113,6 +116,7 @@ def encode_progress(progress: Progress) -> bytes:
 def parse_progress(stored: bytes) -> Progress:
     """The progress in the JSON that `encode_progress` made."""
     document: Mapping[str, Any] = orjson.loads(stored)
+    lost = document["lost"]
     return Progress(
         generation=document["generation"],
         position=parse_position(document["position"]),
@@ -122,4 +126,5 @@ def parse_progress(stored: bytes) -> Progress:
         retry_at=document["retryAt"],
         disabled=document["disabled"],
         disabled_at=document["disabledAt"],
+        lost=None if lost is None else parse_position(lost),
     )

@@ -44,6 +44,10 @@ class SecretBox:
             return _PLAIN + secret
         return _SEALED + self._fernet.encrypt(secret.encode()).decode()
 
+    def reseal(self, sealed: str) -> str:
+        """The same secret, sealed with the first key. Raises SecretUnreadableError."""
+        return self.seal(self.open(sealed))
+
     def open(self, sealed: str) -> str:
         """The secret. Raises SecretUnreadableError."""
         if sealed.startswith(_PLAIN):

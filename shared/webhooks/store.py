@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -135,3 +135,16 @@ class EndpointStore:
         rows = self._redis.hscan_iter(self._keys.webhooks, count=_PAGE)
         async for _, stored in rows:
             yield parse_endpoint(stored)
+
+    async def chosen(self, is_wanted: Callable[[str], bool]) -> AsyncIterator[list[Endpoint]]:
+        """The endpoints whose ids are wanted, page by page. Only these are parsed.
+
+        In no order. One that is changed meanwhile can come twice.
+        """
+        cursor = 0
+        while True:
+            page: Any = await self._redis.hscan(self._keys.webhooks, cursor, count=_PAGE)
+            cursor, rows = page
+            yield [parse_endpoint(raw) for name, raw in rows.items() if is_wanted(name.decode())]
+            if not cursor:
+                return

@@ -7,12 +7,14 @@ WEBHOOK_ALLOWED_NETWORKS. The addresses behind a host name are checked at each c
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from shared.web.public_resolver import AllowedNetworks, is_reachable
 
 MOST_CHARACTERS = 2_048
+_NUMBER = re.compile(r"\d+|0[xX][0-9a-fA-F]*", re.ASCII)
 _LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
 
 
@@ -48,11 +50,18 @@ def _split(url: str) -> tuple[SplitResult, str]:
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that the host is. None if it is a name."""
+    """The address that the host is. None if it is a name.
+
+    Raises ValueError for numbers that systems take for an address, such as 127.1 or 0x7f000001
+    (WHATWG URL, "ends in a number").
+    """
     try:
         return ip_address(host)
     except ValueError:
-        return None
+        pass
+    if ":" in host or _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+        raise ValueError(f"{host} is not an address as it is usually written, such as 192.0.2.1")
+    return None
 
 
 def _is_local(host: str, allowed: AllowedNetworks) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.attacks.mutants_of_rights import RIGHTS
+from tests.attacks.mutants_of_webhooks import WEBHOOKS
 from tests.attacks.patches import Mutant, in_commit, in_nginx, replaced
 
 
@@ -227,7 +228,7 @@ EXHAUSTION: dict[str, Mutant] = {
     ),
 }
 
-MUTANTS = EXHAUSTION | RIGHTS
+MUTANTS = EXHAUSTION | RIGHTS | WEBHOOKS
 
 
 def pytest_configure(config: pytest.Config) -> None:

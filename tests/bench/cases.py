@@ -15,6 +15,7 @@ from tests.bench.indexer import decode, freshness, idle, ingest
 from tests.bench.moving import latency, many, most, replicas, storm
 from tests.bench.routed import routed
 from tests.bench.startup import startup
+from tests.bench.webhooks import webhooks
 
 
 class Case(NamedTuple):
@@ -46,4 +47,5 @@ CASES = {
     "event": Case(api_load.events, 120),
     "list": Case(api_load.lists, 600),
     "archive": Case(archive, 240),
+    "webhooks": Case(webhooks, 900),
 }

@@ -4,7 +4,8 @@ SEED and DURATION are read from the environment.
 
 REDIS is the kind of Redis. START is where the indexers begin: by default `earliest` with an odd
 seed and `latest` with an even one. With FLOOD=1, one account floods the system all the time.
-ARCHIVE=file or ARCHIVE=s3 adds an archive: then nothing is ever lost.
+ARCHIVE=file or ARCHIVE=s3 adds an archive: then nothing is ever lost. WEBHOOKS=1 adds dispatchers,
+and receivers that write down what they verified.
 """
 
 from __future__ import annotations
@@ -34,9 +35,17 @@ def main() -> int:
     archive = os.environ.get("ARCHIVE") or ""
     more = f" REDIS={kind} START={start}{' FLOOD=1' if flood else ''}"
     more += f" ARCHIVE={archive}" if archive else ""
+    webhooks = os.environ.get("WEBHOOKS") == "1"
+    more += " WEBHOOKS=1" if webhooks else ""
     console.print(f"make chaos SEED={seed} DURATION={seconds:g}{more}")
     with tempfile.TemporaryDirectory() as folder:
-        given = {"flood": flood, "archive": archive, **of_kind(kind), "START": start}
+        given = {
+            "flood": flood,
+            "archive": archive,
+            "webhooks": webhooks,
+            **of_kind(kind),
+            "START": start,
+        }
         report = asyncio.run(run(Path(folder), seed=seed, seconds=seconds, **given))
     report.more = more
     show(report, console)

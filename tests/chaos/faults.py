@@ -18,6 +18,7 @@ from tests.chaos.flood import FloodFault
 from tests.chaos.history import SourceFaults
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.storage import RedisFaults
+from tests.chaos.webhook_faults import NOT_WITH_WEBHOOKS, WebhookFaults
 from tests.chaos.world import APIS, FANOUTS, INDEXERS, KEYS, World
 from tests.support.pace import last
 from tests.support.tcp_proxy import TcpProxy, every_link, no_link, subscribers
@@ -46,6 +47,12 @@ class Faults:
 
     def all(self) -> dict[str, Callable[[], Awaitable[str]]]:
         """The faults by the name in the table. Each returns the name of the part that was hit."""
+        if not self._world.webhooks:
+            return self._usual()
+        found = self._usual() | WebhookFaults(self._world, self._rng).all()
+        return {name: act for name, act in found.items() if name not in NOT_WITH_WEBHOOKS}
+
+    def _usual(self) -> dict[str, Callable[[], Awaitable[str]]]:
         return {
             "SIGKILL of a fanout": lambda: self._end(FANOUTS, signal.SIGKILL),
             "SIGKILL of every fanout": self.kill_fanouts,

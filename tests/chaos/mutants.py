@@ -22,6 +22,7 @@ from shared.domain.position import parse_position
 from shared.journal import commit
 from shared.journal.wire import JournalEntry
 from shared.redis import clock, lease
+from tests.chaos.webhook_mutants import OF_WEBHOOKS
 
 
 def fill_in_off() -> None:
@@ -189,6 +190,7 @@ MUTATIONS: dict[str, tuple[str, Callable[[], None]]] = {
     "replica_believed": ("services.fanout", replica_believed),
     "leaking": ("services.fanout", leaking),
     "archive_unread": ("services.fanout", archive_unread),
+    **OF_WEBHOOKS,
 }
 
 

@@ -22,7 +22,7 @@ from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import free_port, until
 
 _DEPLOYED = Path(__file__).parents[2] / "deploy/redis"
-_USERS = ("operator", "indexer", "api", "fanout", "archiver")
+_USERS = ("operator", "indexer", "api", "fanout", "archiver", "webhooks")
 _PASSWORD = "chaos"
 
 

@@ -54,6 +54,7 @@ class Report:
     returns: dict[str, float] = field(default_factory=dict)
     late: list[str] = field(default_factory=list)
     more: str = ""
+    webhooks: str = ""
 
 
 def show(report: Report, console: Console) -> None:
@@ -95,6 +96,8 @@ def _sums(report: Report) -> Table:
     table.add_row("events delivered", str(report.delivered))
     table.add_row("transfers of a recipient", f"{report.transfers}")
     table.add_row("gaps, resets received", f"{report.gaps}, {report.resets}")
+    if report.webhooks:
+        table.add_row("webhook deliveries, repeated events", report.webhooks)
     kinds = Counter(each.kind for each in report.violations)
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     table.add_row("violations", counts or "0")

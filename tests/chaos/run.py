@@ -21,7 +21,7 @@ from tests.chaos.checker import Kind, ReceivedFrame, SubscriberView, Violation
 from tests.chaos.clients import Client
 from tests.chaos.clocks import ClockFaults
 from tests.chaos.external import ExternalFaults
-from tests.chaos.failovers import shuffled
+from tests.chaos.failovers import losses_of, shuffled
 from tests.chaos.faults import ALONE, Faults
 from tests.chaos.flood import behind_proxies
 from tests.chaos.judge import FinalCheck, ReadJournal
@@ -46,19 +46,20 @@ async def run(
     flood: bool = False,
     redis: MakeRedis = RedisSingle,
     archive: str = "",
+    webhooks: bool = False,
     **environment: str,
 ) -> Report:
     """Run with this seed. `only`: names of faults, each of which happens at least once.
 
     `settle` is the time in seconds for clients to catch up at the end. With `flood`, one account
     floods the system during all faults. `archive` is the kind of the archive (tests.chaos.world).
-    `environment` is for the services.
+    With `webhooks`, events are delivered to receivers too. `environment` is for the services.
     """
     rng = random.Random(seed)
     report = Report(seed, seconds)
     source = rng.choice(("horizon", "rpc", "auto"))
     environment = {"SOURCE": source} | environment
-    async with world(folder, seed, redis, archive, **environment) as world_:
+    async with world(folder, seed, redis, archive, webhooks, **environment) as world_:
         run_ = Run(world_, rng, report)
         async with run_.connected_clients():
             external = ExternalFaults(world_, run_.draws(), run_.clients, run_.api_callers)
@@ -223,6 +224,10 @@ class Run:
         if self._jumps:
             judge.wrong, judge.clock_of_redis = self._jumps.wrong, self._jumps.of_redis
         await judge.judge(settle, journal)
+        if webhooks := self._world.webhooks:
+            lost = bool(losses_of(self._world))
+            self._report.violations += await webhooks.check(self._world.redis, KEYS, lost=lost)
+            self._report.webhooks = webhooks.counts()
 
 
 def _newest(violation: list[ReceivedFrame]) -> Position:

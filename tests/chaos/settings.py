@@ -28,6 +28,8 @@ COMMON = {
     "RETRY_MS": "500",
     "GZIP": "true",
     "RING_EVENTS": "300",
+    "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+    "WEBHOOK_LEASE_SECONDS": "2",
 }
 """Short waits, few recent events (so that resumes read the journal), no limits by address."""
 

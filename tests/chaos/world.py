@@ -20,6 +20,7 @@ from tests.chaos.insist import insist
 from tests.chaos.lost import LostData
 from tests.chaos.redis_single import RedisParts, RedisSingle
 from tests.chaos.settings import COMMON, NAMESPACE, sources_of
+from tests.chaos.webhooks import DISPATCHERS, RECEIVERS, ChaosWebhooks
 from tests.deploy.gateways import installed_kinds, local_gateway
 from tests.support.processes import NotListening, ServiceProcess, start
 from tests.support.tcp_proxy import TcpProxy, no_link
@@ -52,15 +53,19 @@ class World:
         redis: RedisParts,
         seed: int,
         environment: Mapping[str, str],
+        *,
         archive: ChaosArchive | None = None,
+        webhooks: ChaosWebhooks | None = None,
     ) -> None:
-        self.names = (*SERVICES, *(ARCHIVERS if archive else ()))
+        self.names = _names(archive, webhooks)
         self.archive = archive
+        self.webhooks = webhooks
         self.server = redis
         self.redis = redis.client
         self.proxies = {(name, "redis"): proxy for name, proxy in redis.proxies.items()}
         self.proxies |= {way: TcpProxy(0) for way in _WAYS}
         self.proxies |= archive.proxies if archive else {}
+        self.proxies |= webhooks.proxies if webhooks else {}
         self.clocks = {name: Clock(folder / f"{name}.clock") for name in self.names}
         self.running: dict[str, ServiceProcess] = {}
         self._all: list[ServiceProcess] = []
@@ -84,6 +89,9 @@ class World:
         life = {"CLOSE_SECONDS": 0.3, "STREAM_SECONDS": 4, "SEED": f"chaos/{self._seed}"}
         await self._arrive("network", await start("deploy.simulator", **life), _START)
         await asyncio.gather(*map(self.start, self.names))
+        if webhooks := self.webhooks:
+            await asyncio.gather(*map(self.start, RECEIVERS))
+            await insist(lambda: webhooks.begin(self.redis, KEYS))
         for each in (*FANOUTS, *APIS):
             await until(lambda name=each: self.ready(name), seconds=90, what=f"{each} is ready")
         await insist(self.where_it_began)
@@ -112,7 +120,10 @@ class World:
     # ── the services ──
 
     async def start(self, name: str) -> None:
-        """Start one service, and point the proxies to it."""
+        """Start one service or receiver, and point the proxies to it."""
+        if self.webhooks and name in RECEIVERS:
+            await self._arrive(name, await self.webhooks.start(name), _START)
+            return
         module = f"services.{name.partition('-')[0]}"
         environment: dict[str, Any] = self.environment(name) | {"SERVICE": module}
         environment |= self.clocks[name].environment | {"REDIS_URL": self.server.url_for(name)}
@@ -153,8 +164,7 @@ class World:
 
     def restart_soon(self, name: str) -> None:
         """Start it again in the background, as an orchestrator does."""
-        task = asyncio.create_task(self.start(name))
-        self.restarts.add(task)
+        self.restarts.add(asyncio.create_task(self.start(name)))
 
     async def restarted(self) -> None:
         """Wait until all restarts are done."""
@@ -191,8 +201,6 @@ class World:
                 return name
         return None
 
-    # ── the network, and the end of all faults ──
-
     async def network(self, method: str, path: str, **body: object) -> Any:
         """Call the control API of the simulated network. No fault affects this call."""
         url = f"http://127.0.0.1:{self.running['network'].port}/sim/{path}"
@@ -213,18 +221,29 @@ class World:
         await self.network("DELETE", "faults")
 
 
+def _names(archive: ChaosArchive | None, webhooks: ChaosWebhooks | None) -> tuple[str, ...]:
+    """The services of a world."""
+    return (*SERVICES, *(ARCHIVERS if archive else ()), *(DISPATCHERS if webhooks else ()))
+
+
 @asynccontextmanager
 async def world(
-    folder: Path, seed: int, redis: MakeRedis = RedisSingle, archive: str = "", **environment: str
+    folder: Path,
+    seed: int,
+    redis: MakeRedis = RedisSingle,
+    archive: str = "",
+    webhooks: bool = False,
+    **environment: str,
 ) -> AsyncIterator[World]:
-    """A world that is ready. It ends with the context. `archive`: its kind; empty = there is none.
+    """A world that is ready. `archive` is `file`, `s3` or empty: then there is none.
 
-    The kinds are `file` and `s3`.
+    With `webhooks`, there are dispatchers and receivers. The world ends with the context.
     """
     async with AsyncExitStack() as stack:
         kept = stack.enter_context(chaos_archive(folder, archive)) if archive else None
-        names = (*SERVICES, *(ARCHIVERS if kept else ()))
-        world_ = World(folder, redis(folder, names), seed, environment, kept)
+        told = ChaosWebhooks(folder) if webhooks else None
+        server = redis(folder, _names(kept, told))
+        world_ = World(folder, server, seed, environment, archive=kept, webhooks=told)
         stack.push_async_callback(world_.end)
         await world_.begin()
         yield world_

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,9 +13,10 @@ from playwright.async_api import Browser, expect
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from services.api.console.routes import content_security_policy
-from services.api.system.measures import ARCHIVER, parse_metrics, parse_versions, totals
+from services.api.system.measures import ARCHIVER, WEBHOOKS, parse_metrics, parse_versions, totals
 from services.api.system.routes import metrics_urls
 from services.archiver import metrics as archiver_metrics
+from services.webhooks import metrics as webhook_metrics
 from tests.console.browser import User, user
 from tests.console.samples import connections
 from tests.support.installation import Client, Installation, installation
@@ -42,18 +45,34 @@ def test_metrics_are_added_up_over_labels() -> None:
         parse_metrics("<html>=no metrics</html>")
 
 
-def test_an_archiver_is_known_by_its_own_metrics() -> None:
+@pytest.mark.parametrize(
+    ("service", "metrics", "wanted"),
+    [("archiver", archiver_metrics, ARCHIVER), ("webhooks", webhook_metrics, WEBHOOKS)],
+)
+def test_a_service_is_known_by_its_own_metrics(
+    service: str, metrics: ModuleType, wanted: Mapping[str, str]
+) -> None:
     registry = CollectorRegistry()
-    for each in vars(archiver_metrics).values():
+    for each in vars(metrics).values():
         if isinstance(each, Counter | Gauge):
             registry.register(each)
     text = generate_latest(registry).decode()
     kind, measures = parse_metrics(text)
-    assert kind == "archiver"
-    assert set(ARCHIVER.values()) <= set(re.findall(r"^\w+", text, re.M))
+    assert kind == service
+    names = {name.partition(":")[0] for name in wanted.values()}
+    assert names <= set(re.findall(r"^\w+", text, re.M))
     part = {"kind": kind, "trouble": None, "measures": measures}
     (total,) = totals([part, part | {"trouble": "does not answer"}])
     assert (total["replicas"], total["answering"]) == (2, 1)
+
+
+def test_the_webhooks_of_one_state_are_counted() -> None:
+    text = "".join(
+        f'headrace_webhook_endpoints{{state="{state}"}} {count}\n'
+        for state, count in (("active", 5), ("failing", 2), ("disabled", 1))
+    )
+    _, measures = parse_metrics(text)
+    assert (measures["endpoints"], measures["failing"], measures["disabled"]) == (8, 2, 1)
 
 
 def test_versions_are_read_from_the_labels() -> None:

@@ -29,4 +29,12 @@ FIRST_SCRAPE: dict[str, tuple[dict[str, str | None], set[str]]] = {
         _counted("headrace_fanout_replays_total", ',outcome="gap"', 99),
         {"HeadraceHistoryTooShort"},
     ),
+    "a webhook was disabled before the first scrape": (
+        _counted("headrace_webhook_disabled_total", ',reason="gone"'),
+        {"HeadraceWebhookDisabled"},
+    ),
+    "a delivery was not signed before the first scrape": (
+        _counted("headrace_webhook_attempts_total", ',outcome="unsigned"'),
+        {"HeadraceWebhookUnsigned"},
+    ),
 }

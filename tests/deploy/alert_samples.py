@@ -5,15 +5,19 @@ from __future__ import annotations
 from tests.deploy.alert_samples_archive import ARCHIVE
 from tests.deploy.alert_samples_archive import WELL as ARCHIVE_WELL
 from tests.deploy.alert_samples_redis import MAX, REDIS, STEADY, USED
+from tests.deploy.alert_samples_webhooks import WEBHOOKS
+from tests.deploy.alert_samples_webhooks import WELL as WEBHOOKS_WELL
 
 SKEW = 'headrace_clock_skew_seconds{job="headrace-api",instance="a1"}'
 REPLICA_LAG = 'headrace_fanout_replica_lag_seconds{instance="f1"}'
 
 ASKED = 'headrace_ready{job="headrace-api",instance="a1",part="http://fanout:8080/readyz"}'
 
-# A healthy installation: two indexers, one of them active, two fanouts, an API, two archivers.
+# A healthy installation: two indexers, one of them active, two fanouts, an API, two archivers, two
+# dispatchers of webhooks.
 WELL = {
     **ARCHIVE_WELL,
+    **WEBHOOKS_WELL,
     'up{job="headrace-fanout",instance="f1"}': "1x200",
     'up{job="headrace-fanout",instance="f2"}': "1x200",
     'up{job="headrace-api",instance="a1"}': "1x200",
@@ -71,6 +75,7 @@ WELL = {
 TROUBLE: dict[str, tuple[dict[str, str | None], set[str]]] = {
     **REDIS,
     **ARCHIVE,
+    **WEBHOOKS,
     "a replica was stopped and its name has left DNS": (
         {'up{job="headrace-fanout",instance="f2"}': "1x100 stale"},
         {"HeadraceReplicaGone"},

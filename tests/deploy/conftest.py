@@ -23,7 +23,7 @@ async def exposition(redis_url: str, keys: Keys, tmp_path: Path) -> list[str]:
     """The lines of /metrics of each service, right after its start."""
     lines: list[str] = []
     common = {"REDIS_URL": redis_url, "NAMESPACE": keys.namespace, "CONTRACTS": CONTRACT}
-    for service in ("indexer", "api", "fanout", "archiver"):
+    for service in ("indexer", "api", "fanout", "archiver", "webhooks"):
         archive = {"ARCHIVE_URL": f"file://{tmp_path}/archive"} if service == "archiver" else {}
         environment = common | archive
         async with (

@@ -56,10 +56,12 @@ EVERYTHING: Values = {
             "apiRedisUrl",
             "fanoutRedisUrl",
             "archiverRedisUrl",
+            "webhooksRedisUrl",
             "feedRedisUrl",
             "jwtPrivateKey",
             "signingSeed",
             "archiveSigningSeed",
+            "webhookSecretKeys",
         )
     },
     "image": {
@@ -117,6 +119,12 @@ EVERYTHING: Values = {
         "repository": "image-of-archiver",
         "replicas": 190,
         "resources": _resources(74),
+    },
+    "webhooks": {
+        "enabled": True,
+        "repository": "image-of-webhooks",
+        "replicas": 191,
+        "resources": _resources(75),
     },
     "hosts": ["first.example", "second.example"],
     "ingress": {

@@ -13,6 +13,7 @@ from services.api.settings import ApiSettings
 from services.archiver.settings import ArchiverSettings
 from services.fanout.settings import FanoutSettings
 from services.indexer.settings import IndexerSettings
+from services.webhooks.settings import DispatcherSettings
 from shared.journal.settings import CommonSettings
 from tests.deploy.dockerfile import ROOT
 from tests.support.programs import needed
@@ -25,16 +26,17 @@ SERVICES: dict[str, type[CommonSettings]] = {
     "archiver": ArchiverSettings,
     "fanout": FanoutSettings,
     "indexer": IndexerSettings,
+    "webhooks": DispatcherSettings,
 }
-WITHOUT_ARCHIVE = ("dev",)
-"""Overlays that have no archiver."""
+SMALL = ("dev",)
+"""Overlays that have no archiver and no dispatchers of webhooks."""
 
 Document = dict[str, Any]
 
 
 def services_of(overlay: str) -> list[str]:
     """The services of an overlay."""
-    absent = {"archiver"} if overlay in WITHOUT_ARCHIVE else set()
+    absent = {"archiver", "webhooks"} if overlay in SMALL else set()
     return [name for name in SERVICES if name not in absent]
 
 

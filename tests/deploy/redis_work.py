@@ -20,13 +20,14 @@ from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.api.auth.samples import SECRET, SERVER, bearer, signed, token_of
 from tests.deploy.composed import Composed, read_compose
+from tests.deploy.redis_webhooks import NETWORKS, use_webhooks
 from tests.support.name_server import name_server
 from tests.support.processes import ServiceProcess, running
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
 KEYS = Keys("users")
-USERS = ("indexer", "api", "fanout", "archiver")
+USERS = ("indexer", "api", "fanout", "archiver", "webhooks")
 COMMON = {
     "NAMESPACE": KEYS.namespace,
     "CONTRACTS": accounts.STREAMS,
@@ -108,9 +109,10 @@ async def services(
     where = {"HORIZON_URL": source, "RPC_URL": f"{source}/rpc", "START": "earliest"}
     more = {
         "indexer": {**where, "SOURCE": "auto", "RECONCILE_SECONDS": "1", "AUDIT_SECONDS": "1"},
-        "api": {**where, "SIGNING_SEED": SERVER.secret, "JOURNAL_MAX_LENGTH": str(kept)},
+        "api": {**where, "SIGNING_SEED": SERVER.secret, "JOURNAL_MAX_LENGTH": str(kept)} | NETWORKS,
         "fanout": {"CONNECTIONS_PER_USER": "5", "CONNECTION_LEASE_SECONDS": "3"},
         "archiver": {"ARCHIVE_SECONDS": "0.2"},
+        "webhooks": NETWORKS,
     }
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -222,6 +224,7 @@ async def use(session: aiohttp.ClientSession, api: int, fanout: int, key: str) -
     await call("POST", "transactions/submit", 202, json={"xdr": xdr})
     await call("GET", f"transactions/{paid['hash']}")
 
+    await use_webhooks(session, api, admin, key)
     assert await client.wait(1, "stream.cancelled")
     again = bearer(token_of(alice.public_key, iat=time.time()))
     target = f"{subscribe}?users={alice.public_key}"

@@ -13,6 +13,7 @@ from services.api.settings import ApiSettings
 from services.archiver.settings import ArchiverSettings
 from services.fanout.settings import FanoutSettings
 from services.indexer.settings import IndexerSettings
+from services.webhooks.settings import DispatcherSettings
 from shared.journal.settings import CommonSettings
 from tests.deploy.composed import read_compose
 from tests.deploy.dockerfile import PINNED
@@ -24,8 +25,10 @@ OURS: dict[str, type[CommonSettings]] = {
     "archiver": ArchiverSettings,
     "fanout": FanoutSettings,
     "indexer": IndexerSettings,
+    "webhooks": DispatcherSettings,
 }
 KEY = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g"  # RFC 8037 A.1
+FERNET = "jLB0mAOqNlKPkTFXeMTuGXbFVsGA5u1yqQzO3kGGeXU="  # 32 bytes in base64
 SECRETS = {
     "CONTRACTS": f"{accounts.STREAMS}:stream",
     **{f"{name.upper()}_REDIS_PASSWORD": f"{name}'s" for name in (*OURS, "operator")},
@@ -170,11 +173,30 @@ def test_only_the_archiver_may_write_the_archive(testnet: dict[str, Any]) -> Non
         for each in service.get("volumes", ())
         if each["target"] == "/archive"
     }
-    assert mounted == {"archiver": False, "api": True, "fanout": True}
+    assert mounted == {"archiver": False, "api": True, "fanout": True, "webhooks": True}
     for name in mounted:
         environment = services[name]["environment"]
         assert environment["ARCHIVE_URL"] == "file:///archive"
         assert ("ARCHIVE_SIGNING_SEED" in environment) is (name == "archiver")
+
+
+def test_the_api_and_the_dispatchers_have_the_same_settings_of_webhooks() -> None:
+    given = {"WEBHOOK_SECRET_KEYS": FERNET, "WEBHOOK_ALLOWED_NETWORKS": "10.1.0.0/16"}
+    services = read_compose("testnet.env", **SECRETS, **given)["services"]
+    for name, service in services.items():
+        environment = service.get("environment", {})
+        own = {key: environment[key] for key in given if key in environment}
+        assert own == (given if name in ("api", "webhooks") else {}), name
+
+
+def test_an_installation_can_do_without_webhooks() -> None:
+    services = read_compose("simulated.env", DISPATCHERS="0")["services"]
+    assert services["webhooks"]["deploy"]["replicas"] == 0
+
+
+def test_a_dispatcher_has_time_to_end_its_deliveries(simulated: dict[str, Any]) -> None:
+    grace = seconds(simulated["services"]["webhooks"]["stop_grace_period"])
+    assert grace > DispatcherSettings.model_fields["webhook_seconds"].default
 
 
 def test_an_installation_can_do_without_an_archive() -> None:

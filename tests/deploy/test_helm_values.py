@@ -54,7 +54,7 @@ def test_the_schema_and_the_defaults_have_the_same_values() -> None:
 
 
 def test_every_value_has_an_effect(everything: str) -> None:
-    pods = {".indexer.pod", ".api.pod", ".archiver.pod"}
+    pods = {".indexer.pod", ".api.pod", ".archiver.pod", ".webhooks.pod"}
     assert {*not_set(SCHEMA, EVERYTHING)} == {".global", ".simulated", *pods}
     text = json.dumps([rendered(everything, sets=(scaled(kind),)) for kind in SCALERS])
     assert [each for each in scalars(EVERYTHING) if each not in text] == []
@@ -71,7 +71,7 @@ def test_every_pod_keeps_to_the_restricted_standard(everything: str) -> None:
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/, "Restricted"."""
     pods = [pod_of(d) for d in rendered(everything) if pod_of(d)]
     pods += [pod_of(d) for d in rendered(*values_of("dev")) if pod_of(d)]
-    assert len(pods) == 11
+    assert len(pods) == 12
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"]
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -99,6 +99,7 @@ def pod_of(document: Document) -> Document:
         ('api.pod={"nodeselector":{}}', "additional properties 'nodeselector' not allowed"),
         ("settings.JOURNAL_MAX_BYTES=2000000000", "got number, want string"),
         ('settings.JWT_PRIVATE_KEY="secret"', "invalid propertyName 'JWT_PRIVATE_KEY'"),
+        ('settings.WEBHOOK_SECRET_KEYS="secret"', "invalid propertyName 'WEBHOOK_SECRET_KEYS'"),
         ('settings.cors_origins="*"', "invalid propertyName 'cors_origins'"),
         ('fanout.autoscaling.type="both"', "must be one of 'none', 'connections', 'cpu', 'keda'"),
         ("fanout.replicas=-1", "/fanout/replicas"),
@@ -166,7 +167,7 @@ def test_a_changed_setting_restarts_the_pods(everything: str) -> None:
         ]
         for sets in ((), ('settings.START="earliest"',))
     )
-    assert len(before) == 4
+    assert len(before) == 5
     assert all(old != new for old, new in zip(before, after, strict=True))
 
 
@@ -178,13 +179,20 @@ def test_without_an_archive_no_pod_has_its_parts(everything: str) -> None:
     assert [word for word in ("archive-", "ARCHIVE_") if word in text] == []
 
 
+def test_without_webhooks_no_pod_has_their_parts(everything: str) -> None:
+    documents = rendered(everything, sets=("webhooks.enabled=false",))
+    assert ("Deployment", "other-name-webhooks") not in by_name(documents)
+    workloads = [d for d in documents if d["kind"] in ("Deployment", "Service", "ConfigMap")]
+    assert "webhook" not in json.dumps(workloads).lower()
+
+
 def test_an_archive_can_be_on_a_volume_that_exists(everything: str) -> None:
     documents = rendered(everything, sets=('archive.volume.existingClaim="mine"',))
     assert "PersistentVolumeClaim" not in {d["kind"] for d in documents}
     pods = [pod_of(d) for d in documents if d["kind"] == "Deployment"]
     claims = [v["persistentVolumeClaim"] for p in pods for v in p.get("volumes", ())
               if "persistentVolumeClaim" in v]  # fmt: skip
-    assert [each["claimName"] for each in claims] == ["mine"] * 3
+    assert [each["claimName"] for each in claims] == ["mine"] * 4
     assert [each.get("readOnly", False) for each in claims].count(False) == 1, "the archiver"
 
 
@@ -209,7 +217,8 @@ def test_the_notes_say_what_to_do_next(tmp_path: Path) -> None:
     assert "AUTH_MODE=open: everyone may read and change everything" in shown["dev"]
     assert "port-forward service/headrace-fanout 8080" in shown["dev"]
     assert "https://headrace.example.com/" in shown["production"]
-    assert "headrace-secrets: FANOUT_REDIS_URL" in shown["production"]
+    for name in ("FANOUT", "ARCHIVER", "WEBHOOKS"):
+        assert f"headrace-secrets: {name}_REDIS_URL" in shown["production"]
     assert (
         "kubectl label namespace <of your entrance> headrace/entrance=true" in shown["production"]
     )

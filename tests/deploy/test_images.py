@@ -14,7 +14,7 @@ import pytest
 from tests.deploy.dockerfile import DOCKERFILE, PINNED, ROOT, Image, files_in, stages
 from tests.support.programs import needed
 
-SERVICES = ("indexer", "api", "fanout", "archiver")
+SERVICES = ("indexer", "api", "fanout", "archiver", "webhooks")
 OURS = (*SERVICES, "network")
 IMAGES = (*OURS, "gateway")
 

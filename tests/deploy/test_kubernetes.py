@@ -158,6 +158,7 @@ def test_secrets_are_only_referenced(overlay: str) -> None:
         assert environment(overlay, service)["REDIS_URL"] == f"secret:{service.upper()}_REDIS_URL"
     (settings,) = of_kind(overlay, "ConfigMap").values()
     secrets = {"JWT_SECRET", "JWT_PRIVATE_KEY", "SIGNING_SEED", "ARCHIVE_SIGNING_SEED", "REDIS_URL"}
+    secrets |= {"WEBHOOK_SECRET_KEYS"}
     assert not secrets & set(settings["data"])
     assert settings["data"]["AUTH_MODE"] == "required"
 

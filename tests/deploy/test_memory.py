@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from services.fanout.settings import FanoutSettings
+from services.webhooks.settings import DispatcherSettings
 from tests.deploy.composed import read_compose
 from tests.deploy.dockerfile import ROOT
 from tests.deploy.manifests import container, deployments, environment, quantity, services_of
@@ -41,6 +42,15 @@ API = 110 * MB + API_CONNECTIONS * 160 * KB + 64 * MB + 64 * MB + ARCHIVE
 ARCHIVER = 110 * MB + ARCHIVE + 128 * MB
 GATEWAY = 20 * MB + GATEWAY_CLIENTS * 37 * KB + 64 * MB
 INDEXER = 110 * MB + 64 * MB
+DISPATCHER = 110 * MB + 10_000 * 4 * KB + ARCHIVE
+"""With 10,000 webhooks. Its deliveries are below."""
+
+
+def dispatcher() -> float:
+    """A delivery has a body of up to 256 KB."""
+    fields = DispatcherSettings.model_fields
+    places = fields["webhook_connections"].default + fields["webhook_slow_connections"].default
+    return DISPATCHER + float(places) * 256 * KB
 
 
 def limit(needed: float) -> int:
@@ -63,6 +73,7 @@ def test_limits_of_compose(compose: dict[str, Any]) -> None:
     assert found["gateway"] == limit(GATEWAY)
     assert found["indexer"] == limit(INDEXER)
     assert found["archiver"] == limit(ARCHIVER)
+    assert found["webhooks"] == limit(dispatcher())
 
 
 def test_redis_has_room_for_the_journal_and_for_a_fork(compose: dict[str, Any]) -> None:
@@ -88,6 +99,7 @@ def test_limits_of_kubernetes(overlay: str) -> None:
         "api": limit(API),
         "indexer": limit(INDEXER),
         "archiver": limit(ARCHIVER),
+        "webhooks": limit(dispatcher()),
     }
     for name in services_of(overlay):
         wanted = expected[name]

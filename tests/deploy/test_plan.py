@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from deploy.local.gateway import KINDS, proxy
-from deploy.local.plan import Ports, archive_url, has_sandbox, parts, read_chain
+from deploy.local.plan import archive_url, has_receiver, has_sandbox, parts, read_chain
+from deploy.local.ports import Ports
 from deploy.local.processes import settings_script
 from deploy.simulator.chain import accounts
 
@@ -41,6 +42,27 @@ def test_only_the_api_gets_the_key_that_signs_tokens(
     assert "JWT_PRIVATE_KEY" not in started["api"].environment, "taken from the environment"
     url = f"http://127.0.0.1:{Ports().api}/.well-known/jwks.json"
     assert started["fanout-1"].environment["JWKS_URL"] == url
+
+
+@pytest.mark.parametrize(
+    ("environment", "started"),
+    [({}, True), ({"AUTH_MODE": "required"}, False), ({"REDIS_URL": "redis://redis/0"}, False)],
+)
+def test_a_run_has_a_receiver_only_if_it_can_make_a_webhook_of_its_own(
+    environment: dict[str, str], started: bool
+) -> None:
+    assert has_receiver(environment) is started
+
+
+def test_a_run_with_webhooks_has_a_dispatcher_that_may_reach_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GATEWAY", "api")
+    given = parts(Ports(), read_chain({}, Ports()), tmp_path, webhooks=True)
+    started = {part.name: part for part in given}
+    for name in ("api", "webhooks"):
+        assert started[name].environment["WEBHOOK_ALLOWED_NETWORKS"] == "127.0.0.0/8"
+    assert started["api"].environment["SYSTEM_URLS"] == f"http://127.0.0.1:{Ports().webhooks}"
 
 
 @pytest.mark.parametrize(

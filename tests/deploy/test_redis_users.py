@@ -40,7 +40,7 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Guarded]:
         yield redis
 
 
-OTHERS = {
+OTHERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "operator": (("GET", KEYS.journal), ("SET", KEYS.fence, "x"), ("PUBLISH", CHANNEL, "x")),
     "indexer": (
         ("CONFIG", "SET", "maxmemory", "1gb"),
@@ -75,12 +75,20 @@ OTHERS = {
         ("XADD", KEYS.revocations, "*", "a", "b"),
         ("HVALS", KEYS.api_keys),
         ("HSET", KEYS.archive, "position", "1-0"),
+        ("HGETALL", KEYS.webhooks),
     ),
 }
+OTHERS["webhooks"] = (
+    ("HSET", KEYS.webhooks, "wh_x", "{}"), ("XADD", KEYS.webhook_changes, "*", "a", "b"),
+    ("GET", KEYS.stream("1")), ("SET", KEYS.epoch, "1"), ("HGETALL", KEYS.api_keys),
+    ("SET", KEYS.lease, "x"), ("HSET", KEYS.archive, "position", "1-0"), ("SUBSCRIBE", CHANNEL),
+)  # fmt: skip
 LASTING = {"journal", "progress", "fence", "dead-letters", "stream", "index", "topic"}
 LASTING |= {"revocations", "api-keys", "epoch", "made-for", "tokens", "archive"}
+LASTING |= {"webhooks", "webhooks-of", "webhook-changes", "webhook-progress", "webhook-attempts"}
+LASTING |= {"webhook-dispatchers"}
 """Streams, their indexes and what their tokens tell (decision 84) stay. The rest is bounded by
-JOURNAL_MAX_LENGTH, MAXLEN or admins."""
+JOURNAL_MAX_LENGTH, WEBHOOKS_PER_ACCOUNT, MAXLEN, admins or the number of dispatchers."""
 
 WANTED = frozenset(ArchiverSettings.model_fields)
 
@@ -233,7 +241,7 @@ async def lose_everything(redis: Redis, indexer: ServiceProcess) -> None:
         return bool(await redis.hget(KEYS.progress, "told"))
 
     async def reported() -> bool:
-        return len(await redis.hvals(KEYS.loss_reports)) == 2  # fanout and API
+        return len(await redis.hvals(KEYS.loss_reports)) == 3  # fanout, API, dispatcher
 
     await until(reported, what="the reports")
     indexer.signal(signal.SIGCONT)

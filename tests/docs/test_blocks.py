@@ -27,6 +27,7 @@ TESTS = {
     "docs/guides/query-the-archive.md": "tests/api/streams/test_summary_of_archive.py",
     "docs/guides/streams-on-chain.md": "tests/docs/test_transactions_guide.py",
     "docs/guides/subscribe-with-a-login.md": "tests/docs/test_login_guide.py",
+    "docs/guides/webhooks.md": "tests/docs/test_webhooks_guide.py",
     "docs/transactions.md": "tests/system/test_transactions.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
 }

@@ -20,7 +20,7 @@ from tests.support.installation import Client
 from tests.support.processes import connections
 from tests.support.waiting import until
 
-USERS = ("indexer", "api", "fanout", "archiver", "operator")
+USERS = ("indexer", "api", "fanout", "archiver", "webhooks", "operator")
 ALICE = accounts.keypair("alice")
 
 

@@ -16,7 +16,8 @@ import aiohttp
 
 from deploy.local import redis as local_redis
 from deploy.local.follow import events
-from deploy.local.plan import Ports, UnusableSetupError, parts, read_chain, read_ports
+from deploy.local.plan import parts, read_chain
+from deploy.local.ports import Ports, UnusableSetupError, read_ports
 from deploy.local.processes import Part, Processes
 from deploy.simulator.chain import accounts
 from tests.support.waiting import own_ports, until
@@ -86,12 +87,12 @@ class Installation:
 
 @asynccontextmanager
 async def installation(
-    folder: Path, *, archive: str = "", **environment: str
+    folder: Path, *, archive: str = "", webhooks: bool = False, **environment: str
 ) -> AsyncIterator[Installation]:
     """Start all parts, wait until they are ready, and stop them at the end.
 
     `archive` is the name of a folder in `folder` for the archive. If it is empty, there is no
-    archiver.
+    archiver. With `webhooks`, there is a dispatcher.
     """
     ports = free_ports()
     chain = read_chain({}, ports)
@@ -103,7 +104,7 @@ async def installation(
     url = f"file://{folder / archive}" if archive else ""
     by_name = {
         part.name: Part(part.name, part.command, {**part.environment, **environment}, part.port)
-        for part in parts(ports, chain, folder, archive=url)
+        for part in parts(ports, chain, folder, archive=url, webhooks=webhooks)
     }
     for part in by_name.values():
         processes.start(part)

@@ -27,6 +27,8 @@ async def _value(redis: Redis, kind: str, key: bytes) -> Any:
     match kind:
         case "string":
             return await redis.get(key)
+        case "list":
+            return await redis.lrange(key, 0, -1)  # type: ignore[misc]
         case "hash":
             return await redis.hgetall(key)
         case "zset":

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from deploy.local.plan import Ports
+from deploy.local.ports import Ports
 from tests.console.browser import User, browser, user
 from tests.deploy.gateways import installed_kinds
 from tests.support.installation import free_ports

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from deploy.local.gateway import KINDS
-from deploy.local.plan import Ports
+from deploy.local.ports import Ports
 from tests.deploy.gateways import installed_kinds
 from tests.support.installation import free_ports
 from tests.support.tier import one_in_test
@@ -79,6 +79,12 @@ async def test_a_user_of_make_run_sees_events_creates_a_stream_and_resumes(
 
         stream = create(gateway)
         await until(lambda: f'"streamId":"{stream["id"]}"' in (tmp_path / "first").read_text())
+
+        received = tmp_path / ".run" / str(ports.base) / "logs/receiver.log"
+        label = f"#{stream['id']} "
+        await until(
+            lambda: re.search(rf"verified .* stream\.created .*{label}", received.read_text())
+        )
 
         first.kill()
         first.wait()

@@ -48,6 +48,17 @@ ARCHIVER = {
     "storeErrors": "headrace_archiver_store_errors_total",
     "alarms": "headrace_archiver_alarm",
 }
+WEBHOOKS = {
+    "partitions": "headrace_webhook_partitions",
+    "endpoints": "headrace_webhook_endpoints",
+    "failing": "headrace_webhook_endpoints:failing",
+    "disabled": "headrace_webhook_endpoints:disabled",
+    "inFlight": "headrace_webhook_in_flight",
+    "events": "headrace_webhook_events_total",
+    "attempts": "headrace_webhook_attempts_total",
+    "lagSeconds": "headrace_webhook_lag_seconds",
+}
+"""A name with a colon stands for the series of a metric that have this label `state`."""
 _API = {
     "requests": "headrace_api_requests_total",
     "requestSeconds": "headrace_api_request_seconds_sum",
@@ -56,13 +67,20 @@ _API = {
     "journalBytes": "headrace_journal_bytes",
 }
 _VERSION, _PROTOCOL = "headrace_indexer_upstream_info", "headrace_indexer_protocol"
-_KINDS = {"fanout": _FANOUT, "indexer": _INDEXER, "archiver": ARCHIVER, "api": _API}
+_KINDS = {
+    "fanout": _FANOUT,
+    "indexer": _INDEXER,
+    "archiver": ARCHIVER,
+    "webhooks": WEBHOOKS,
+    "api": _API,
+}
 _WANTED = (*(metric for kind in _KINDS.values() for metric in kind.values()), _VERSION, _PROTOCOL)
-_KIND_PREFIX = tuple(f"headrace_{kind}_" for kind in _KINDS)
+_KIND_PREFIX = tuple(f"headrace_{kind.removesuffix('s')}_" for kind in _KINDS)
 _SUMMED = {
     "fanout": tuple(name for name in _FANOUT if name not in ("lagSeconds", "loopLagSeconds")),
     "indexer": ("active", "events", "deadLetters", "alarms"),
     "archiver": ("active", "events", "segments", "bytes", "storeErrors", "alarms"),
+    "webhooks": tuple(name for name in WEBHOOKS if name != "lagSeconds"),
     "api": ("requests", "requestSeconds", "notices"),
 }
 """Measures whose sum over all replicas means something."""
@@ -73,6 +91,8 @@ def parse_metrics(text: str) -> tuple[str, Mapping[str, float]]:
     sums: defaultdict[str, float] = defaultdict(float)
     for sample in _samples(text):
         sums[sample.name] += sample.value
+        if state := sample.labels.get("state"):
+            sums[f"{sample.name}:{state}"] += sample.value
     for kind, prefix in zip(_KINDS, _KIND_PREFIX, strict=True):
         if any(name.startswith(prefix) for name in sums):
             return kind, {name: sums[metric] for name, metric in _KINDS[kind].items()}

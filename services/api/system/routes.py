@@ -45,7 +45,9 @@ class PartDocument(ResponseModel):
     address: Annotated[
         str | None, Field(description="IP address of this replica; null if it is not known")
     ]
-    kind: Annotated[str, Field(examples=["fanout", "indexer", "archiver", "api", "other"])]
+    kind: Annotated[
+        str, Field(examples=["fanout", "indexer", "archiver", "webhooks", "api", "other"])
+    ]
     trouble: Annotated[str | None, Field(description="why the metrics cannot be read, else null")]
     measures: dict[str, float]
     versions: Annotated[

@@ -4,7 +4,7 @@ import { test } from "node:test";
 globalThis.matchMedia = () => ({ matches: false });
 globalThis.localStorage = { getItem: () => null };
 
-const { archiving, reported, title } = await import("../../../services/api/console/js/system.js");
+const { archiving, dispatching, reported, title } = await import("../../../services/api/console/js/system.js");
 
 const COMMIT = "7e712815319140618b9be8cf0846701a6f9a2cbe";
 
@@ -31,4 +31,10 @@ test("an active archiver says what is archived and since when, and a standby onl
   assert.deepEqual(archiving({ ...measures, active: 0 }, 1008), standby);
   const empty = { ...measures, ledger: 0, writtenAt: 0, segments: 0, bytes: 0, storeErrors: 0 };
   assert.deepEqual(archiving(empty, 1008), { ...standby, errors: "0", active: "active" });
+});
+
+test("a dispatcher says how many webhooks it has, and what is wrong with some of them", () => {
+  const measures = { endpoints: 12, failing: 0, disabled: 0, inFlight: 1, partitions: 32 };
+  assert.deepEqual(dispatching(measures), { endpoints: "12", inFlight: "1", partitions: "32 of 64" });
+  assert.equal(dispatching({ ...measures, failing: 2, disabled: 1 }).endpoints, "12, 2 failing, 1 disabled");
 });

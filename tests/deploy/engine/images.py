@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.deploy.engine.commands import needed_as_root, run
 from tests.deploy.engine.stand_ins import StandIn, packed_suite, stand_in_of
 
-TARGETS = ("indexer", "api", "fanout", "archiver", "network", "gateway")
+TARGETS = ("indexer", "api", "fanout", "archiver", "webhooks", "network", "gateway")
 _HOST_FILES = ("/etc/ssl/certs", "/etc/pip.conf")
 """Files of this machine that pip may need to reach its registry. They are in no image."""
 

@@ -16,7 +16,7 @@ from tests.deploy.engine.commands import run
 from tests.deploy.engine.docker_engine import Engine
 
 GATEWAY_PORT = 3001
-PARTS = ("redis", "indexer", "api", "fanout", "archiver", "gateway", "network")
+PARTS = ("redis", "indexer", "api", "fanout", "archiver", "webhooks", "gateway", "network")
 
 
 @dataclass

@@ -98,7 +98,7 @@ def open_files(pid: int) -> int:
 
 async def test_only_services_reach_redis(running: System) -> None:
     program = "import socket; socket.create_connection(('redis', 6379), timeout=5)"
-    for part in ("indexer", "api", "fanout", "archiver"):
+    for part in ("indexer", "api", "fanout", "archiver", "webhooks"):
         running.execute(running.containers(part)[0], "python", "-c", program)
     address = running.containers("redis")[0]["NetworkSettings"]["Networks"]["headrace_back"]
     outside = running.containers("network")[0]
@@ -170,7 +170,7 @@ async def test_a_restart_of_redis_keeps_all_its_data(running: System, tmp_path: 
     async with Subscribers(running, 6) as subscribers:
         await subscribers.until_events(3)
         made = await create_stream(running.session, running.url())
-        running.compose("stop", "indexer", "api", "fanout", "archiver", "gateway")
+        running.compose("stop", "indexer", "api", "fanout", "archiver", "webhooks", "gateway")
         before = await content_of(running, backup(running), tmp_path)
         assert len(before) > 20
         running.compose("restart", "redis")

@@ -128,6 +128,30 @@ function archiverCard(part) {
   };
 }
 
+/** The figures of a dispatcher of webhooks. Pure. */
+export function dispatching(m) {
+  const states = ["failing", "disabled"].filter((state) => m[state]).map((state) => `${rounded(m[state])} ${state}`);
+  return {
+    endpoints: [rounded(m.endpoints), ...states].join(", "),
+    inFlight: rounded(m.inFlight),
+    partitions: `${rounded(m.partitions)} of 64`,
+  };
+}
+
+function webhooksCard(part) {
+  const charts = { events: spark("Events a second", { format: rounded }), lag: spark("Seconds behind the journal", { least: 10, format: span }) };
+  const made = card(part, [["endpoints", "Webhooks"], ["attempts", "Deliveries a second"], ["inFlight", "Wait for an answer"], ["partitions", "Partitions"]], Object.values(charts));
+  return {
+    ...made,
+    update({ measures: m, trouble }, before, seconds) {
+      if (trouble) return made.say({}, trouble);
+      charts.events.push(rate(before, m, "events", seconds));
+      charts.lag.push(m.lagSeconds);
+      made.say({ ...dispatching(m), attempts: rounded(rate(before, m, "attempts", seconds)) });
+    },
+  };
+}
+
 function apiCard(part) {
   const charts = { requests: spark("Requests a second", { least: 1, format: rounded }) };
   const made = card(part, [["time", "Time for a request"], ["memory", "Memory of Redis"], ["journal", "Journal"]], Object.values(charts));
@@ -147,7 +171,7 @@ function apiCard(part) {
 }
 
 const otherCard = (part) => ({ ...card(part, [], []), update() {} });
-const MAKERS = { fanout: fanoutCard, indexer: indexerCard, archiver: archiverCard, api: apiCard, other: otherCard };
+const MAKERS = { fanout: fanoutCard, indexer: indexerCard, archiver: archiverCard, webhooks: webhooksCard, api: apiCard, other: otherCard };
 
 function ownCard(headrace) {
   const made = card({ kind: "other", url: "This page" }, [["state", "Connection"], ["role", "Connection in"], ["position", "Position"], ["lag", "Behind the chain"]], []);

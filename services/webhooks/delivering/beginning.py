@@ -1,0 +1,35 @@
+"""With which progress the deliveries to an endpoint begin. Pure."""
+
+from __future__ import annotations
+
+from shared.domain.position import Position
+from shared.webhooks.endpoint import Endpoint
+from shared.webhooks.progress import Progress
+
+
+def begun(endpoint: Endpoint, known: Progress | None, top: Position) -> Progress:
+    """The progress of the present generation of an endpoint.
+
+    A new generation begins where its owner said, else where the one before stopped. `top` is the
+    end of the journal: there begins an endpoint that has no progress and names no position.
+    """
+    if known is not None and known.generation >= endpoint.generation:
+        return known
+    if endpoint.begins_after is not None:
+        return Progress(endpoint.generation, endpoint.begins_after)
+    if known is None:
+        return Progress(endpoint.generation, top)
+    return Progress(endpoint.generation, known.position, known.acknowledged, lost=known.lost)
+
+
+def furthest(stored: Progress | None, remembered: Progress | None) -> Progress | None:
+    """The later one of the progress in Redis and that in the memory of this process.
+
+    A failover of Redis can lose the last acknowledgements. While nobody else had the endpoint, this
+    process still knows them. If another dispatcher had it, the stored progress is not older.
+    """
+    if stored is None or remembered is None:
+        return stored or remembered
+    if remembered.generation == stored.generation and remembered.position > stored.position:
+        return remembered
+    return stored

@@ -1,0 +1,85 @@
+"""Reading an endpoint's own history, until it is at the end of the journal again."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from services.webhooks.delivering.held import DeliveryTools
+from services.webhooks.delivering.index import topics_of_endpoint
+from services.webhooks.delivering.messages import Content, gap_content
+from services.webhooks.delivering.window import WINDOW_EVENTS, DeliveryWindow
+from shared.domain.position import Position
+from shared.domain.topics import ALL
+from shared.journal.read_size import ReadSize
+from shared.journal.reader import JournalGap, JournalPage, Page
+from shared.webhooks.endpoint import Endpoint
+
+_PAGE_BYTES = 1 << 18
+
+
+class GapNotice(NamedTuple):
+    """The receiver must be told of a gap up to `to`."""
+
+    content: Content
+    to: Position
+
+
+class Catchup:
+    """`behind`: the endpoint's next events are in its history.
+
+    `gap`: what the receiver must be told before the next read.
+    """
+
+    __slots__ = ("_endpoint", "_reading", "_size", "_tools", "_topics", "behind", "gap")
+
+    def __init__(self, endpoint: Endpoint, tools: DeliveryTools, *, behind: bool) -> None:
+        self.behind = behind
+        self.gap: GapNotice | None = None
+        self._endpoint = endpoint
+        self._tools = tools
+        self._topics = topics_of_endpoint(endpoint)
+        self._size = ReadSize()
+        self._reading = False
+
+    @property
+    def is_needed(self) -> bool:
+        """True if the endpoint is not at the end of the journal."""
+        return self.behind or self.gap is not None
+
+    def wants(self, window: DeliveryWindow) -> bool:
+        """True if the next page can be read now."""
+        has_room = window.room > WINDOW_EVENTS // 2
+        return self.behind and has_room and self.gap is None and not self._reading
+
+    async def read(self, window: DeliveryWindow) -> bool:
+        """Read the next page into the window.
+
+        False if the journal ends below the events that were read: a failover lost some. The caller
+        must try again later. Raises the errors of Redis and of the archive.
+        """
+        self._reading = True
+        try:
+            async with self._tools.reads:
+                page = await self._next_page(window)
+        finally:
+            self._reading = False
+        match page:
+            case JournalGap(resumes_after):
+                after = window.end
+                self.gap = GapNotice(gap_content(after, resumes_after), resumes_after)
+                return True
+            case JournalPage(entries, _, end):
+                self._size.saw(len(entry.body) for entry in entries)
+                for entry in entries:
+                    if self._endpoint.wants(entry):
+                        window.add(entry)
+                window.passed(end)
+        self.behind = window.end < self._tools.top()
+        return not self.behind or isinstance(page, JournalPage)
+
+    async def _next_page(self, window: DeliveryWindow) -> Page:
+        history, position = self._tools.history, window.end
+        limit = min(self._size.within(_PAGE_BYTES), window.room)
+        if ALL in self._topics:
+            return await history.after(position, limit)
+        return await history.of_topics(self._topics, position, self._tools.top(), limit)

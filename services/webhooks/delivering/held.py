@@ -1,0 +1,61 @@
+"""An endpoint that this dispatcher has, and what all of them use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.webhooks.delivering.announcing import DisabledAnnouncer
+from services.webhooks.delivering.progress_writer import ProgressWriter
+from services.webhooks.partitions.leases import HeldPartition
+from services.webhooks.sending.sender import Sender
+from shared.domain.position import Position
+from shared.journal.pages import PageReader
+from shared.webhooks.endpoint import Endpoint
+from shared.webhooks.progress import Progress
+
+if TYPE_CHECKING:
+    from services.webhooks.delivering.deliveries import EndpointDeliveries
+
+
+class HeldEndpoint:
+    """One endpoint. There are thousands, so one at rest has no `deliveries`.
+
+    An endpoint at rest was told everything up to the end of the journal. Its `progress` has an
+    older position then.
+    """
+
+    __slots__ = ("deliveries", "endpoint", "partition", "progress")
+
+    def __init__(self, endpoint: Endpoint, partition: HeldPartition, progress: Progress) -> None:
+        self.endpoint = endpoint
+        self.partition = partition
+        self.progress = progress
+        self.deliveries: EndpointDeliveries | None = None
+
+    @property
+    def gets_events(self) -> bool:
+        """False while it is paused or disabled."""
+        return self.endpoint.enabled and not self.progress.disabled
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryTools:
+    """What the deliveries of all endpoints use.
+
+    `history` reads the events of one endpoint, `reads` limits how many do so at the same time.
+    `top` returns the position up to which new events were read. `clock` returns Unix seconds,
+    `chance` a random number from 0 to 1.
+    """
+
+    sender: Sender
+    writer: ProgressWriter
+    announcer: DisabledAnnouncer
+    history: PageReader
+    reads: asyncio.Semaphore
+    top: Callable[[], Position]
+    clock: Callable[[], float]
+    chance: Callable[[], float]
+    retry_days: float

@@ -1,0 +1,108 @@
+"""Loads endpoints from Redis: those of new partitions, and those that their owners changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import structlog
+
+from services.webhooks.delivering.beginning import begun, furthest
+from services.webhooks.delivering.held import HeldEndpoint
+from services.webhooks.delivering.registry import EndpointRegistry
+from services.webhooks.delivering.rewind import loss_of, rewound
+from services.webhooks.partitions.leases import HeldPartition
+from services.webhooks.partitions.sharing import partition_of
+from shared.domain.position import Position
+from shared.journal.wire import JournalEntry
+from shared.webhooks.endpoint import Endpoint
+from shared.webhooks.progress import Progress, ProgressStore
+from shared.webhooks.store import EndpointStore
+
+log = structlog.get_logger()
+
+
+class EndpointLoader:
+    """Keeps the registry like the endpoints in Redis. All methods raise redis-py's errors.
+
+    `partitions`: those whose endpoints belong into the registry.
+    """
+
+    def __init__(
+        self, registry: EndpointRegistry, endpoints: EndpointStore, progress: ProgressStore
+    ) -> None:
+        self.partitions: dict[int, HeldPartition] = {}
+        self._registry = registry
+        self._endpoints = endpoints
+        self._progress = progress
+        self._changed: set[str] = set()  # since the last load began
+        self._remembered: dict[str, HeldEndpoint] = {}
+
+    async def load(self, partitions: Collection[HeldPartition]) -> None:
+        """Load the endpoints of new partitions."""
+        new = {each.number: each for each in partitions}
+        self.partitions |= new
+        self._changed.clear()
+        async for page in self._endpoints.chosen(lambda own: partition_of(own) in new):
+            known = await self._progress.load([each.id for each in page])
+            self._add([each for each in page if each.id not in self._changed], known)
+        self.forget(new)
+        log.info("webhooks_loaded", partitions=len(new), endpoints=len(self._registry))
+
+    async def reload(self, endpoint_ids: Collection[str]) -> list[HeldEndpoint]:
+        """Load endpoints that may have changed. Returns those that this dispatcher has now."""
+        ids = [each for each in endpoint_ids if partition_of(each) in self.partitions]
+        self._changed |= set(ids)
+        found, known = await self._endpoints.load(ids), await self._progress.load(ids)
+        ids = [each for each in ids if partition_of(each) in self.partitions]  # still
+        for own in ids:
+            held, endpoint = self._registry.get(own), found.get(own)
+            if endpoint is None:
+                if held is not None:
+                    self._registry.remove(held)
+            elif held is None:
+                self._add([endpoint], known)
+            elif endpoint.revision > held.endpoint.revision:
+                self._registry.replace(held, endpoint)
+        return [held for own in ids if (held := self._registry.get(own))]
+
+    async def reload_all(self) -> None:
+        """Load everything again: changes may have been missed."""
+        ids = {held.endpoint.id for held in self._registry}
+        async for page in self._endpoints.chosen(lambda own: partition_of(own) in self.partitions):
+            ids.update(each.id for each in page)
+        await self.reload(ids)
+
+    def remember(self, partition: HeldPartition) -> list[HeldEndpoint]:
+        """The lease was lost. Keep what is known, in case nobody else has it. Returns these."""
+        self.partitions.pop(partition.number, None)
+        gone = self._registry.of([partition])
+        for held in gone:
+            self._registry.remove(held)
+            self._remembered[held.endpoint.id] = held
+        return gone
+
+    def rewind(self, common: Position, lost: Sequence[JournalEntry]) -> None:
+        """Like EndpointRegistry.rewind, for the endpoints that are only remembered."""
+        for held in self._remembered.values():
+            held.progress = rewound(held.progress, loss_of(held.endpoint, common, lost))
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Another dispatcher has these partitions, or had them: what Redis has is newer."""
+        if self._remembered:
+            wanted = set(numbers)
+            self._remembered = {
+                own: held
+                for own, held in self._remembered.items()
+                if partition_of(own) not in wanted
+            }
+
+    def _add(self, endpoints: Sequence[Endpoint], known: Mapping[str, Progress]) -> None:
+        mine = [each for each in endpoints if partition_of(each.id) in self.partitions]
+        self._registry.add([self._held(each, known.get(each.id)) for each in mine])
+
+    def _held(self, endpoint: Endpoint, stored: Progress | None) -> HeldEndpoint:
+        remembered = self._remembered.pop(endpoint.id, None)
+        progress = furthest(stored, None if remembered is None else remembered.progress)
+        top = self._registry.recent.top
+        partition = self.partitions[partition_of(endpoint.id)]
+        return HeldEndpoint(endpoint, partition, begun(endpoint, progress, top))

@@ -1,0 +1,97 @@
+"""What follows from one attempt: new progress, which is stored before anything else happens."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+
+from services.webhooks.delivering.held import DeliveryTools, HeldEndpoint
+from services.webhooks.delivering.retries import failed, is_given_up, succeeded
+from services.webhooks.delivering.window import DeliveryWindow
+from services.webhooks.metrics import Outcome
+from services.webhooks.sending.sender import SendResult
+from shared.journal.commit_errors import CommitError
+from shared.redis.client import REDIS_UNAVAILABLE
+from shared.runtime.tasks import backoff
+from shared.webhooks.attempts import Attempt, encode_attempt
+from shared.webhooks.endpoint import Endpoint
+from shared.webhooks.progress import ProgressWrite
+
+log = structlog.get_logger()
+
+
+class Outcomes:
+    """Changes and stores the progress of one endpoint."""
+
+    __slots__ = ("_failed_at", "_held", "_tools", "last")
+
+    def __init__(self, held: HeldEndpoint, tools: DeliveryTools) -> None:
+        self.last: Attempt | None = None
+        self._held = held
+        self._tools = tools
+        self._failed_at = float("-inf")
+
+    def note(self, window: DeliveryWindow) -> None:
+        """Take the position over from the window."""
+        position, acknowledged = window.position, window.acknowledged
+        self._held.progress = replace(
+            self._held.progress, position=position, acknowledged=acknowledged
+        )
+
+    async def taken(self, window: DeliveryWindow, attempt: Attempt) -> None:
+        """The receiver has acknowledged a delivery."""
+        self._held.progress = succeeded(self._held.progress)
+        self.note(window)
+        await self._store(attempt)
+
+    async def told(self, window: DeliveryWindow, *, reset: bool = False) -> None:
+        """The receiver has acknowledged a gap or a reset, with the attempt `last`."""
+        if reset:
+            self._held.progress = replace(self._held.progress, lost=None)
+        if self.last is not None:
+            await self.taken(window, self.last)
+
+    async def failed(self, endpoint: Endpoint, window: DeliveryWindow, result: SendResult) -> bool:
+        """A delivery failed. True if the endpoint was disabled."""
+        now, attempt = self._tools.clock(), result.attempt
+        if attempt.at >= self._failed_at:  # not one that was under way when another failed
+            self._failed_at, chance = now, self._tools.chance()
+            self._held.progress = failed(self._held.progress, now, chance, result.retry_after)
+        self.note(window)
+        reason = self._reason(result, now)
+        disabled = bool(reason) and await self._disable(endpoint, reason, now)
+        await self._store(attempt)
+        return disabled
+
+    def _reason(self, result: SendResult, now: float) -> str:
+        if result.outcome is Outcome.GONE:
+            return "gone"
+        given_up = is_given_up(self._held.progress, now, self._tools.retry_days)
+        return "failed" if given_up else ""
+
+    async def _disable(self, endpoint: Endpoint, reason: str, now: float) -> bool:
+        """Tell the owner, then disable. If the journal accepts no event now, try again later."""
+        progress = self._held.progress
+        since = progress.failing_since or now
+        try:
+            await self._tools.announcer.announce(endpoint, reason, since, now)
+        except (*REDIS_UNAVAILABLE, CommitError) as error:
+            log.warning("webhook_not_disabled", webhook=endpoint.id, error=str(error))
+            return False
+        log.warning("webhook_disabled", webhook=endpoint.id, reason=reason)
+        self._held.progress = replace(progress, disabled=reason, disabled_at=now, retry_at=None)
+        return True
+
+    async def _store(self, attempt: Attempt) -> None:
+        """Store the progress. Tries until Redis answers; meanwhile nothing is delivered."""
+        held, encoded = self._held, encode_attempt(attempt)
+        waits = backoff(0.05, 1.0)
+        while True:
+            write = ProgressWrite(held.endpoint.id, held.progress, encoded)
+            try:
+                await self._tools.writer.write(held.partition, write)
+                return
+            except REDIS_UNAVAILABLE:
+                await asyncio.sleep(next(waits))

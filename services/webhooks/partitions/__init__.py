@@ -1,0 +1,1 @@
+"""Partitions: which endpoints this dispatcher has, and for how long."""

@@ -1,0 +1,105 @@
+"""The leases of the partitions that this dispatcher has.
+
+A dispatcher may deliver only while it is sure that nobody else has the partition. So it counts the
+seconds from before it asked Redis to renew the lease, with the monotonic clock. A process that was
+stopped (SIGSTOP) therefore begins no delivery when it goes on.
+
+See docs/decisions/0128-webhooks-are-in-partitions.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any
+
+from redis.asyncio import Redis
+
+from services.webhooks.partitions.sharing import PARTITIONS
+from shared.journal.keys import Keys
+from shared.redis.client import RedisError
+from shared.redis.lease import Lease
+
+
+class HeldPartition:
+    """One partition of this dispatcher."""
+
+    __slots__ = ("_lease", "_until", "number")
+
+    def __init__(self, number: int, lease: Lease) -> None:
+        self.number = number
+        self._lease = lease
+        self._until = 0.0
+
+    @property
+    def token(self) -> str:
+        """The token with which progress is stored."""
+        return self._lease.token
+
+    @property
+    def is_valid(self) -> bool:
+        """True while no other dispatcher can have the partition."""
+        return time.monotonic() < self._until
+
+    def extend(self, until: float) -> None:
+        """The lease is valid until this time of the monotonic clock."""
+        self._until = until
+
+    def end(self) -> None:
+        """Another dispatcher may have the partition now: nothing more is delivered."""
+        self._until = 0.0
+
+
+class PartitionLeases:
+    """Takes, renews and releases leases. All methods raise redis-py's errors.
+
+    `redis` sends the calls of one iteration of the event loop together (connect_multiplexed). So
+    each method needs one round trip.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, *, seconds: float) -> None:
+        self._redis = redis
+        self._keys = [keys.webhook_partition(number) for number in range(PARTITIONS)]
+        self._seconds = seconds
+        self._leases = [Lease(redis, key, seconds=seconds) for key in self._keys]
+
+    async def free(self) -> list[int]:
+        """The partitions that nobody has."""
+        holders: Any = await self._redis.mget(self._keys)
+        return [number for number, holder in enumerate(holders) if holder is None]
+
+    async def take(self, numbers: Collection[int]) -> list[HeldPartition]:
+        """Try to take these partitions. Returns those that this dispatcher has now."""
+        until = time.monotonic() + self._seconds
+        answers = await asyncio.gather(*(self._leases[number].take() for number in numbers))
+        taken = []
+        for number, answer in zip(numbers, answers, strict=True):
+            if answer:
+                taken.append(partition := HeldPartition(number, self._leases[number]))
+                partition.extend(until)
+        return taken
+
+    async def renew(self, partitions: Collection[HeldPartition]) -> list[HeldPartition]:
+        """Renew the leases. Returns the partitions whose lease this dispatcher no longer has.
+
+        A lease that still has our token was never another's, even if it was not renewed in time.
+        """
+        until = time.monotonic() + self._seconds
+        answers = await asyncio.gather(*(self._leases[p.number].renew() for p in partitions))
+        lost = []
+        for partition, answer in zip(partitions, answers, strict=True):
+            if answer:
+                partition.extend(until)
+            else:
+                partition.end()
+                lost.append(partition)
+        return lost
+
+    async def release(self, partitions: Collection[HeldPartition]) -> None:
+        """Give leases up. If Redis does not answer, they expire by themselves."""
+        for partition in partitions:
+            partition.end()
+        with suppress(RedisError, OSError):
+            await asyncio.gather(*(self._leases[p.number].release() for p in partitions))

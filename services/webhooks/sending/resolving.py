@@ -1,0 +1,60 @@
+"""Looks host names up in threads of its own.
+
+A name server that does not answer blocks a thread for many seconds. asyncio's own threads are few,
+and other code needs them. Each lane has a resolver of its own, so names that are never answered
+block the lookups of the slow lane only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+LOOKUPS = 48
+"""Lookups at the same time. A thread exists only after it was needed."""
+
+
+class PooledResolver(AbstractResolver):
+    """Resolves names as the system does (getaddrinfo)."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="dns")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of a host. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        rows = await loop.run_in_executor(self._threads, _lookup, host, port, family)
+        return [_result(host, row[0], row[2], row[4]) for row in rows if row[0] in _FAMILIES]
+
+    async def close(self) -> None:
+        """End the threads. One that still waits for a name server ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_Row = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str | int, ...]]
+
+
+def _lookup(host: str, port: int, family: socket.AddressFamily) -> list[_Row]:
+    rows = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
+    return [(*row[:4], tuple(map(_text_or_number, row[4]))) for row in rows]
+
+
+def _text_or_number(part: object) -> str | int:
+    return part if isinstance(part, int) else str(part)
+
+
+def _result(host: str, family: int, proto: int, address: tuple[str | int, ...]) -> ResolveResult:
+    return {
+        "hostname": host,
+        "host": str(address[0]),
+        "port": int(address[1]),
+        "family": family,
+        "proto": proto,
+        "flags": socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    }

@@ -1,0 +1,82 @@
+"""Checks what a receiver of webhooks got against the journal. Pure.
+
+Each event comes at least once, in order, and as the journal has it. An event comes again only if
+its acknowledgement may not have been stored: it was in the delivery right before, because progress
+is stored before the next delivery begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import orjson
+
+from shared.domain.position import START, parse_position
+from shared.journal.wire import JournalEntry
+from tests.chaos.checker import Kind, Violation
+from tests.webhooks.receivers.receiving import REFUSED, WORKED, Record
+
+_LOSSES = frozenset({"gap", "reset"})
+"""Types of deliveries that are no events."""
+
+
+def check_receiver(
+    name: str, records: Sequence[Record], journal: Sequence[JournalEntry], *, lost: bool = False
+) -> Iterator[Violation]:
+    """The violations of one receiver. `journal`: all that it must have got.
+
+    `lost`: Redis lost writes in a failover. Then progress may be older than what was acknowledged,
+    events of the API may be in no journal, and those of the chain may have been restored.
+    """
+    yield from (
+        Violation(Kind.ENDED, name, each.id, (f"refused: {each.body}",))
+        for each in records
+        if each.kind == REFUSED
+    )
+    deliveries = [events_of(each) for each in records if each.kind == WORKED]
+    if not lost:
+        yield from _order(name, deliveries)
+    yield from _content(name, deliveries, journal, lost=lost)
+
+
+def events_of(record: Record) -> list[tuple[str, str]]:
+    """The position and the body of each event of a delivery."""
+    document = orjson.loads(record.body)
+    if "events" in document:
+        return [(each["id"], orjson.dumps(each).decode()) for each in document["events"]]
+    if document["type"] in _LOSSES:
+        return []
+    return [(document["id"], orjson.dumps(document).decode())]
+
+
+def _order(name: str, deliveries: Sequence[Sequence[tuple[str, str]]]) -> Iterator[Violation]:
+    top, before = START, frozenset[str]()
+    for delivery in deliveries:
+        ids = [each for each, _ in delivery]
+        for each in ids:
+            position = parse_position(each)
+            if position <= top and each not in before:
+                yield Violation(Kind.DUPLICATE, name, each, (f"after {top}",))
+            top = max(top, position)
+        if ids != sorted(ids, key=parse_position):
+            yield Violation(Kind.DISORDER, name, ids[0], tuple(ids))
+        before = frozenset(ids)
+
+
+def _content(
+    name: str,
+    deliveries: Sequence[Sequence[tuple[str, str]]],
+    journal: Sequence[JournalEntry],
+    *,
+    lost: bool,
+) -> Iterator[Violation]:
+    got: dict[str, set[str]] = {}
+    for delivery in deliveries:
+        for position, body in delivery:
+            got.setdefault(position, set()).add(body)
+    for entry in journal:
+        bodies = got.get(entry.position)
+        if bodies is None:
+            yield Violation(Kind.MISSING, name, entry.position, (entry.type,))
+        elif not lost and orjson.dumps(orjson.loads(entry.body)).decode() not in bodies:
+            yield Violation(Kind.ALTERED, name, entry.position, (entry.type,))

@@ -1,0 +1,18 @@
+"""A receiver that verifies with the package `standardwebhooks`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from standardwebhooks.webhooks import Webhook
+
+from tests.webhooks.receivers.receiving import run
+
+
+def verify(secret: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """Raises WebhookVerificationError."""
+    Webhook(secret).verify(body, dict(headers))
+
+
+if __name__ == "__main__":
+    run(verify)

@@ -1,0 +1,106 @@
+"""Ten good receivers beside hostile ones: the good ones' delay and our memory stay as they were.
+
+Ten minutes by night, a few seconds in `make test`. The hostile ones get the next delivery as soon
+as the one before has ended, so there is more of them than a dispatcher with its pauses would send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from services.webhooks.metrics import Outcome
+from services.webhooks.sending.sender import Sender
+from tests.support.tier import at_length
+from tests.webhooks.sending.samples import endpoint, message, sending
+
+pytestmark = [pytest.mark.io, pytest.mark.timeout(at_length(120, 900))]
+
+SECONDS = at_length(6.0, 600.0)
+GOOD = 10
+_PAGE = 4_096
+_MOST_GROWTH = 24 << 20
+"""Bytes. The bomb alone would take 64 MB, and a receiver of endless headers has no end."""
+
+
+@asynccontextmanager
+async def hostile_receivers() -> AsyncIterator[Mapping[str, int]]:
+    """All hostile receivers, and the good one as `good`, in another process. Yields the ports."""
+    words = ("-m", "tests.webhooks.receivers.hostile")
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, stdin=pipe, stdout=pipe)
+    assert process.stdout
+    try:
+        yield json.loads(await process.stdout.readline())
+    finally:
+        process.kill()
+        await process.wait()
+
+
+class Good:
+    """A good receiver that gets a delivery every now and then. `seconds`: what each one took."""
+
+    def __init__(self, sender: Sender, port: int) -> None:
+        self.seconds: list[float] = []
+        self._sender = sender
+        self._endpoint = endpoint(f"http://127.0.0.1:{port}/")
+
+    async def run(self, until: float) -> None:
+        """Send until the loop's time has come."""
+        loop = asyncio.get_running_loop()
+        while (began := loop.time()) < until:
+            result = await self._sender.send(self._endpoint, message(len(self.seconds)))
+            assert result.outcome is Outcome.TAKEN, result
+            self.seconds.append(loop.time() - began)
+            await asyncio.sleep(0.05)
+
+
+async def _harm(sender: Sender, port: int, until: float) -> None:
+    """Send to a hostile receiver without a pause."""
+    to, number = endpoint(f"http://127.0.0.1:{port}/"), 0
+    while time.monotonic() < until:
+        number += 1
+        await sender.send(to, message(number))
+        await asyncio.sleep(0.02)
+
+
+def p99(good: list[Good]) -> float:
+    """The 99th percentile of all deliveries to good receivers, in seconds."""
+    found = sorted(each for one in good for each in one.seconds)
+    return found[int(len(found) * 0.99)]
+
+
+def resident() -> int:
+    """The bytes of this process in memory."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+
+
+async def test_good_receivers_do_not_notice_hostile_ones() -> None:
+    async with hostile_receivers() as ports, sending(webhook_seconds=2.0) as sender:
+        loop, bad = asyncio.get_running_loop(), {**ports}
+        port = bad.pop("good")
+        alone = [Good(sender, port) for _ in range(GOOD)]
+        await asyncio.gather(*(each.run(loop.time() + 3) for each in alone))
+        harm = [asyncio.create_task(_harm(sender, each, 1e12)) for each in bad.values()]
+        warm = [Good(sender, port) for _ in range(GOOD)]
+        await asyncio.gather(*(each.run(loop.time() + 3) for each in warm))
+        before = resident()
+        beside = [Good(sender, port) for _ in range(GOOD)]
+        await asyncio.gather(*(each.run(loop.time() + SECONDS) for each in beside))
+        grown = resident() - before
+        assert not any(each.done() for each in harm)
+        for each in harm:
+            each.cancel()
+        await asyncio.gather(*harm, return_exceptions=True)
+    # A hostile receiver that holds the others up costs two seconds, or all the time.
+    assert p99(beside) < p99(alone) + 0.5, (p99(alone), p99(beside))
+    assert grown < _MOST_GROWTH, f"{grown / 1e6:.0f} MB more"
