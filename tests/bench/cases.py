@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tests.bench import api_load
-from tests.bench.archive import archive
+from tests.bench.archive import archive, archive_large
 from tests.bench.big import big
 from tests.bench.deliveries import deliveries
 from tests.bench.encodings import encodings
@@ -18,10 +18,14 @@ from tests.bench.startup import startup
 
 
 class Case(NamedTuple):
-    """A benchmark, and the seconds after which it is stopped with an error."""
+    """A benchmark, and the seconds after which it is stopped with an error.
+
+    `by_name`: it takes long, so it runs only if it is named.
+    """
 
     measure: Measure
     limit: float
+    by_name: bool = False
 
 
 CASES = {
@@ -46,4 +50,5 @@ CASES = {
     "event": Case(api_load.events, 120),
     "list": Case(api_load.lists, 600),
     "archive": Case(archive, 240),
+    "archive-large": Case(archive_large, 3_600, by_name=True),
 }
