@@ -78,7 +78,9 @@ def _main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("cases", nargs="*", choices=[[], *CASES], default=[], help="default: all but the long ones")
+    parser.add_argument(
+        "cases", nargs="*", choices=[[], *CASES], default=[], help="default: all but the long ones"
+    )
     parser.add_argument("--runs", type=int, default=5, help="runs of each case")
     parser.add_argument(
         "--save",

@@ -13,6 +13,7 @@ from tests.bench.environment import Measure
 from tests.bench.holding import memory_and_idle, memory_with_tokens
 from tests.bench.indexer import decode, freshness, idle, ingest
 from tests.bench.moving import latency, many, most, replicas, storm
+from tests.bench.restore import restore
 from tests.bench.routed import routed
 from tests.bench.startup import startup
 
@@ -51,4 +52,5 @@ CASES = {
     "list": Case(api_load.lists, 600),
     "archive": Case(archive, 240),
     "archive-large": Case(archive_large, 3_600, by_name=True),
+    "restore": Case(restore, 1_200),
 }
