@@ -20,18 +20,20 @@ from services.archiver.segments import read_segment
 from shared.archive.catalog import Catalog
 from shared.journal.keys import Keys
 from shared.journal.plan import Retention
-from shared.journal.rebuilding import NamespaceWriter, arguments_of
+from shared.journal.rebuilding import NamespaceWriter, TopicMembers
 from shared.journal.wire import JournalEntry
 
 _BATCH = 1_000
 _AHEAD = 4
-"""So many batches are prepared ahead."""
+"""So many batches are read ahead."""
+_COLLECTED = 500_000
+"""So many members of the sets of topics are collected before they are written: about 60 MB."""
 _REPORTED = 20_000
 
 T = TypeVar("T")
 
-_Prepared = tuple[int, Sequence[str | bytes]]
-"""A number of entries, and the arguments that write them. 0: there are no more."""
+_Batch = Sequence[JournalEntry]
+"""Entries that are written by one call. Without any: there are no more."""
 
 Report = Callable[[str], None]
 """Gets a line about the progress of the restore."""
@@ -79,27 +81,40 @@ class Restoring:
                 yield orjson.dumps(orjson.loads(entry.body)["stream"])
 
     async def _write_journal(self) -> None:
-        """Prepare the next entries while Redis writes the previous ones."""
-        queue: asyncio.Queue[_Prepared] = asyncio.Queue(_AHEAD)
-        await asyncio.gather(self._prepare(queue), self._append(queue))
+        """Read the next entries while Redis writes the previous ones."""
+        journal, topics = asyncio.Queue[_Batch](_AHEAD), asyncio.Queue[_Batch](_AHEAD)
+        await asyncio.gather(
+            self._read_tail(journal, topics), self._append(journal), self._add_to_topics(topics)
+        )
 
-    async def _prepare(self, queue: asyncio.Queue[_Prepared]) -> None:
+    async def _read_tail(self, *queues: asyncio.Queue[_Batch]) -> None:
+        """Put all entries of the journal into each queue, and an empty batch at the end."""
         skipped = self.tail.skipped
         for manifest in self._catalog.manifests[self.tail.segment :]:
             entries, _ = await read_segment(self._catalog.store, manifest)
             for batch in _batches(entries[skipped:]):
-                await queue.put((len(batch), arguments_of(batch)))
+                for queue in queues:
+                    await queue.put(batch)
             skipped = 0
-        await queue.put((0, ()))
+        for queue in queues:
+            await queue.put([])
 
-    async def _append(self, queue: asyncio.Queue[_Prepared]) -> None:
+    async def _append(self, queue: asyncio.Queue[_Batch]) -> None:
         written, total = 0, self.tail.before
-        while (prepared := await queue.get())[0]:
-            count, arguments = prepared
-            total = await self._writer.write_entries(arguments, total)
-            written += count
+        while batch := await queue.get():
+            total = await self._writer.write_entries(batch, total)
+            written += len(batch)
             if written % _REPORTED == 0 or written == self.tail.count:
                 self._report(f"{written} of {self.tail.count} events")
+
+    async def _add_to_topics(self, queue: asyncio.Queue[_Batch]) -> None:
+        collected = TopicMembers()
+        while batch := await queue.get():
+            collected.add(batch)
+            if collected.size >= _COLLECTED:
+                await self._writer.write_topics(collected)
+                collected = TopicMembers()
+        await self._writer.write_topics(collected)
 
 
 def has_document(entry: JournalEntry) -> bool:

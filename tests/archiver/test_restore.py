@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from services.archiver import restoring
 from services.archiver.commands import restore
 from services.archiver.commands.runner import RefusedCommandError
 from services.archiver.settings import ArchiverSettings
@@ -71,8 +72,14 @@ async def test_every_key_is_as_before(
 
 
 async def test_many_segments_give_the_same_as_one(
-    redis: Redis, keys: Keys, settings: ArchiverSettings, tmp_path: Path
+    redis: Redis,
+    keys: Keys,
+    settings: ArchiverSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(restoring, "_BATCH", 2)
+    monkeypatch.setattr(restoring, "_COLLECTED", 5)
     commits = ChainCommits(redis, keys)
     for n in range(4):
         await commits.commit(2)
