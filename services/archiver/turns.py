@@ -23,8 +23,9 @@ from services.archiver.settings import ArchiverSettings
 from services.archiver.store_check import check_store
 from services.archiver.watching import JournalWatch
 from shared.archive.catalog import Catalog
-from shared.archive.mark import read_mark
+from shared.archive.mark import ArchiveMark, read_mark
 from shared.archive.store import ArchiveStore
+from shared.domain.position import START
 from shared.journal.keys import Keys
 from shared.redis.client import RedisError
 from shared.redis.clock import RedisClock
@@ -86,7 +87,7 @@ class Turns:
     async def _check_store(self) -> None:
         mark = await read_mark(self._redis, self._settings.keys)
         self._readiness.set("redis", None)
-        await check_store(self._open(), mark)
+        await check_store(self._open(mark), mark)
         if mark and self._archiving:
             self._archiving.forget_archived(mark.position)  # by another archiver
 
@@ -104,7 +105,7 @@ class Turns:
 
     async def _archive(self, token: str) -> None:
         settings, seed = self._settings, self._settings.seed
-        store = self._open()
+        store = self._open(await read_mark(self._redis, settings.keys))
         catalog = Catalog(store)
         archiving = self._archiving = Archiving(
             self._redis,
@@ -128,5 +129,7 @@ class Turns:
                 async with asyncio.timeout(_FLUSH_SECONDS):
                     await archiving.flush()
 
-    def _open(self) -> ArchiveStore:
-        return ArchiveStore(self._settings.archive_url, self._settings.keys.namespace)
+    def _open(self, mark: ArchiveMark | None) -> ArchiveStore:
+        is_new = mark is None or mark.position == START
+        url, namespace = self._settings.archive_url, self._settings.keys.namespace
+        return ArchiveStore(url, namespace, makes_folder=is_new)

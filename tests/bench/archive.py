@@ -117,7 +117,7 @@ async def archive_large(env: BenchEnvironment) -> list[Row]:
 
 
 def _store(env: BenchEnvironment) -> ArchiveStore:
-    return ArchiveStore(f"file://{env.folder}/archive", "bench")
+    return ArchiveStore(f"file://{env.folder}/archive", "bench", makes_folder=True)
 
 
 async def _archived(env: BenchEnvironment, load: Load) -> tuple[Catalog, list[float]]:

@@ -49,7 +49,7 @@ async def restore(env: BenchEnvironment) -> list[Row]:
 
 
 async def _archive(url: str, namespace: str) -> None:
-    catalog = Catalog(ArchiveStore(url, namespace))
+    catalog = Catalog(ArchiveStore(url, namespace, makes_folder=True))
     entries = _entries()
     while segment := list(islice(entries, SEGMENT)):
         await append(catalog, segment, progress=_PROGRESS, owner={})
