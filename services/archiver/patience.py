@@ -1,4 +1,7 @@
-"""Calls of the object store that are tried again for a while. Events go on meanwhile."""
+"""Calls of the object store that are tried again for a while. Events go on meanwhile.
+
+See docs/decisions/0125-an-archiver-gives-up-its-lease.md.
+"""
 
 from __future__ import annotations
 

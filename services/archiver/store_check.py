@@ -1,4 +1,7 @@
-"""Checks that the store is there, has the archive that Redis knows, and takes a write."""
+"""Checks that the store is there, has the archive that Redis knows, and takes a write.
+
+See docs/decisions/0125-an-archiver-gives-up-its-lease.md.
+"""
 
 from __future__ import annotations
 
