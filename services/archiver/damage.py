@@ -12,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 
-from shared.archive.catalog import manifest_path
+from shared.archive.catalog import manifest_path, position_in
 from shared.archive.errors import DamagedArchiveError, NotInArchiveError
-from shared.archive.hashes import CHAIN_START
 from shared.archive.manifest import Manifest
 from shared.archive.store import ArchiveStore
 from shared.archive.topic_filter import may_contain
-from shared.domain.position import START, Position
+from shared.domain.position import END, START, Position
 
 FOLDER = "damaged"
 
@@ -30,7 +29,7 @@ class Damage:
         self.found: list[str] = []
         self._segments: list[Manifest] = []
         self._paths: list[str] = []
-        self._end = START
+        self._first, self._last = END, START
 
     def __contains__(self, manifest: object) -> bool:
         """True if this segment is damaged."""
@@ -40,7 +39,8 @@ class Damage:
         """A segment that cannot be read."""
         self._segments.append(manifest)
         self._paths += [manifest_path(manifest.before), manifest.file, manifest.index]
-        self._end = max(self._end, manifest.last)
+        self._first = min(self._first, manifest.before)
+        self._last = max(self._last, manifest.last)
         self.found.append(
             f"{manifest.count} events after {manifest.before} up to {manifest.last}: {error}"
         )
@@ -48,6 +48,7 @@ class Damage:
     def add_manifest(self, path: str, error: DamagedArchiveError) -> None:
         """A manifest that cannot be read. So its events are not known."""
         self._paths.append(path)
+        self._first = min(self._first, position_in(path))
         self.found.append(f"{path}: {error}")
 
     def may_have(self, stream_id: str) -> bool:
@@ -57,16 +58,15 @@ class Damage:
     def missing(self, kept: Sequence[Manifest]) -> Iterator[tuple[Position, Position]]:
         """Which events are missing: those after the first position, up to the second one.
 
-        `kept`: the manifests of all segments that are left.
+        `kept`: the manifests of all segments that are left; at least one.
         """
-        if kept and kept[0].chain_before != CHAIN_START.hex():
-            yield START, kept[0].before
+        if self._first < kept[0].before:
+            yield self._first, kept[0].before
         for one, other in pairwise(kept):
             if one.last < other.before:
                 yield one.last, other.before
-        end = kept[-1].last if kept else START
-        if end < self._end:
-            yield end, self._end
+        if self._last > kept[-1].last:
+            yield kept[-1].last, self._last
 
     async def set_aside(self, store: ArchiveStore) -> None:
         """Move the damaged objects to the folder `damaged`, the manifests first."""

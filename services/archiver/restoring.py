@@ -74,6 +74,8 @@ class Restoring:
     async def run(self) -> None:
         """Write everything. Raises ArchiveError and redis-py's errors."""
         await self._write_streams()
+        if self._damage and all(each in self._damage for each in self._manifests):
+            raise DamagedArchiveError("no segment of the archive can be read")
         await self._write_journal()
 
     async def _write_streams(self) -> None:

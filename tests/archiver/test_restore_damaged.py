@@ -138,6 +138,28 @@ async def test_without_the_newest_segment_the_archive_ends_earlier(
     assert await verify.run(verify.arguments([]), settings, redis) == 0
 
 
+async def test_without_the_oldest_segment_the_archive_begins_later(
+    redis: Redis, settings: ArchiverSettings, lost: Lost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, *_ = lost.manifests
+    lost.cut_off(manifest_path(first.before))
+    assert await restore.run(settings, redis, skip_damaged=True) == 1
+    text = f"Missing: all events after {first.before} up to {second.before}\n"
+    assert text in capsys.readouterr().out
+    history = history_of(redis, settings)
+    assert await history.after(parse_position("0-0"), 100) == JournalGap(second.before)
+
+
+async def test_an_archive_without_any_whole_segment_is_not_restored(
+    redis: Redis, settings: ArchiverSettings, lost: Lost
+) -> None:
+    for each in lost.manifests:
+        lost.delete(each.file)
+    with pytest.raises(DamagedArchiveError, match="no segment of the archive can be read"):
+        await restore.run(settings, redis, skip_damaged=True)
+    assert not (lost.folder / "damaged").exists()
+
+
 async def test_a_whole_archive_is_restored_as_without_the_option(
     redis: Redis, settings: ArchiverSettings, lost: Lost
 ) -> None:

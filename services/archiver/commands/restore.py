@@ -73,12 +73,7 @@ async def run(settings: ArchiverSettings, redis: Redis, *, skip_damaged: bool = 
         await catalog.refresh()
         _require_content(catalog, settings)
         await _require_empty(redis, keys)
-        lease = Lease(redis, keys.lease, seconds=_LEASE_SECONDS, fence=keys.fence)
-        if not await lease.take():
-            raise RefusedCommandError(
-                "an indexer is active: stop it. If a restore was killed, delete the keys of the "
-                "namespace, and run this command again"
-            )
+        lease = await _take_lease(redis, keys)
         restoring = Restoring(redis, keys, catalog, settings.retention, _report, damage=damage)
         await NamespaceWriter(redis, keys).begin()
         await _run(restoring)
@@ -87,13 +82,23 @@ async def run(settings: ArchiverSettings, redis: Redis, *, skip_damaged: bool = 
             await catalog.refresh()
         epoch = await _finish(redis, keys, catalog)
         await lease.release()
-    seconds = time.monotonic() - began
     print(
         f"Restored {restoring.streams} streams and {restoring.tail.count} events up to "
-        f"{catalog.end} in {seconds:.0f} s. Tokens that were issued before "
+        f"{catalog.end} in {time.monotonic() - began:.0f} s. Tokens that were issued before "
         f"{utc_text(epoch / 1e6)} are refused. Start the indexer and the archiver now."
     )
     return _report_damage(damage, catalog, restoring.stale) if damage else 0
+
+
+async def _take_lease(redis: Redis, keys: Keys) -> Lease:
+    """The lease of the indexer, so that none is active."""
+    lease = Lease(redis, keys.lease, seconds=_LEASE_SECONDS, fence=keys.fence)
+    if not await lease.take():
+        raise RefusedCommandError(
+            "an indexer is active: stop it. If a restore was killed, delete the keys of the "
+            "namespace, and run this command again"
+        )
+    return lease
 
 
 async def _run(restoring: Restoring) -> None:
@@ -108,7 +113,7 @@ async def _run(restoring: Restoring) -> None:
 
 
 def _report_damage(damage: Damage, catalog: Catalog, stale: Sequence[str]) -> int:
-    """Print what is missing; returns the exit code."""
+    """Print what was left out, and what is missing now; returns the exit code."""
     for each in damage.found:
         print(f"Left out, and moved to the folder {FOLDER}: {each}", file=sys.stderr)
     for after, last in damage.missing(catalog.manifests):
