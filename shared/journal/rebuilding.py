@@ -15,7 +15,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from shared.domain.position import parse_position
+from shared.domain.position import padded
 from shared.journal import indexes
 from shared.journal.keys import Keys
 from shared.journal.stream_document import decode_stream
@@ -60,9 +60,9 @@ class TopicMembers:
     def add(self, entries: Iterable[JournalEntry]) -> None:
         """Collect the positions of these entries."""
         for entry in entries:
-            padded = parse_position(entry.position).padded
+            member = padded(entry.position)
             for topic in entry.topics or (BROADCASTS,):
-                self._members[topic] += (0, padded)
+                self._members[topic] += (0, member)
                 self.size += 1
 
     def parts(self) -> Iterator[Members]:
