@@ -2,84 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from redis.asyncio import Redis
-from stellar_sdk import Keypair
 
 from services.api.events.routes import EVENT_HISTORY
 from shared.archive.reader import ArchiveReader
-from shared.domain.events import Event, EventType, Provenance
-from shared.domain.position import END, START, Position, toid
-from shared.journal.commit import Committer
+from shared.domain.position import END, Position, toid
 from shared.journal.keys import Keys
-from shared.journal.reader import Journal
 from shared.journal.wire import JournalEntry
-from tests.api.samples import RECIPIENT, SENDER, T0, TOKEN
+from tests.api.events.archived_events import FILTERS, commit, of_streams, walk
+from tests.api.samples import RECIPIENT, T0
 from tests.support.archived import JournalArchive
-from tests.support.web_client import StartApi, WebClient
+from tests.support.web_client import StartApi
 
 pytestmark = pytest.mark.io
 
-OTHER = Keypair.random().public_key
 EVENTS = 60
-
-
-def event(ledger: int) -> Event:
-    """An event of one of two streams; each tenth is for everyone."""
-    source = Provenance(TOKEN, ledger, "2026-07-21T18:01:10Z", "ab" * 32, True)
-    at = Position(toid(ledger, 1), 0)
-    if ledger % 10 == 0:
-        facts: dict[str, Any] = {"admin": SENDER}
-        return Event(EventType.CONTRACT_INITIALIZED, None, T0 + ledger, facts, at, source)
-    facts = {"sender": SENDER, "recipient": OTHER if ledger % 3 else RECIPIENT}
-    facts |= {"tokenAddress": TOKEN, "ratePerSecond": "5", "depositedAmount": "1000"}
-    stream_id = "7" if ledger % 3 else "8"
-    kind = EventType.STREAM_CREATED
-    return Event(kind, stream_id, T0 + ledger, facts | {"startTime": T0}, at, source)
-
-
-async def commit(redis: Redis, keys: Keys, first: int, last: int) -> list[JournalEntry]:
-    """Commit the events of these ledgers. Returns the whole journal."""
-    await Committer(redis, keys).record([event(n) for n in range(first, last + 1)], progress={})
-    return await Journal(redis, keys).between(START, END, 1000, newest_first=False)
-
-
-@pytest.fixture
-def archive(redis: Redis, keys: Keys, tmp_path: Path) -> JournalArchive:
-    return JournalArchive(redis, keys, tmp_path / "archive")
-
-
-async def walk(
-    client: WebClient, path: str = "/v1/events", **query: Any
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """The ids of the events of all pages, and the gaps."""
-    ids, gaps = list[str](), list[tuple[str, str]]()
-    place: dict[str, Any] = {}
-    while True:
-        response = await client.get(path, params=query | place)
-        page = await response.json()
-        assert response.status == 200, page
-        ids += [item["id"] for item in page["items"]]
-        gaps += [(page["gap"]["from"], page["gap"]["to"])] if page["gap"] else []
-        if page["next"] is None:
-            return ids, gaps
-        place = {"after" if query.get("order") == "asc" else "before": page["next"]}
-
-
-FILTERS: list[tuple[dict[str, str], set[str]]] = [
-    ({"all": "true"}, {"7", "8"}),
-    ({"streams": "7"}, {"7"}),
-    ({"users": RECIPIENT}, {"8"}),
-    ({"users": OTHER, "streams": "8"}, {"7", "8"}),
-]
-
-
-def of_streams(entries: list[JournalEntry], streams: set[str]) -> list[str]:
-    return [e.position for e in entries if not e.topics or streams & set(e.topics)]
 
 
 @pytest.mark.parametrize("limit", [3, 7, 500])
@@ -141,45 +82,6 @@ async def later(archive: JournalArchive, redis: Redis, keys: Keys) -> list[Journ
     first = Position(toid(21, 0), 0)
     read = await ArchiveReader(archive.catalog).between(first, END, 100, newest_first=False)
     return list(read)
-
-
-@pytest.mark.parametrize("order", ["asc", "desc"])
-async def test_a_hole_in_the_journal_is_filled_from_the_archive(
-    start: StartApi, redis: Redis, keys: Keys, archive: JournalArchive, order: str
-) -> None:
-    everything = await commit(redis, keys, 1, 30)
-    await archive.append()
-    await archive.trim(20)
-    await redis.xdel(keys.journal, *(e.position for e in everything[14:17]))
-    client = await start(archive_url=archive.url)
-    turned = slice(None, None, 1 if order == "asc" else -1)
-    for limit in (1, 2, 5, 6, 500):
-        for query, streams in FILTERS:
-            found = await walk(client, order=order, limit=limit, **query)
-            assert found == (of_streams(everything, streams)[turned], [])
-        for after, before in ((12, 20), (15, 20), (12, 15), (14, 16), (13, 17)):  # also inside it
-            ends = {"after": everything[after].position, "before": everything[before].position}
-            expected = [e.position for e in everything[after + 1 : before]]
-            assert await walk(client, order=order, all="true", limit=limit, **ends) == (
-                expected[turned],
-                [],
-            ), (limit, after, before)
-
-
-async def test_a_hole_that_the_archive_has_not_either_is_a_gap_in_both_orders(
-    start: StartApi, redis: Redis, keys: Keys, archive: JournalArchive
-) -> None:
-    everything = await commit(redis, keys, 1, 30)
-    await archive.append()
-    everything = await commit(redis, keys, 31, 60)
-    await redis.xdel(keys.journal, *(e.position for e in everything[44:47]))
-    client = await start(archive_url=archive.url)
-    lost = (everything[43].position, everything[46].position)
-    for order in ("asc", "desc"):
-        for limit in (1, 5, 500):
-            ids, gaps = await walk(client, order=order, limit=limit, all="true")
-            assert len(ids) == 57
-            assert set(gaps) == {lost}
 
 
 @pytest.mark.parametrize("moment", ["before", "within", "after"])
