@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import structlog
 from aiohttp import web
@@ -149,9 +148,10 @@ def build_app(settings: DispatcherSettings) -> web.Application:
             supervise("store", lambda: watch_store(readiness, redis, settings.keys)),
         )
         yield
-        await parts.hand_over()
-        await cancel(*tasks)
-        with suppress(Exception):
+        try:
+            await parts.hand_over()  # first, because it needs the tasks
+        finally:
+            await cancel(*tasks)
             await parts.aclose()
 
     app.cleanup_ctx.append(background)

@@ -37,7 +37,7 @@ _KEEP_SECONDS = 30.0
 """How often the positions of endpoints at rest are stored."""
 _FINISH_SECONDS = 3.0
 """The most seconds until deliveries under way are cut, when a partition is handed over."""
-_AT_ONCE = 2_000
+_AT_ONCE = 500
 
 
 class Dispatcher:

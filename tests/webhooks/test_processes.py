@@ -106,3 +106,21 @@ async def test_two_dispatchers_share_and_the_end_of_one_loses_no_time(
                 await until(lambda n=n: receiver.ids(f"hook{n}") == made, seconds=15)
     for n in range(10):
         assert receiver.ids(f"hook{n}") == made
+
+
+async def test_a_journal_that_was_trimmed_meanwhile_is_told_as_a_gap(
+    redis_url: str, world: World, receiver: Receiver
+) -> None:
+    await world.add(receiver.url())
+    given = environment(redis_url, world.keys, webhook_lease_seconds=60)
+    async with running(MODULE, **given) as process:
+        made = await world.commit(20)
+        await until(lambda: receiver.ids() == made)
+        process.signal(signal.SIGSTOP)
+        late = await world.commit(30)
+        await world.trim(kept=5)
+        process.signal(signal.SIGCONT)
+        await until(lambda: receiver.ids() == made + late[-5:])
+    (gap,) = [each for each in receiver.taken if each.id.startswith("gap")]
+    assert gap.id == f"gap-{made[-1]}-{late[-6]}"
+    assert receiver.taken[20] == gap
