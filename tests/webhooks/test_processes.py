@@ -117,10 +117,13 @@ async def test_a_journal_that_was_trimmed_meanwhile_is_told_as_a_gap(
         made = await world.commit(20)
         await until(lambda: receiver.ids() == made)
         process.signal(signal.SIGSTOP)
-        late = await world.commit(30)
+        late = await world.commit(1)  # the answer to a read that waits in the dispatcher
+        late += await world.commit(29)
         await world.trim(kept=5)
         process.signal(signal.SIGCONT)
-        await until(lambda: receiver.ids() == made + late[-5:])
+        await until(lambda: receiver.ids()[-5:] == late[-5:])
     (gap,) = [each for each in receiver.taken if each.id.startswith("gap")]
-    assert gap.id == f"gap-{made[-1]}-{late[-6]}"
-    assert receiver.taken[20] == gap
+    before = receiver.ids()[:-5]
+    assert before in (made, made + late[:1])
+    assert gap.id == f"gap-{before[-1]}-{late[-6]}"
+    assert receiver.taken[-6] == gap
