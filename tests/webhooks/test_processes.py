@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from shared.webhooks.endpoint import DeliveryOrder, Endpoint
 from tests.support.pace import last
-from tests.support.processes import ServiceProcess, running
+from tests.support.processes import running
 from tests.support.waiting import until
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import STREAMS, World, environment
@@ -106,3 +106,24 @@ async def test_two_dispatchers_share_and_the_end_of_one_loses_no_time(
                 await until(lambda n=n: receiver.ids(f"hook{n}") == made, seconds=15)
     for n in range(10):
         assert receiver.ids(f"hook{n}") == made
+
+
+async def test_a_journal_that_was_trimmed_meanwhile_is_told_as_a_gap(
+    redis_url: str, world: World, receiver: Receiver
+) -> None:
+    await world.add(receiver.url())
+    given = environment(redis_url, world.keys, webhook_lease_seconds=60)
+    async with running(MODULE, **given) as process:
+        made = await world.commit(20)
+        await until(lambda: receiver.ids() == made)
+        process.signal(signal.SIGSTOP)
+        late = await world.commit(1)  # the answer to a read that waits in the dispatcher
+        late += await world.commit(29)
+        await world.trim(kept=5)
+        process.signal(signal.SIGCONT)
+        await until(lambda: receiver.ids()[-5:] == late[-5:])
+    (gap,) = [each for each in receiver.taken if each.id.startswith("gap")]
+    before = receiver.ids()[:-5]
+    assert before in (made, made + late[:1])
+    assert gap.id == f"gap-{before[-1]}-{late[-6]}"
+    assert receiver.taken[-6] == gap

@@ -30,8 +30,8 @@ async def last_common_position(journal: Journal, recent: RecentEntries) -> Posit
                     if not recent.has(entry):
                         return common
                     common = parse_position(entry.position)
-            case JournalGap(resumes_after) if resumes_after <= recent.top:
-                common = resumes_after  # trimmed
+            case JournalGap(resumes_after):  # the oldest ones were trimmed, or all of them
+                common = min(resumes_after, recent.top)
             case _:
                 return common
     return common
