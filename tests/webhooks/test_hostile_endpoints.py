@@ -82,8 +82,10 @@ async def test_good_endpoints_do_not_notice_hostile_ones(
         before = server.rss()
         beside = await _delays(world, receiver, SECONDS)
         grown = server.rss() - before
-    p99 = [percentile(each, 0.99) for each in (alone, beside)]
-    assert p99[1] < p99[0] + 0.5, p99
+    # A busy machine delays a few. A hostile receiver that holds others up costs three seconds.
+    for part, more in ((0.5, 0.25), (0.9, 1.0)):
+        usual, now = (percentile(each, part) for each in (alone, beside))
+        assert now < usual + more, f"{part:.0%}: {usual:.3f} s alone, {now:.3f} s beside"
     assert grown < _MOST_GROWTH, f"{grown / 1e6:.0f} MB more"
 
 

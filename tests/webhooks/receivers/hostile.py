@@ -22,7 +22,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 YEAR = 31_536_000
 METADATA = "http://169.254.169.254/latest/meta-data/"
-_BOMB = gzip.compress(bytes(64 << 20), 9)
+_BOMB = gzip.compress(b"x" * (64 << 20), 9)
 
 
 async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
