@@ -8,15 +8,20 @@ from pathlib import Path
 import pytest
 
 from services.api.settings import ApiSettings
+from services.archiver.settings import ArchiverSettings
 from services.fanout.settings import FanoutSettings
 from services.indexer.settings import IndexerSettings
+from services.webhooks.settings import DispatcherSettings
 from shared.journal.settings import CommonSettings
 from tests.support.fenced import ROOT, fenced, outside
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("settings", [ApiSettings, FanoutSettings, IndexerSettings])
+@pytest.mark.parametrize(
+    "settings",
+    [ApiSettings, ArchiverSettings, DispatcherSettings, FanoutSettings, IndexerSettings],
+)
 def test_every_setting_stands_in_the_readme_with_its_default_and_meaning(
     settings: type[CommonSettings],
 ) -> None:

@@ -12,10 +12,12 @@ SCRIPTS = ("shared.journal.plan", "shared.journal.namespace")
 """Modules that name the keys of the commit's and the claim's Lua scripts."""
 REBUILDING = "shared.journal.rebuilding"
 """Writes all of a namespace, for a restore from the archive."""
+FOLLOWING = "services.webhooks.reading.following"
+"""Waits for the journal and the log of changes in one blocking read."""
 OWNERS: dict[str, tuple[str, ...]] = {
     "journal": (
         *("shared.journal.reader", "shared.journal.topic_reader", "shared.journal.size"),
-        *(*SCRIPTS, REBUILDING),
+        *(*SCRIPTS, REBUILDING, FOLLOWING),
     ),
     "progress": ("shared.journal.progress", *SCRIPTS, REBUILDING),
     "topic": ("shared.journal.topic_index", "shared.journal.streams", *SCRIPTS, REBUILDING),
@@ -36,21 +38,23 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "archiver_lease": ("services.archiver.app", "shared.archive.mark"),
     "fence": ("services.indexer.app", *SCRIPTS, "services.archiver.commands.restore"),
     "schedule_lease": ("services.api.streams.notices",),
-    "stored_response": ("services.api.http.idempotency",),
+    "stored_response": (
+        *("services.api.http.idempotency", "services.webhooks.delivering.announcing"),
+    ),
     "transaction": ("services.api.transactions.submission_store",),
     "transaction_claim": ("services.api.transactions.submission_store",),
     "rate": ("services.api.http.rate_limits",),
     "api_keys": ("services.api.auth.api_keys",),
     "webhooks": ("shared.webhooks.store", "shared.webhooks.progress"),
     "webhooks_of": ("shared.webhooks.store",),
-    "webhook_changes": ("shared.webhooks.changes", "shared.webhooks.store"),
+    "webhook_changes": ("shared.webhooks.changes", "shared.webhooks.store", FOLLOWING),
     "webhook_progress": ("shared.webhooks.progress", "shared.webhooks.store"),
     "webhook_attempts": (
         *("shared.webhooks.attempts", "shared.webhooks.progress", "shared.webhooks.store"),
     ),
     "webhook_redeliveries": ("shared.webhooks.redeliveries", "shared.webhooks.store"),
-    "webhook_partition": ("services.webhooks.partitions", "shared.webhooks.progress"),
-    "webhook_dispatchers": ("services.webhooks.partitions",),
+    "webhook_partition": ("services.webhooks.partitions.leases", "shared.webhooks.progress"),
+    "webhook_dispatchers": ("services.webhooks.partitions.membership",),
     "connections": ("services.fanout.connections.limits",),
 }
 """Each structure in Redis and the modules that may use its key; the owner comes first."""

@@ -61,6 +61,7 @@ class DispatcherParts:
         self.detector = DataLossDetector()
         self.sender = Sender(settings, self.clock)
         self.follower: JournalFollower | None = None
+        self._dispatcher: Dispatcher | None = None
 
     @property
     def reason(self) -> str | None:
@@ -77,11 +78,16 @@ class DispatcherParts:
         self.follower = JournalFollower(self.redis, self.blocking, self.keys, recent, self.detector)
         tools = self._tools(recent)
         registry = EndpointRegistry(tools, recent)
-        dispatcher = self._dispatcher(self.follower, tools, registry)
+        self._dispatcher = dispatcher = self._make(self.follower, tools, registry)
         try:
             await run_until_first(dispatcher.run(), measure_endpoints(registry, self.clock))
         finally:
             await dispatcher.close()
+
+    async def hand_over(self) -> None:
+        """End all deliveries, so that other dispatchers go on at once. Call it before the end."""
+        if self._dispatcher is not None:
+            await self._dispatcher.close()
 
     def _tools(self, recent: RecentEntries) -> DeliveryTools:
         settings, keys, redis = self.settings, self.keys, self.redis
@@ -98,7 +104,7 @@ class DispatcherParts:
             retry_days=settings.webhook_retry_days,
         )
 
-    def _dispatcher(
+    def _make(
         self, follower: JournalFollower, tools: DeliveryTools, registry: EndpointRegistry
     ) -> Dispatcher:
         keys, redis, seconds = self.keys, self.redis, self.settings.webhook_lease_seconds
@@ -143,6 +149,7 @@ def build_app(settings: DispatcherSettings) -> web.Application:
             supervise("store", lambda: watch_store(readiness, redis, settings.keys)),
         )
         yield
+        await parts.hand_over()
         await cancel(*tasks)
         with suppress(Exception):
             await parts.aclose()

@@ -66,6 +66,8 @@ class Dispatcher:
         self._pause = pause
         self._first = secrets.randbelow(PARTITIONS)
         self._held: dict[int, HeldPartition] = {}
+        self._sharing = asyncio.Lock()
+        self._closing = False
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises RedisEmptiedError: then begin with a new dispatcher."""
@@ -84,9 +86,14 @@ class Dispatcher:
         )
 
     async def close(self) -> None:
-        """Hand everything over, so that others can go on at once."""
-        await self._membership.leave()
-        await self._hand_over(list(self._held.values()))
+        """Hand everything over, so that others can go on at once.
+
+        Call it while `run` still runs: it renews the leases until they are released.
+        """
+        self._closing = True
+        async with self._sharing:
+            await self._membership.leave()
+            await self._hand_over(list(self._held.values()))
         await self._writer.aclose()
 
     def _rewind(self, common: Position, lost: Sequence[JournalEntry]) -> None:
@@ -121,7 +128,9 @@ class Dispatcher:
 
     async def _share_partitions(self) -> None:
         while True:
-            await self._share(await self._membership.renew())
+            async with self._sharing:
+                if not self._closing:
+                    await self._share(await self._membership.renew())
             await asyncio.sleep(min(_SHARE_SECONDS, self._pause))
 
     async def _share(self, members: int) -> None:

@@ -15,6 +15,7 @@ from deploy.simulator.settings import SimulatorSettings
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys, namespace_of
 from shared.redis.client import connect
+from shared.webhooks.attempts import AttemptStore
 from tests.console.accessibility import axe
 from tests.console.browser import User, browser, user
 from tests.console.samples import Counted, create
@@ -59,6 +60,16 @@ async def committer(whole: Installation) -> AsyncIterator[Committer]:
     keys = Keys(namespace_of(SimulatorSettings().network_passphrase, accounts.STREAMS))
     redis = connect(url, slot_key=keys.slot_key, timeout=PATIENT)
     yield Committer(redis, keys)
+    await redis.aclose()
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def attempts(whole: Installation) -> AsyncIterator[AttemptStore]:
+    """Stores attempts to deliver, as a dispatcher of the installation does."""
+    url = f"redis://127.0.0.1:{whole.ports.redis}/0"
+    keys = Keys(namespace_of(SimulatorSettings().network_passphrase, accounts.STREAMS))
+    redis = connect(url, slot_key=keys.slot_key, timeout=PATIENT)
+    yield AttemptStore(redis, keys)
     await redis.aclose()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from playwright.async_api import Locator, Page
 
 from deploy.simulator.chain import accounts
+from shared.webhooks.attempts import Attempt, AttemptKind, AttemptStore
 from tests.support.installation import Installation
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -46,6 +47,21 @@ async def create(
 async def step(whole: Installation, stream_id: str, name: str) -> dict[str, Any]:
     """Do an action, such as `pause`."""
     return await _post(whole, f"/v1/streams/{stream_id}/{name}", 200)
+
+
+async def webhook(whole: Installation, attempts: AttemptStore, **more: Any) -> str:
+    """Create a webhook that gets nothing, with three attempts. Returns its id."""
+    body = {"url": "https://shop.example/headrace", "streams": ["999999"], **more}
+    made = await _post(whole, "/v1/webhooks", 201, json=body)
+    now = time.time()
+    await attempts.add(made["id"], Attempt(now, AttemptKind.EVENT, "5-1", 1, 0.02, status=204))
+    failed = Attempt(now, AttemptKind.TEST, "test_1", 0, 15, error="no answer within 15 s " * 9)
+    await attempts.add(made["id"], failed)
+    wrong = Attempt(
+        now, AttemptKind.EVENT, "5-2", 20, 0.1, status=500, answer="<b>\u202e" + "x" * 300
+    )
+    await attempts.add(made["id"], wrong)
+    return str(made["id"])
 
 
 async def _post(whole: Installation, path: str, status: int, **more: Any) -> dict[str, Any]:

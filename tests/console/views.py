@@ -17,7 +17,10 @@ SCRIPTS = Path(__file__).parents[2] / "services/api/console/js"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look of a view. `address` has placeholders: {id}, {active}, {position}, {account}."""
+    """One look of a view.
+
+    `address` has placeholders: {id}, {active}, {position}, {account}, {webhook}.
+    """
 
     route: str
     """The key of the view in app.js."""
@@ -37,6 +40,8 @@ VIEWS = {
     "active": View("streams/id", "#/streams/{active}", ".timeline .event"),
     "account": View("account", "#/account/{account}", ".totals .token"),
     "nobody": View("account", "#/account", ".suggested li"),
+    "webhooks": View("webhooks", "#/webhooks", ".webhook"),
+    "webhook": View("webhooks/id", "#/webhooks/{webhook}", ".attempts tbody tr"),
     "system": View("system", "#/system", ".part[data-url*=':']"),
     "connections": View("system/connections", "#/system/connections", ".connections tbody tr"),
     "sandbox": View("sandbox", "#/sandbox", ".parts button", asks=False),
@@ -61,6 +66,10 @@ DIALOGS = (
     Dialog("actions.js", "stream", "Cancel stream"),
     Dialog("transact.js", "active", "Cancel stream"),
     Dialog("download.js", "stream", "Download events"),
+    Dialog("webhook_dialogs.js", "webhooks", "New webhook"),
+    Dialog("webhook_dialogs.js", "webhook", "Deliver again"),
+    Dialog("webhook_dialogs.js", "webhook", "New secret"),
+    Dialog("webhook_dialogs.js", "webhook", "Delete"),
     Dialog("connections.js", "connections", "End the connection"),
 )
 

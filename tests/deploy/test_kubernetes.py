@@ -217,39 +217,6 @@ def test_network_policies_admit_only_named_peers(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", PRODUCTION)
-def test_the_api_and_the_dispatchers_have_the_key_of_the_webhooks_secrets(overlay: str) -> None:
-    for service in services_of(overlay):
-        (own,) = [
-            [each["valueFrom"] for each in container(deployments(overlay)[service])["env"]
-             if each["name"] == "WEBHOOK_SECRET_KEYS"]
-        ]  # fmt: skip
-        key = {"name": "headrace-secrets", "key": "WEBHOOK_SECRET_KEYS", "optional": True}
-        wanted = [{"secretKeyRef": key}] if service in ("api", "webhooks") else []
-        assert own == wanted, service
-
-
-@pytest.mark.parametrize("overlay", PRODUCTION)
-def test_a_dispatcher_reaches_receivers_outside_only(overlay: str) -> None:
-    labels = deployments(overlay)["webhooks"]["template"]["metadata"]["labels"]
-    found = []
-    for policy in of_kind(overlay, "NetworkPolicy").values():
-        if policy["spec"]["podSelector"].get("matchLabels", {}).items() <= labels.items():
-            found += [rule for rule in policy["spec"].get("egress", ()) if "to" in rule]
-    blocks = [each["ipBlock"] for rule in found for each in rule["to"] if "ipBlock" in each]
-    assert [each["cidr"] for each in blocks] == ["0.0.0.0/0", "::/0"]
-    private = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"}
-    assert set(blocks[0]["except"]) == private, "no pod, no service, no metadata server"
-
-
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_the_api_asks_every_replica_of_each_other_service(overlay: str) -> None:
-    asked = environment(overlay, "api")["SYSTEM_URLS"].split(",")
-    others = {f"http://headrace-{n}-replicas:8080" for n in services_of(overlay) if n != "api"}
-    assert {*asked} == {"http://headrace-keys:8080", *others}
-    assert len(asked) == len({*asked})
-
-
-@pytest.mark.parametrize("overlay", PRODUCTION)
 def test_only_the_archiver_may_write_the_archive(overlay: str) -> None:
     on_volume = overlay == "production-volume"
     for service in services_of(overlay):

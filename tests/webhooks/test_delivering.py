@@ -8,6 +8,7 @@ import orjson
 
 from shared.domain.position import parse_position
 from shared.domain.topics import ALL, Subscription, user_topic
+from shared.journal.reader import Journal
 from shared.webhooks.attempts import AttemptStore
 from shared.webhooks.endpoint import DeliveryOrder, Endpoint
 from tests.shared.samples import R2, R, S
@@ -57,8 +58,7 @@ async def test_the_body_is_that_of_the_journal(
     made = await world.commit(25)
     async with dispatching(redis_url, world.keys):
         await until(lambda: receiver.ids() == receiver.ids("batch") == made)
-    rows = await world.redis.xrange(world.keys.journal)
-    bodies = [fields[b"b"] for _, fields in rows]
+    bodies = [each.body for each in await Journal(world.redis, world.keys).latest(100)]
     assert [each.body for each in receiver.taken if each.path == "/hook"] == bodies
     batches = [each for each in receiver.taken if each.path == "/batch"]
     assert [len(orjson.loads(each.body)["events"]) for each in batches] == [10, 10, 5]
@@ -161,8 +161,9 @@ async def test_a_change_takes_effect_while_deliveries_run(
         created = Subscription((user_topic(S),), frozenset({"stream.created"}))
         await change(world, endpoint, subscription=created)
         await world.endpoints.delete(other)
-        seen = len(receiver.ids("other"))
         third = await world.add(receiver.url("third"))
+        await until(lambda: receiver.ids("third") == made)  # so the changes were read before
+        seen = len(receiver.ids("other"))
         made += await world.commit(5)
         await until(lambda: receiver.ids("third") == made)
         assert len(receiver.ids("after")) == len(made[6:15])

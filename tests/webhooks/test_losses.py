@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from shared.domain.position import parse_position
 from shared.journal.losses import read_reports
 from shared.webhooks.endpoint import DeliveryOrder
-from tests.fanout.journals import restore, snapshot
 from tests.archiver.archives import empty
+from tests.fanout.journals import restore, snapshot
 from tests.support.waiting import until
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import World, dispatching

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from shared.webhooks.endpoint import DeliveryOrder, Endpoint
 from tests.support.pace import last
-from tests.support.processes import ServiceProcess, running
+from tests.support.processes import running
 from tests.support.waiting import until
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import STREAMS, World, environment

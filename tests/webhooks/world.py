@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from services.webhooks.app import build_app
 from services.webhooks.settings import DispatcherSettings
 from shared.domain import commands
+from shared.domain.events import Event
 from shared.domain.position import Position, journal_start, parse_position
 from shared.domain.topics import Subscription, user_topic
 from shared.journal.commit import Committer
@@ -66,24 +67,23 @@ class World:
 
     async def commit(self, ledgers: int = 1) -> list[str]:
         """One event in each of the next ledgers, of STREAMS in turn. Returns their ids."""
-        made = []
-        for _ in range(ledgers):
-            self.ledger += 1
-            number, position = self.ledger % STREAMS, at(self.ledger)
-            if self.ledger <= STREAMS:
-                event = created(str(number + 1), position, depositedAmount=str(10**12))
-            else:
-                facts = {"amount": "1", "recipient": R, "timestamp": 100}
-                event = chain(TYPE.STREAM_WITHDRAWN, str(number + 1), position, **facts)
-            progress = {"cursor": str(position.toid), "ledger": str(self.ledger)}
-            await self._committer.record([event], progress=progress)
-            made.append(str(position))
-        return made
+        events = [self._next_event() for _ in range(ledgers)]
+        progress = {"cursor": str(at(self.ledger).toid), "ledger": str(self.ledger)}
+        await self._committer.record(events, progress=progress)
+        return [str(each.position) for each in events]
+
+    def _next_event(self) -> Event:
+        self.ledger += 1
+        number, position = self.ledger % STREAMS, at(self.ledger)
+        if self.ledger <= STREAMS:
+            return created(str(number + 1), position, depositedAmount=str(10**12))
+        facts: dict[str, Any] = {"amount": "1", "recipient": R, "timestamp": 100}
+        return chain(TYPE.STREAM_WITHDRAWN, str(number + 1), position, **facts)
 
     async def commit_beside(self) -> str:
         """One more event in the ledger that was committed last."""
         number, position = self.ledger % STREAMS, at(self.ledger, 1)
-        facts = {"amount": "1", "recipient": R, "timestamp": 100}
+        facts: dict[str, Any] = {"amount": "1", "recipient": R, "timestamp": 100}
         event = chain(TYPE.STREAM_WITHDRAWN, str(number + 1), position, **facts)
         await self._committer.record([event], progress={"cursor": str(position.toid)})
         return str(position)
@@ -141,4 +141,4 @@ class World:
     async def position(self, endpoint: Endpoint) -> Position | None:
         """The stored position of an endpoint."""
         progress = await self.progress(endpoint)
-        return progress and progress.position
+        return None if progress is None else progress.position

@@ -9,9 +9,10 @@ import pytest
 from playwright.async_api import Browser, expect
 from stellar_sdk import Keypair
 
+from shared.webhooks.attempts import AttemptStore
 from tests.console.browser import User, user
 from tests.console.keyboard import enter, press, tab_to, unreachable
-from tests.console.samples import RECIPIENT, SENDER, TOKEN, arrived, create, shown
+from tests.console.samples import RECIPIENT, SENDER, TOKEN, arrived, create, shown, webhook
 from tests.console.views import tour
 from tests.support.installation import Installation
 from tests.support.waiting import until
@@ -20,11 +21,12 @@ pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.
 
 
 async def test_each_control_of_each_view_is_reached_and_seen(
-    whole: Installation, browser: Browser
+    whole: Installation, browser: Browser, attempts: AttemptStore
 ) -> None:
     """On a narrow page, whose header is high. The ledger pauses: new rows would never end."""
     made = await create(whole, label="reached")
     data = {**made, "active": made["id"], "account": SENDER}
+    data["webhook"] = await webhook(whole, attempts)
     found = {}
     look = {"viewport": {"width": 390, "height": 700}}
     async with user(browser, whole.url(whole.ports.gateway), **look) as someone:

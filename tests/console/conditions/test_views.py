@@ -15,10 +15,11 @@ from playwright.async_api import Browser, expect
 from stellar_sdk import Keypair
 
 from shared.journal.commit import Committer
+from shared.webhooks.attempts import AttemptStore
 from tests.console.accessibility import problems
 from tests.console.browser import User, user
-from tests.console.crowd import NAME, crowd
-from tests.console.samples import SENDER, subscribed
+from tests.console.crowd import LABELS, NAME, crowd
+from tests.console.samples import SENDER, subscribed, webhook
 from tests.console.views import DIALOGS, VIEWS, modules_with_dialogs, routes, show, tour
 from tests.support.installation import Installation
 from tests.support.tier import some_in_test
@@ -71,11 +72,15 @@ async def test_no_view_and_no_dialog_is_forgotten() -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def data(whole: Installation, committer: Committer) -> AsyncIterator[dict[str, Any]]:
+async def data(
+    whole: Installation, committer: Committer, attempts: AttemptStore
+) -> AsyncIterator[dict[str, Any]]:
     """The hard data, while two clients with long subscriptions are connected."""
     many = f"users={SENDER}&streams={','.join(str(n) for n in range(100, 140))}"
     async with subscribed(whole, many, "streams=7&types=stream.created,stream.rate_modified"):
-        yield await crowd(whole, committer, Keypair.random().public_key)
+        made = {"webhook": await webhook(whole, attempts, description=LABELS["override"])}
+        await webhook(whole, attempts, url=f"https://shop.example/{'x' * 2000}", enabled=False)
+        yield made | await crowd(whole, committer, Keypair.random().public_key)
 
 
 @asynccontextmanager

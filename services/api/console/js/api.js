@@ -50,6 +50,9 @@ export const get = (path, parameters = {}, answered = undefined) => {
 /** POST a change. If the request is repeated, its Idempotency-Key prevents a second change. */
 export const post = (path, body, headers) => call("POST", path, body, { "Idempotency-Key": unique(), ...headers });
 
+/** PATCH a resource. */
+export const patch = (path, body, headers) => call("PATCH", path, body, headers);
+
 /** DELETE a resource. */
 export const remove = (path) => call("DELETE", path);
 

@@ -7,11 +7,11 @@ import { failurePlace } from "./failure.js";
 import { duration, short } from "./format.js";
 import { empty, remember } from "./router.js";
 import { session } from "./session.js";
+import { dress } from "./styles.js";
 import { clockTime, dateTime, iso } from "./times.js";
 
 const PATH = "/v1/system/connections";
 const COLUMNS = ["Account", "Topics", "Fanout", "Connected", "Events", "Behind", ""];
-const STYLE = "/console/css/connections.css"; // not in index.html, because few readers see this view
 const MOST_EMPTY = 50; // pages in a row without a match, before the reader is asked whether to go on
 
 /** A topic in words: "7" → "stream 7", "user:G…" → "account G…", "*" → "all events". Pure. */
@@ -75,14 +75,9 @@ export function fanoutWords({ url, address, trouble, connections, lagSeconds }) 
   return `${place}: ${connections.toLocaleString("en")} connection${connections === 1 ? "" : "s"}${lag}`;
 }
 
-/** Load the style of this view once. */
-function dress() {
-  if (!document.querySelector(`link[href="${STYLE}"]`)) document.head.append(h("link", { rel: "stylesheet", href: STYLE }));
-}
-
 /** The view. */
 export function connections({ parameters }) {
-  dress();
+  dress("connections");
   let filter = { account: parameters.get("account") ?? "", topic: parameters.get("topic") ?? "" };
   let next = null;
   let turn = 0;

@@ -24,8 +24,8 @@ export function justBefore(position) {
 
 /** What is proved about an event, and how. Pure. */
 export function proofOf({ origin, verified, type }) {
-  if (type.startsWith("webhook.")) return "Not an event of the chain. Headrace made it when it stopped to deliver events to a webhook.";
   if (origin !== "chain") {
+    if (type === "webhook.disabled") return "Not an event of the chain. Headrace made it when it stopped to deliver events to a webhook.";
     return type === "stream.running_low" || type === "stream.depleted"
       ? "Not an event of the chain. Headrace computed it from the stream's rate and deposit."
       : "Not an event of the chain. It was made through the API, and nothing on the chain proves it.";

@@ -1,0 +1,130 @@
+/** The dialogs of webhooks: make one, see a secret once, deliver again, and questions before a change. */
+
+import { post, unique } from "./api.js";
+import { copyButton } from "./copy.js";
+import { ACCOUNT, text } from "./create.js";
+import { field, h, say, select } from "./dom.js";
+import { sentenceOf } from "./failure.js";
+import { session } from "./session.js";
+import { moment } from "./times.js";
+import { PATH } from "./webhooks.js";
+
+const POSITION = "[0-9]{1,20}-[0-9]{1,20}";
+
+/** The words of a text with commas or spaces. Pure. */
+export const wordsIn = (text) => [...new Set(text.split(/[\s,]+/).filter(Boolean))];
+
+/** The filters of a request: of "own", "all", or "chosen" accounts and streams. Pure. */
+export function filtersOf(kind, chosen) {
+  if (kind === "all") return { all: true };
+  if (kind === "own") return {};
+  const names = wordsIn(chosen);
+  const users = names.filter((name) => new RegExp(`^${ACCOUNT}$`).test(name));
+  return { users, streams: names.filter((name) => !users.includes(name)) };
+}
+
+let titles = 0;
+
+/** Show a dialog. `buttons` come after Cancel. */
+function show(words, content, ...buttons) {
+  const title = h("h2", { id: `webhook-title-${++titles}` }, words);
+  const dialog = h("dialog", { "aria-labelledby": title.id, close: () => dialog.remove() }, title, ...content,
+    h("div", { class: "buttons" }, ...buttons));
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+/** A form in a dialog. `act` sends it; the dialog closes if that does not fail. */
+function ask(words, send, fields, act) {
+  const said = h("p", { class: "bad", role: "alert" });
+  const form = h("form", { id: `webhook-form-${++titles}`, submit: async (event) => {
+    event.preventDefault();
+    say(said, "");
+    try {
+      const answer = await act();
+      dialog.close();
+      answer?.();
+    } catch (error) {
+      say(said, sentenceOf(error));
+    }
+  } }, ...fields, said);
+  const dialog = show(words, [form],
+    h("button", { type: "button", class: "quiet", click: () => dialog.close() }, "Cancel"),
+    h("button", { type: "submit", class: send.kind ?? "main", form: form.id }, send.words));
+}
+
+/** Show a secret. It cannot be read again. `done` is called when the dialog closes. */
+export function secretDialog({ secret, oldSecretExpiresAt }, done) {
+  const dialog = show("The secret", [
+    h("p", {}, "With this secret your receiver checks that a delivery is from Headrace. It is shown only now. Keep it like a password."),
+    h("p", { class: "secret" }, h("code", {}, secret), copyButton(secret, "the secret")),
+    oldSecretExpiresAt && h("p", {}, "The old secret signs too, until ", moment(oldSecretExpiresAt, true), ". Change the secret of your receiver before."),
+  ].filter(Boolean), h("button", { type: "button", class: "main", click: () => dialog.close() }, "I have it"));
+  dialog.addEventListener("close", done);
+}
+
+/** Ask for the fields of a webhook, make it, show its secret, and then its view. */
+export function createDialog() {
+  const kinds = [session.account && ["own", "My account"], session.seesAll && ["all", "All accounts"], ["chosen", "Some accounts and streams"]].filter(Boolean);
+  const url = h("input", { type: "url", required: true, maxlength: 2048, autocomplete: "off" });
+  const kind = select({ change: () => { some.hidden = kind.value !== "chosen"; } }, kinds, kinds[0][0]);
+  const chosen = text({ list: "book" });
+  const some = field("Accounts and streams", chosen, "Addresses (G…) and ids of streams, separated by commas.");
+  some.hidden = kind.value !== "chosen";
+  const types = text({ placeholder: "stream.created, stream.withdrawn" });
+  const description = text({ maxlength: 200 });
+  const batch = h("input", { type: "number", min: 1, max: 100, value: 1, required: true });
+  const order = select({}, [["endpoint", "All events in order"], ["stream", "The events of each stream in order"]], "endpoint");
+  const keys = new Map(); // the same body gets the same key: a second press makes no second webhook
+  function keyFor(body) {
+    const same = JSON.stringify(body);
+    if (!keys.has(same)) keys.set(same, unique());
+    return { "Idempotency-Key": keys.get(same) };
+  }
+  ask("New webhook", { words: "Make the webhook" }, [
+    field("URL", url, "Where each event is sent with POST. It must be https."),
+    field("Events of", kind), some,
+    field("Types", types, "Optional. Separated by commas. An empty field means all types."),
+    field("Description", description, "Optional. A text for you."),
+    h("div", { class: "pair" }, field("Events in a delivery", batch, "At most."), field("Order", order)),
+  ], async () => {
+    const words = { description: description.value.trim(), types: wordsIn(types.value) };
+    const body = { url: url.value.trim(), ...filtersOf(kind.value, chosen.value), ...words, batch: Number(batch.value), order: order.value };
+    const made = await post(PATH, body, keyFor(body));
+    return () => secretDialog(made, () => { location.hash = `#/webhooks/${made.id}`; });
+  });
+}
+
+/** Ask from where to where events are to be delivered again. */
+export function redeliverDialog({ id }, done) {
+  const from = text({ required: true, pattern: POSITION });
+  const to = text({ pattern: POSITION });
+  ask("Deliver events again", { words: "Deliver again" }, [
+    h("p", {}, "These events come beside the new ones, with the same ids."),
+    field("From", from, "Position of the first event, as the field “Position” of an event shows it."),
+    field("To", to, "Optional. Position of the last event. An empty field means the newest event."),
+  ], async () => {
+    await post(`${PATH}/${id}/redeliver`, { from: from.value.trim(), ...(to.value.trim() && { to: to.value.trim() }) });
+    return done;
+  });
+}
+
+/** Ask for how long the old secret is to sign, and show the new one. */
+export function rotateDialog({ id }, done) {
+  const hours = h("input", { type: "number", min: 0, max: 168, value: 24, required: true });
+  ask("Make a new secret?", { words: "New secret" }, [
+    field("Hours", hours, "For so long the old secret signs too. Choose 0 if somebody else has seen it."),
+  ], async () => {
+    const made = await post(`${PATH}/${id}/rotate-secret`, { seconds: Number(hours.value) * 3600 });
+    return () => secretDialog(made, done);
+  });
+}
+
+/** Ask whether to delete a webhook. `act` deletes it. */
+export function deleteDialog({ url }, act) {
+  ask("Delete this webhook?", { words: "Delete it", kind: "danger" }, [
+    h("p", { class: "address" }, h("code", {}, url)),
+    h("p", {}, "It gets no more events. Its secret and its last deliveries are forgotten. This cannot be undone."),
+  ], act);
+}
