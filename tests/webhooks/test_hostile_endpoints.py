@@ -16,6 +16,7 @@ import pytest
 from shared.webhooks.endpoint import Endpoint
 from tests.bench.processes import Server, percentile
 from tests.bench.webhook_receiver import Receiver, receiving
+from tests.support.pace import last
 from tests.support.processes import running
 from tests.support.tier import at_length
 from tests.support.waiting import until
@@ -38,7 +39,7 @@ async def _delays(world: World, receiver: Receiver, seconds: float) -> list[floa
     while loop.time() < end:
         await world.commit()
         count += 1
-        await asyncio.sleep(0.1)
+        await last(0.1)
     return [each for name in GOOD for each in await receiver.got(name, count)]
 
 
