@@ -110,6 +110,9 @@ def command(*words: str, port: int) -> Iterator[Server]:
             log.seek(0)
             exc.add_note(log.read()[-_LOG_BYTES:].decode(errors="replace"))
             raise
+        finally:
+            assert process.stdin
+            process.stdin.close()
 
 
 def child_of(server: Server) -> Server:

@@ -46,9 +46,10 @@ class WebhookFaults:
 
     async def kill_all(self) -> str:
         """Kill both dispatchers. Their leases end by themselves."""
-        for name in [each for each in DISPATCHERS if each in self._world.running]:
-            await self._world.stop(name, signal.SIGKILL)
-            self._world.restart_soon(name)
+        for name in DISPATCHERS:
+            if name in self._world.running:  # another fault may have ended it meanwhile
+                await self._world.stop(name, signal.SIGKILL)
+                self._world.restart_soon(name)
         return "all dispatchers"
 
     async def sleep(self) -> str:

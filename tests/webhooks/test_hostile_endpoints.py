@@ -16,6 +16,7 @@ import pytest
 from shared.webhooks.endpoint import Endpoint
 from tests.bench.processes import Server, percentile
 from tests.bench.webhook_receiver import Receiver, receiving
+from tests.support.pace import last
 from tests.support.processes import running
 from tests.support.tier import at_length
 from tests.support.waiting import until
@@ -38,7 +39,7 @@ async def _delays(world: World, receiver: Receiver, seconds: float) -> list[floa
     while loop.time() < end:
         await world.commit()
         count += 1
-        await asyncio.sleep(0.1)
+        await last(0.1)
     return [each for name in GOOD for each in await receiver.got(name, count)]
 
 
@@ -82,8 +83,10 @@ async def test_good_endpoints_do_not_notice_hostile_ones(
         before = server.rss()
         beside = await _delays(world, receiver, SECONDS)
         grown = server.rss() - before
-    p99 = [percentile(each, 0.99) for each in (alone, beside)]
-    assert p99[1] < p99[0] + 0.5, p99
+    # A busy machine delays a few. A hostile receiver that holds others up costs three seconds.
+    for part, more in ((0.5, 0.25), (0.9, 1.0)):
+        usual, now = (percentile(each, part) for each in (alone, beside))
+        assert now < usual + more, f"{part:.0%}: {usual:.3f} s alone, {now:.3f} s beside"
     assert grown < _MOST_GROWTH, f"{grown / 1e6:.0f} MB more"
 
 

@@ -15,6 +15,7 @@ import struct
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import cache
 
 from tests.support.pace import last
 
@@ -22,7 +23,11 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 YEAR = 31_536_000
 METADATA = "http://169.254.169.254/latest/meta-data/"
-_BOMB = gzip.compress(bytes(64 << 20), 9)
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(b"x" * (64 << 20))
 
 
 async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -91,8 +96,9 @@ async def back_in_a_year(_: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 async def bomb(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A small body that unpacks to 64 MB."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(_BOMB)}\r\n\r\n"
-    writer.write(head.encode() + _BOMB)
+    body = _bomb()
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
 
 
 async def no_http(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

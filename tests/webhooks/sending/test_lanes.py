@@ -10,6 +10,7 @@ from aiohttp import web
 from services.webhooks.metrics import IN_FLIGHT, Lane, Outcome
 from services.webhooks.sending import lanes
 from services.webhooks.sending.lanes import LaneMemory, Places
+from tests.support.pace import last
 from tests.support.waiting import until
 from tests.support.web import serving
 from tests.webhooks.receivers.hostile import HOSTILE, hostile
@@ -48,8 +49,8 @@ async def test_one_server_has_a_fifth_of_the_places() -> None:
     places = Places(Lane.HEALTHY, 10)
     first = [asyncio.create_task(places.acquire("hog:443")) for _ in range(3)]
     other = asyncio.create_task(places.acquire("shop:443"))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await last(0)
+    await last(0)
     assert [task.done() for task in (*first, other)] == [True, True, False, True]
     places.release("hog:443")
     await first[2]
@@ -59,7 +60,7 @@ async def test_places_are_given_back_and_nothing_is_remembered() -> None:
     places = Places(Lane.HEALTHY, 5)
     await places.acquire("shop:443")
     waiting = asyncio.create_task(places.acquire("shop:443"))
-    await asyncio.sleep(0)
+    await last(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     places.release("shop:443")

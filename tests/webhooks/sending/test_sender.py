@@ -12,6 +12,7 @@ from standardwebhooks import Webhook
 from services.webhooks.metrics import Outcome
 from shared import __version__
 from shared.webhooks.attempts import AttemptKind
+from tests.support.pace import last
 from tests.support.web import serving
 from tests.webhooks.sending.samples import SECRET, endpoint, message, sending
 
@@ -137,7 +138,7 @@ async def test_a_cancelled_delivery_gives_its_place_back() -> None:
         tasks = [
             asyncio.create_task(sender.send(endpoint(url + "?hang"), message())) for _ in range(3)
         ]
-        await asyncio.sleep(0)
+        await last(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
