@@ -13,6 +13,7 @@ _API = "services.api"
 _LOGINS = "tests/api/auth/test_revoked_logins.py"
 _DENIALS = "tests/api/auth/test_denials.py"
 _NARROWED = "tests/api/auth/test_narrowed_tokens.py"
+_WEBHOOKS = "tests/api/webhooks/test_rights.py"
 _TICKETS = "tests/fanout/subscribe/test_tickets.py"
 _TLS = "tests/deploy/test_nginx_tls.py"
 
@@ -102,6 +103,14 @@ RIGHTS: dict[str, Mutant] = {
     "refusals that name a party": Mutant(
         f"{_DENIALS}::test_a_party_may_read_but_is_not_told_who_the_other_party_is",
         _name_the_party,
+    ),
+    "webhooks that a login leads elsewhere": Mutant(
+        f"{_WEBHOOKS}::test_a_login_cannot_lead_the_events_of_all_accounts_elsewhere",
+        replaced(f"{_API}.webhooks.service.require_changeable", lambda *_: None),
+    ),
+    "webhooks that anybody may read": Mutant(
+        f"{_WEBHOOKS}::test_a_foreign_webhook_looks_like_an_unknown_one",
+        replaced(f"{_API}.webhooks.rights.may_read", lambda *_: True),
     ),
     "keys for encryption": Mutant(
         "tests/shared/auth/test_public_keys.py::test_another_key_is_refused_with_the_reason",

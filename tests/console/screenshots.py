@@ -65,7 +65,7 @@ async def delivered(whole: Installation) -> str:
     keys = Keys(namespace_of(SimulatorSettings().network_passphrase, accounts.STREAMS))
     store, now = AttemptStore(redis, keys), time.time()
     for n, position in enumerate(event["id"] for event in reversed(page["items"])):
-        status, answer = (503, "the shop is closed for an update") if n == 3 else (204, "")
+        status, answer = (503, "the shop is closed for an update") if n == 6 else (204, "")
         at, took = now - 60 + 9 * n, 0.012 + 0.003 * n
         attempt = Attempt(at, AttemptKind.EVENT, position, 1, took, status=status, answer=answer)
         await store.add(made["id"], attempt)

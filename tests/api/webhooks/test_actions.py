@@ -109,6 +109,18 @@ async def test_a_new_secret_signs_beside_the_old_one(
     assert (box.open(only.sealed), third["oldSecretExpiresAt"]) == (third["secret"], None)
 
 
+async def test_another_rotation_lets_no_old_secret_sign_longer(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
+    name = (await created(client, {}, all=True))["id"]
+    for seconds in (60, 600):
+        await answer_of(client, "POST", f"/{name}/rotate-secret", json={"seconds": seconds})
+    _, second, first = (await stored(redis, keys, name)).secrets
+    assert first.expires
+    assert second.expires
+    assert first.expires - time.time() <= 60 < second.expires - time.time()
+
+
 async def test_a_webhook_has_a_limited_number_of_secrets(client: WebClient) -> None:
     path = f"/{(await created(client, {}, all=True))['id']}/rotate-secret"
     statuses = [(await answer_of(client, "POST", path))[0] for _ in range(11)]
