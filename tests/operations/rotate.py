@@ -7,11 +7,15 @@ from contextlib import suppress
 from functools import partial
 
 import jwt
+import orjson
+import pytest
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 from stellar_sdk import Keypair
 
 from deploy.simulator.chain import accounts
+from shared.journal.keys import Keys, namespace_of
+from shared.webhooks.secrets import SecretBox, SecretUnreadableError
 from tests.api.auth.samples import bearer, signed
 from tests.operations.pages import block
 from tests.operations.site import Site
@@ -30,6 +34,7 @@ async def run(here: Site) -> None:
         await replace_passwords(here, client)
         await replace_key(here)
         await replace_seed(here)
+        await replace_key_of_webhooks(here)
 
 
 async def step(here: Site, name: str) -> None:
@@ -151,3 +156,32 @@ async def log_in(here: Site, question: str) -> str:
     url = here.composed.url(8080, "api") + "/v1/auth"
     async with here.composed.session.post(url, json=answer) as response:
         return str((await response.json()).get("token", ""))
+
+
+async def replace_key_of_webhooks(here: Site) -> None:
+    url = here.composed.url(8080, "api") + "/v1/webhooks"
+    body = {"url": "https://shop.example/headrace", "all": True}
+    async with here.composed.session.post(url, json=body, headers=bearer(token(here))) as answer:
+        made = await answer.json()
+    old = here.settings["WEBHOOK_SECRET_KEYS"]
+    for name in ("add a key", "encrypt with the new key", "remove the old key"):
+        await step(here, f"{name} of webhooks")
+    new = here.settings["WEBHOOK_SECRET_KEYS"]
+    assert "," not in new
+    sealed = await stored_secret(here, made["id"])
+    assert SecretBox([new]).open(sealed) == made["secret"]
+    with pytest.raises(SecretUnreadableError):
+        SecretBox([old]).open(sealed)
+
+
+async def stored_secret(here: Site, webhook: str) -> str:
+    """The only secret of a webhook, as it is in Redis."""
+    settings = {name: value.strip('"') for name, value in here.settings.items()}
+    contract = settings["CONTRACTS"].partition(":")[0]
+    keys = Keys(namespace_of(settings["NETWORK_PASSPHRASE"], contract))
+    address = here.composed.running["redis"][0].address
+    password = settings["API_REDIS_PASSWORD"]
+    async with Redis.from_url(f"redis://api:{password}@{address}:6379/0") as client:
+        found = orjson.loads(await client.hget(keys.webhooks, webhook) or b"")
+    (secret,) = found["secrets"]
+    return str(secret["sealed"])
