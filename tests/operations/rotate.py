@@ -14,9 +14,9 @@ from redis.exceptions import AuthenticationError
 from stellar_sdk import Keypair
 
 from deploy.simulator.chain import accounts
-from shared.journal.keys import Keys, namespace_of
 from shared.webhooks.secrets import SecretBox, SecretUnreadableError
 from tests.api.auth.samples import bearer, signed
+from tests.operations.move_redis import keys, redis
 from tests.operations.pages import block
 from tests.operations.site import Site
 from tests.operations.subscriber import nothing_is_missed, token
@@ -176,12 +176,7 @@ async def replace_key_of_webhooks(here: Site) -> None:
 
 async def stored_secret(here: Site, webhook: str) -> str:
     """The only secret of a webhook, as it is in Redis."""
-    settings = {name: value.strip('"') for name, value in here.settings.items()}
-    contract = settings["CONTRACTS"].partition(":")[0]
-    keys = Keys(namespace_of(settings["NETWORK_PASSPHRASE"], contract))
-    address = here.composed.running["redis"][0].address
-    password = settings["API_REDIS_PASSWORD"]
-    async with Redis.from_url(f"redis://api:{password}@{address}:6379/0") as client:
-        found = orjson.loads(await client.hget(keys.webhooks, webhook) or b"")
+    async with redis(here, "api") as client:
+        found = orjson.loads(await client.hget(keys(here).webhooks, webhook) or b"")
     (secret,) = found["secrets"]
     return str(secret["sealed"])
