@@ -33,7 +33,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "ticket": ("shared.auth.tickets",),
     "lease": ("services.indexer.app", "services.archiver.commands.restore"),
     "archive": ("shared.archive.mark", *SCRIPTS),
-    "archiver_lease": ("services.archiver.app", "shared.archive.mark"),
+    "archiver_lease": ("services.archiver.turns", "shared.archive.mark"),
     "fence": ("services.indexer.app", *SCRIPTS, "services.archiver.commands.restore"),
     "schedule_lease": ("services.api.streams.notices",),
     "stored_response": ("services.api.http.idempotency",),

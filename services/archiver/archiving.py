@@ -21,9 +21,10 @@ from services.archiver.buffer import SegmentBuffer
 from services.archiver.errors import ForeignArchiveError
 from services.archiver.patience import PatientStore
 from services.archiver.progress_note import Progress, write_note
+from services.archiver.store_check import refresh_whole
 from shared.archive import writer
 from shared.archive.catalog import Catalog
-from shared.archive.errors import AlreadyArchivedError, ArchiveUnavailableError
+from shared.archive.errors import AlreadyArchivedError
 from shared.archive.manifest import Manifest
 from shared.archive.mark import mark_now, read_mark
 from shared.domain.position import START, Position
@@ -75,17 +76,7 @@ class Archiving:
         log.info("archiving", after=str(self._catalog.end), segments=len(self._catalog.manifests))
 
     async def _read_catalog(self) -> None:
-        """Raises ArchiveUnavailableError if the archive lacks its newest segments."""
-        mark = await read_mark(self._redis, self._keys)  # before the catalog, which only grows
-        await self._catalog.refresh()
-        if mark and mark.position > self._catalog.end:
-            raise ArchiveUnavailableError(
-                f"the archive in {self._catalog.store.url} ends at {self._catalog.end}, but Redis "
-                f"says that events up to {mark.position} are archived: mount the disk, correct "
-                "ARCHIVE_URL, or put the files back. If they are lost, or if the archive is to "
-                "begin again, run the command forget: the archiver then continues with the events "
-                "that the journal still has"
-            )
+        await refresh_whole(self._catalog, await read_mark(self._redis, self._keys))
 
     async def run(self) -> None:
         """Archive until cancelled. Raises redis-py's errors. Call `start` before."""
@@ -114,6 +105,11 @@ class Archiving:
         end, chain = self._catalog.end, self._catalog.chain
         metrics.LEDGER.set(end.ledger)
         await mark_now(self._redis, self._keys, end, chain, token=self._token)
+
+    def forget_archived(self, position: Position) -> None:
+        """Another archiver has archived everything up to this position."""
+        if position >= self._buffer.end:
+            self._buffer.start(position)
 
     @property
     def oldest(self) -> float | None:

@@ -1,4 +1,4 @@
-"""Reading whole segments, with a check that they are what their manifests say."""
+"""Reading whole files, with a check that they are what their manifests say."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ Segment = tuple[list[JournalEntry], dict[str, bytes]]
 """The entries, and the hashes of the originals of the erased ones, by position."""
 
 
+async def read_file(store: ArchiveStore, path: str, expected: str) -> bytes:
+    """A file whose SHA-256 is `expected`. Raises DamagedArchiveError if it has another one."""
+    file = await store.get(path)
+    if (found := sha256(file).hexdigest()) != expected:
+        raise DamagedArchiveError(
+            f"{path} has the SHA-256 {found}, but its manifest says {expected}"
+        )
+    return file
+
+
 async def read_segment(store: ArchiveStore, manifest: Manifest) -> Segment:
     """All entries of a segment. Raises DamagedArchiveError if the file has another hash."""
-    file = await store.get(manifest.file)
-    if (found := sha256(file).hexdigest()) != manifest.sha256:
-        raise DamagedArchiveError(
-            f"{manifest.file} has the SHA-256 {found}, but its manifest says {manifest.sha256}"
-        )
+    file = await read_file(store, manifest.file, manifest.sha256)
     return await asyncio.to_thread(decode_segment, file)

@@ -8,10 +8,10 @@ from collections import Counter
 from services.webhooks import metrics
 from services.webhooks.delivering.held import HeldEndpoint
 from services.webhooks.delivering.registry import EndpointRegistry
-from services.webhooks.metrics import EndpointState
 from shared.domain.position import parse_position
 from shared.journal.wire import JournalEntry, times_of
 from shared.redis.clock import RedisClock
+from shared.webhooks.state import EndpointState
 
 _EVERY_SECONDS = 5.0
 

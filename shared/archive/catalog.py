@@ -34,6 +34,12 @@ def manifest_path(before: Position) -> str:
     return f"{FOLDER}/{before.padded}.json"
 
 
+def position_in(path: str) -> Position:
+    """The position in the path of a manifest; START if it is no such path."""
+    toid, _, n = path.removeprefix(f"{FOLDER}/").removesuffix(".json").partition("-")
+    return Position(int(toid), int(n)) if toid.isdecimal() and n.isdecimal() else START
+
+
 def in_order(manifests: Iterable[Manifest]) -> Sequence[Manifest]:
     """The manifests by position, without those that start inside the one before them."""
     kept: list[Manifest] = []

@@ -63,28 +63,45 @@ class ArchiveStore:
 
     Paths are relative to the namespace. Every method raises ArchiveUnavailableError if the store
     does not answer or refuses, and NotInArchiveError if there is no such object.
+
+    `makes_folder`: make the folder of a `file://` URL, once. Only an archiver does this, while
+    nothing is archived yet. For all others, a folder that is missing is an error, because its disk
+    may not be mounted.
     """
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, *, makes_folder: bool = False) -> None:
         self._folder = _folder(url)
         self.local = self._folder is not None
         self.url = url if self.local else redacted(url)
         self._prefix = prefix
         self._url = url
+        self._makes_folder = makes_folder
         self._opened: ObjectStore | None = None
         with suppress(OSError, BaseError):  # each call says why, and tries again
-            self._opened = _open(url)
+            self._opened = self._open()
 
     @property
     def _store(self) -> ObjectStore:
         if self._opened is None:
-            self._opened = _open(self._url)
+            self._opened = self._open()
         return self._opened
+
+    def _open(self) -> ObjectStore:
+        make: Callable[..., ObjectStore] = from_url  # its types want to know which store it will be
+        if self._folder:
+            return make(self._url, mkdir=self._makes_folder)
+        return make(self._url, client_options=_CLIENT, retry_config=_RETRY)
+
+    async def _ready(self) -> ObjectStore:
+        """The store. obstore takes a folder that is missing for an empty one."""
+        if self._folder and (self._opened or not self._makes_folder):
+            await asyncio.to_thread(_require_folder, self._folder)
+        return self._store
 
     async def get(self, path: str) -> bytes:
         """The whole object."""
         with self._errors(path):
-            result = await obstore.get_async(self._store, self._full(path))
+            result = await obstore.get_async(await self._ready(), self._full(path))
             return bytes(await result.bytes_async())
 
     async def get_range(self, path: str, start: int, length: int) -> bytes:
@@ -92,7 +109,7 @@ class ArchiveStore:
         with self._errors(path):
             return bytes(
                 await obstore.get_range_async(
-                    self._store, self._full(path), start=start, length=length
+                    await self._ready(), self._full(path), start=start, length=length
                 )
             )
 
@@ -114,7 +131,8 @@ class ArchiveStore:
     async def list(self, folder: str) -> AsyncIterator[StoredObject]:
         """The objects in a folder, in no order."""
         with self._errors(folder):
-            pages = obstore.list(self._store, prefix=self._full(folder), chunk_size=1_000)
+            store = await self._ready()
+            pages = obstore.list(store, prefix=self._full(folder), chunk_size=1_000)
             async for page in pages:
                 for each in page:
                     yield self._found(each)
@@ -122,12 +140,12 @@ class ArchiveStore:
     async def delete(self, path: str) -> None:
         """Delete an object. It is no error if there is none."""
         with suppress(NotInArchiveError), self._errors(path):
-            await obstore.delete_async(self._store, self._full(path))
+            await obstore.delete_async(await self._ready(), self._full(path))
 
     async def _put(self, path: str, data: bytes, mode: Literal["overwrite", "create"]) -> None:
         try:
             with self._errors(path):
-                await obstore.put_async(self._store, self._full(path), data, mode=mode)
+                await obstore.put_async(await self._ready(), self._full(path), data, mode=mode)
                 if self._folder:
                     await asyncio.to_thread(_flush, self._folder / self._full(path))
         except NotInArchiveError as error:
@@ -167,6 +185,14 @@ def _folder(url: str) -> Path | None:
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise ArchiveUnavailableError(
+            f"the folder {folder} of the archive does not exist: mount the disk, or correct "
+            "ARCHIVE_URL"
+        )
+
+
 def _flush(path: Path) -> None:
     """Wait until the disk has a file and its name. obstore does not wait for this."""
     for each in (path, path.parent):
@@ -175,10 +201,3 @@ def _flush(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _open(url: str) -> ObjectStore:
-    make: Callable[..., ObjectStore] = from_url  # its types want to know which store it will be
-    if _folder(url):
-        return make(url, mkdir=True)
-    return make(url, client_options=_CLIENT, retry_config=_RETRY)

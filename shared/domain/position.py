@@ -57,6 +57,12 @@ END = Position(_U64 - 1, _U64 - 1)
 """The highest id that a Redis Stream allows. No event can follow it."""
 
 
+def padded(position: str) -> str:
+    """`Position.padded` of a valid position as text. Several times as fast as parsing it."""
+    toid, _, n = position.partition("-")
+    return f"{toid:0>{_DIGITS}}-{n:0>{_DIGITS}}"
+
+
 @lru_cache(maxsize=256)  # a fanout parses each position three times, within a short time
 def parse_position(text: str) -> Position:
     """Parse `<toid>-<n>`. Leading zeros are allowed, because Stellar RPC pads with them.

@@ -10,23 +10,29 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
+from shared.domain.position import padded
 from shared.journal import indexes
 from shared.journal.keys import Keys
 from shared.journal.stream_document import decode_stream
+from shared.journal.topic_index import BROADCASTS
 from shared.journal.wire import JournalEntry
 from shared.redis.scripts import load_script
 
-_STREAMS = "".join(load_script(__package__, name) for name in ("topic_sets", "rebuild_streams"))
-_ENTRIES = "".join(
-    load_script(__package__, name) for name in ("topic_sets", "retention", "rebuild_entries")
-)
+_SETS = "".join(load_script(__package__, name) for name in ("topic_sets", "rebuild_sets"))
+_ENTRIES = load_script(__package__, "rebuild_entries")
 _UNSETTLED = "unsettled"
 """In place of the id of Redis. So the commit refuses the API's events (commit.lua, `unsettled`)."""
+
+_PART = 4_000
+"""About how many scores and members one call writes."""
+
+Members = dict[str, list[str | int]]
+"""For each sorted set, scores and members in turn."""
 
 
 def header_of(entry: JournalEntry) -> str:
@@ -40,12 +46,36 @@ def cost_of(entry: JournalEntry) -> int:
     return math.ceil(1.25 * size) + 150 * max(len(entry.topics), 1)
 
 
-def arguments_of(entries: Iterable[JournalEntry]) -> list[str | bytes]:
-    """The entries as NamespaceWriter.write_entries needs them."""
-    arguments: list[str | bytes] = []
-    for entry in entries:
-        arguments += (entry.position, entry.previous, header_of(entry), entry.body)
-    return arguments
+class TopicMembers:
+    """Members of the sets of topics, collected from many entries. `size` is their number.
+
+    A call for each set costs Redis more than its members. So it gets many at once.
+    """
+
+    def __init__(self, entries: Iterable[JournalEntry] = ()) -> None:
+        self.size = 0
+        self._members: Members = defaultdict(list)
+        self.add(entries)
+
+    def add(self, entries: Iterable[JournalEntry]) -> None:
+        """Collect the positions of these entries."""
+        for entry in entries:
+            member = padded(entry.position)
+            for topic in entry.topics or (BROADCASTS,):
+                self._members[topic] += (0, member)
+                self.size += 1
+
+    def parts(self) -> Iterator[Members]:
+        """The sets by topic, in parts that Redis writes in some milliseconds each."""
+        part, size = Members(), 0
+        for topic, values in self._members.items():
+            for n in range(0, len(values), _PART):
+                part[topic] = values[n : n + _PART]
+                size += len(part[topic])
+                if size >= _PART:
+                    yield part
+                    part, size = Members(), 0
+        yield part
 
 
 class NamespaceWriter:
@@ -54,7 +84,7 @@ class NamespaceWriter:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
-        self._streams = redis.register_script(_STREAMS)
+        self._sets = redis.register_script(_SETS)
         self._entries = redis.register_script(_ENTRIES)
 
     async def is_empty(self) -> bool:
@@ -70,30 +100,44 @@ class NamespaceWriter:
     async def write_streams(self, documents: Sequence[bytes]) -> None:
         """Write streams, given by their stored documents, and all their index entries."""
         streams = [decode_stream(document) for document in documents]
-        members: dict[str, list[str | int]] = defaultdict(list)
+        members: Members = defaultdict(list)
         tokens: dict[str, int] = {}
         for stream in streams:
             for (name, member), score in indexes.entries_of(stream).items():
-                members[name] += (score, member)
+                members[self._keys.index(name)] += (score, member)
             for token, score in indexes.token_entry(stream).items():
                 tokens[token] = min(score, tokens.get(token, score))
-        groups = list(members.items())
         if tokens:
-            groups.append((indexes.TOKENS, [x for t, score in tokens.items() for x in (score, t)]))
-        keys = [self._keys.stream(stream.id) for stream in streams]
-        keys += [self._keys.index(name) for name, _ in groups]
-        arguments: list[str | int | bytes] = [len(documents), "LT" if tokens else "", *documents]
-        for _, values in groups:
-            arguments += (len(values), *values)
-        await self._streams(keys=keys, args=arguments)
+            pairs = [each for token, score in tokens.items() for each in (score, token)]
+            members[self._keys.index(indexes.TOKENS)] = pairs
+        names = [self._keys.stream(stream.id) for stream in streams]
+        stored = dict(zip(names, documents, strict=True))
+        await self._write(stored, members, "LT" if tokens else "")
 
-    async def write_entries(self, arguments: Sequence[str | bytes], total: int) -> int:
-        """Append entries, given by `arguments_of`, to the journal and to the sets of their topics.
+    async def write_topics(self, collected: TopicMembers) -> None:
+        """Write the members of the sets of topics."""
+        for part in collected.parts():
+            sets: Members = {self._keys.topic(topic): each for topic, each in part.items()}
+            await self._write({}, sets)
+
+    async def _write(self, documents: Mapping[str, bytes], sets: Members, option: str = "") -> None:
+        """Write documents and sorted sets by their keys. `option`: of ZADD for the last set."""
+        arguments: list[str | int | bytes] = [len(documents), option, *documents.values()]
+        for values in sets.values():
+            arguments += (len(values), *values)
+        await self._sets(keys=[*documents, *sets], args=arguments)
+
+    async def write_entries(self, entries: Iterable[JournalEntry], total: int) -> int:
+        """Append entries to the journal.
 
         `total`: the costs of all earlier entries. Returns it with the costs of these entries.
         """
-        own = [self._keys.topic(""), total, *arguments]
-        return int(await self._entries(keys=[self._keys.journal], args=own))
+        arguments: list[str | int | bytes] = []
+        for entry in entries:
+            total += cost_of(entry)
+            arguments += (entry.position, entry.previous, header_of(entry), entry.body, total)
+        await self._entries(keys=[self._keys.journal], args=arguments)
+        return total
 
     async def finish(self, progress: Mapping[str, str]) -> None:
         """Write the progress. The API can commit when the indexer has read the present."""

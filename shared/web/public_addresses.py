@@ -7,6 +7,7 @@ that is special but globally reachable (such as AS112) is refused too: no wallet
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 _SPECIAL_IPV4 = tuple(
@@ -60,3 +61,11 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     if address not in _GLOBAL_UNICAST or any(address in network for network in _SPECIAL_IPV6):
         return False
     return int(address) >> 32 & 0xFFFF_FFFF not in _ISATAP
+
+
+AllowedNetworks = Collection[IPv4Network | IPv6Network]
+
+
+def is_reachable(address: IPv4Address | IPv6Address, allowed: AllowedNetworks = ()) -> bool:
+    """True if the address is public, or in one of the networks that the operator allows."""
+    return is_public(address) or any(address in network for network in allowed)

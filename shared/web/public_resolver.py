@@ -7,19 +7,11 @@ address: check such a host with `is_reachable` before.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from shared.web.public_addresses import is_public
-
-AllowedNetworks = Collection[IPv4Network | IPv6Network]
-
-
-def is_reachable(address: IPv4Address | IPv6Address, allowed: AllowedNetworks = ()) -> bool:
-    """True if the address is public, or in one of the networks that the operator allows."""
-    return is_public(address) or any(address in network for network in allowed)
+from shared.web.public_addresses import AllowedNetworks, is_reachable
 
 
 class NotPublicError(OSError):

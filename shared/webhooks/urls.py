@@ -11,7 +11,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from shared.web.public_resolver import AllowedNetworks, is_reachable
+from shared.web.public_addresses import AllowedNetworks, is_reachable
 
 MOST_CHARACTERS = 2_048
 _NUMBER = re.compile(r"\d+|0[xX][0-9a-fA-F]*", re.ASCII)

@@ -37,9 +37,9 @@ class ChainCommits:
     """Commits chain events with progress, as an indexer does: two a ledger, from ledger 1 on."""
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
-        self._redis = redis
+        self.redis = redis
+        self.keys = keys
         self._committer = Committer(redis, keys)
-        self._keys = keys
         self.ledger = 0
 
     async def commit(self, ledgers: int = 1) -> list[Position]:
@@ -54,7 +54,7 @@ class ChainCommits:
 
     async def _begin(self) -> None:
         owner = {"network": "Test SDF Network ; September 2015", "contract": TOKEN}
-        await self._redis.hset(self._keys.namespace_owner, mapping=owner)  # type: ignore[arg-type]
+        await self.redis.hset(self.keys.namespace_owner, mapping=owner)  # type: ignore[arg-type]
         progress = {"cursor": str(BEGAN.toid), "began": str(BEGAN)}
         await self._committer.record([], progress=progress)
 
@@ -127,6 +127,16 @@ async def archive(redis: Redis, keys: Keys, folder: Path, **more: object) -> Cat
     await archiving.start()
     await archiving.archive_all()
     return await catalog_of(store)
+
+
+async def three_segments(
+    commits: ChainCommits, folder: Path, *, ledgers: int = 1, **more: object
+) -> Catalog:
+    """Three times commit events of so many ledgers, and archive them. Returns the catalog."""
+    for _ in range(3):
+        await commits.commit(ledgers)
+        catalog = await archive(commits.redis, commits.keys, folder, **more)
+    return catalog
 
 
 async def catalog_of(store: ArchiveStore) -> Catalog:

@@ -24,6 +24,7 @@ from tests.archiver.archives import (
     create_stream,
     empty,
     store_in,
+    three_segments,
 )
 from tests.support.waiting import until
 
@@ -78,9 +79,7 @@ async def test_the_next_archiver_continues_where_the_last_one_stopped(
     redis: Redis, keys: Keys, tmp_path: Path
 ) -> None:
     commits = ChainCommits(redis, keys)
-    for _ in range(3):
-        await commits.commit(2)
-        catalog = await archive(redis, keys, tmp_path)
+    catalog = await three_segments(commits, tmp_path, ledgers=2)
     assert len(catalog.manifests) == 3
     assert await archived(catalog.store) == await Journal(redis, keys).latest(100)
 

@@ -28,6 +28,7 @@ from tests.archiver.archives import (
     create_stream,
     stop,
     store_in,
+    three_segments,
 )
 from tests.archiver.faulty_store import FaultyStore
 from tests.support.pace import last
@@ -65,9 +66,7 @@ async def test_an_archiver_that_dies_in_the_middle_of_a_merge(
     redis: Redis, keys: Keys, tmp_path: Path
 ) -> None:
     commits = ChainCommits(redis, keys)
-    for _ in range(3):
-        await commits.commit()
-        catalog = await archive(redis, keys, tmp_path)
+    catalog = await three_segments(commits, tmp_path)
     files = 3  # of a merge: the segment, its index, its manifest
     for survived in range(files):
         dying = FaultyStore(tmp_path.as_uri(), keys.namespace)

@@ -34,6 +34,7 @@ from tests.archiver.archives import (
     pause_stream,
     settings_of,
     store_in,
+    three_segments,
 )
 
 KEY = Keypair.from_secret(SEED).public_key
@@ -42,14 +43,6 @@ KEY = Keypair.from_secret(SEED).public_key
 @pytest.fixture
 def settings(redis_url: str, keys: Keys, tmp_path: Path) -> ArchiverSettings:
     return settings_of(redis_url, keys, tmp_path, archive_signing_seed=SEED)
-
-
-async def three_segments(redis: Redis, keys: Keys, folder: Path) -> Catalog:
-    commits = ChainCommits(redis, keys)
-    for _ in range(3):
-        await commits.commit(2)
-        catalog = await archive(redis, keys, folder, seed=SEED)
-    return catalog
 
 
 async def verified(
@@ -81,7 +74,7 @@ async def test_a_whole_archive_has_no_finding(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    await three_segments(redis, keys, tmp_path)
+    await three_segments(ChainCommits(redis, keys), tmp_path, ledgers=2, seed=SEED)
     assert await verified(settings, redis, capsys) == []
     assert await verified(settings, redis, capsys, "--key", KEY) == []
     assert await verify.run(verify.arguments([]), settings, redis) == 0
@@ -95,7 +88,7 @@ async def test_what_is_changed_is_found(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    catalog = await three_segments(redis, keys, tmp_path)
+    catalog = await three_segments(ChainCommits(redis, keys), tmp_path, ledgers=2, seed=SEED)
     one, two, three = catalog.manifests
     await change(catalog, two, chain="00" * 32)
     found = await verified(settings, redis, capsys)
@@ -133,7 +126,7 @@ async def test_redis_remembers_the_end_of_the_archive(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    catalog = await three_segments(redis, keys, tmp_path)
+    catalog = await three_segments(ChainCommits(redis, keys), tmp_path, ledgers=2, seed=SEED)
     one, two, three = catalog.manifests
     mark = await read_mark(redis, keys)
     assert mark
@@ -201,7 +194,7 @@ async def test_after_forget_there_is_no_mark(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    await three_segments(redis, keys, tmp_path)
+    await three_segments(ChainCommits(redis, keys), tmp_path, ledgers=2, seed=SEED)
     await redis.set(keys.archiver_lease, "an archiver", px=60_000)
     for run in (forget.run(settings, redis), erase.run(frozenset({"1"}), settings, redis)):
         with pytest.raises(RefusedCommandError, match="an archiver is active"):

@@ -26,6 +26,7 @@ from tests.archiver.archives import (
     archiving_in,
     catalog_of,
     store_in,
+    three_segments,
 )
 
 KB, MB = 1 << 10, 1 << 20
@@ -98,9 +99,7 @@ async def test_a_merge_keeps_every_entry_the_chain_and_the_progress(
     redis: Redis, keys: Keys, tmp_path: Path
 ) -> None:
     commits = ChainCommits(redis, keys)
-    for _ in range(3):
-        await commits.commit(2)
-        catalog = await archive(redis, keys, tmp_path)
+    catalog = await three_segments(commits, tmp_path, ledgers=2)
     *_, last = catalog.manifests
     merged = await merge(catalog, catalog.manifests, seed=SEED)
     assert (await catalog_of(catalog.store)).manifests == [merged]
@@ -132,9 +131,7 @@ async def test_only_what_belongs_to_no_segment_for_long_is_deleted(
     redis: Redis, keys: Keys, tmp_path: Path
 ) -> None:
     commits = ChainCommits(redis, keys)
-    for _ in range(3):
-        await commits.commit()
-        catalog = await archive(redis, keys, tmp_path)
+    catalog = await three_segments(commits, tmp_path)
     await catalog.store.put("segments/half-written.parquet", b"PAR1")
     before = await paths(catalog)
     merged = await merge(catalog, catalog.manifests, seed=None)
@@ -153,9 +150,7 @@ async def test_an_old_merge_that_comes_late_does_no_harm(
 ) -> None:
     """An archiver slept in the middle of a merge, and meanwhile another one merged more."""
     commits = ChainCommits(redis, keys)
-    for _ in range(3):
-        await commits.commit()
-        catalog = await archive(redis, keys, tmp_path)
+    catalog = await three_segments(commits, tmp_path)
     slept = await merge(catalog, catalog.manifests[:2], seed=None)
     await merge(catalog, catalog.manifests, seed=None)
     sweeping = Sweeping(catalog)
@@ -169,9 +164,7 @@ async def test_an_old_merge_that_comes_late_does_no_harm(
 
 async def test_one_round_of_the_housekeeping(redis: Redis, keys: Keys, tmp_path: Path) -> None:
     commits = ChainCommits(redis, keys)
-    for _ in range(3):
-        await commits.commit()
-        catalog = await archive(redis, keys, tmp_path)
+    catalog = await three_segments(commits, tmp_path)
     published = catalog.manifests[0].first_published / 1e6
     tomorrow = published + 86_400
     house = Housekeeping(catalog, lambda: tomorrow, keep_days=0)

@@ -80,6 +80,31 @@ async def test_killed_at_any_moment_with_a_standby(
     assert await archived(store_in(tmp_path, keys)) == await Journal(redis, keys).latest(10_000)
 
 
+async def test_an_archiver_with_a_wrong_store_lets_another_one_archive(
+    redis: Redis, redis_url: str, keys: Keys, tmp_path: Path
+) -> None:
+    wrong, right = tmp_path / "wrong", tmp_path / "right"
+    wrong.write_text("a file is where the store should be")
+
+    async def is_held() -> bool:
+        return bool(await redis.exists(keys.archiver_lease))
+
+    async with running("services.archiver", **environment(redis_url, keys, wrong)) as first:
+        await until(is_held)
+        async with running("services.archiver", **environment(redis_url, keys, right)) as second:
+            await ChainCommits(redis, keys).commit(3)
+            await until_archived(redis, keys)
+            await second.ready()
+            wrong.unlink()
+
+            async def reason() -> bool:
+                return "correct ARCHIVE_URL" in (await readiness(first))["parts"]["archive"]
+
+            await until(reason, what="the first one says that its archive is not the right one")
+        assert not wrong.exists()
+    assert len(first.log_lines("active")) == 1, "it waits until its store is right"
+
+
 async def test_events_go_on_while_the_store_is_away_and_redis_is_emptied(
     redis: Redis, redis_url: str, keys: Keys, tmp_path: Path
 ) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from services.archiver import restoring
 from services.archiver.commands import restore
 from services.archiver.commands.runner import RefusedCommandError
 from services.archiver.settings import ArchiverSettings
+from shared.archive.errors import ArchiveUnavailableError
 from shared.archive.mark import read_mark
 from shared.domain.position import parse_position
 from shared.journal.commit import Committer
@@ -71,8 +73,14 @@ async def test_every_key_is_as_before(
 
 
 async def test_many_segments_give_the_same_as_one(
-    redis: Redis, keys: Keys, settings: ArchiverSettings, tmp_path: Path
+    redis: Redis,
+    keys: Keys,
+    settings: ArchiverSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(restoring, "_BATCH", 2)
+    monkeypatch.setattr(restoring, "_COLLECTED", 5)
     commits = ChainCommits(redis, keys)
     for n in range(4):
         await commits.commit(2)
@@ -183,9 +191,12 @@ async def test_an_archive_that_does_not_fit_is_refused(
     other = settings_of(redis_url, keys, tmp_path, network_passphrase="another network")
     with pytest.raises(RefusedCommandError, match="belongs to contract"):
         await restore.run(other, redis)
-    nothing = settings_of(redis_url, keys, tmp_path / "nothing")
+    nothing = tmp_path / "nothing"
+    with pytest.raises(ArchiveUnavailableError, match=f"the folder {nothing} .* does not exist"):
+        await restore.run(settings_of(redis_url, keys, nothing), redis)
+    nothing.mkdir()
     with pytest.raises(RefusedCommandError, match="is empty"):
-        await restore.run(nothing, redis)
+        await restore.run(settings_of(redis_url, keys, nothing), redis)
 
 
 async def test_streams_of_the_api_alone_are_restored_too(

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import obstore
@@ -33,8 +36,9 @@ _COMMON = {
 class ChaosArchive:
     """Where the services archive. `proxies` are the ways to the store, by both ends."""
 
-    def __init__(self, url: str, endpoint: str = "") -> None:
+    def __init__(self, url: str, endpoint: str = "", read_only: Event | None = None) -> None:
         self.url = url
+        self._read_only = read_only
         self.folder = Path(url.removeprefix("file://")) if not endpoint else None
         self._endpoint = endpoint
         port = int(endpoint.rpartition(":")[2]) if endpoint else 0
@@ -49,6 +53,14 @@ class ChaosArchive:
             port = self.proxies[way, "store"].port
             found |= environment(f"http://127.0.0.1:{port}") | {"AWS_ALLOW_HTTP": "true"}
         return found
+
+    def set_read_only(self, on: bool) -> None:
+        """Let the store refuse all writes, or take them again."""
+        if self._read_only:
+            self._read_only.set() if on else self._read_only.clear()
+        elif self.folder and self.folder.is_dir():
+            for each in [self.folder, *(e for e in self.folder.rglob("*") if e.is_dir())]:
+                _set_read_only(each, on)
 
     def entries(self) -> list[JournalEntry]:
         """All archived entries, in order, as the manifests name the files."""
@@ -91,12 +103,21 @@ def _entry(row: dict[str, Any]) -> JournalEntry:
     return JournalEntry(position, previous, kind, tuple(topics), body)
 
 
+def _set_read_only(folder: Path, on: bool) -> None:
+    """Without the right to write. Root needs no right, so root's folders become immutable."""
+    if os.geteuid() == 0:
+        subprocess.run(["chattr", "+i" if on else "-i", str(folder)], check=True)
+    else:
+        folder.chmod(0o555 if on else 0o755)
+
+
 @contextmanager
 def chaos_archive(folder: Path, kind: str) -> Iterator[ChaosArchive]:
     """An archive of this kind: `file` or `s3`."""
     if kind == "s3":
-        with s3_server() as endpoint:
-            yield ChaosArchive(f"s3://{BUCKET}", endpoint)
+        read_only = Event()
+        with s3_server(read_only) as endpoint:
+            yield ChaosArchive(f"s3://{BUCKET}", endpoint, read_only)
     else:
         assert kind == "file", f"no such kind of archive: {kind}"
         yield ChaosArchive(f"file://{folder / 'archive'}")

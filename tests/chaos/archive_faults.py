@@ -25,6 +25,7 @@ from tests.support.waiting import until
 
 RESTORED = "all of Redis deleted, and restored"
 AWAY = "archive away"
+READ_ONLY = "archive read-only"
 _SEEN = 2.0
 """Seconds within which a cursor that moved back is noticed."""
 
@@ -64,6 +65,7 @@ class ArchiveFaults:
             "archiver asleep": self.sleep,
             "two archivers active": partial(insist, self.two_active),
             AWAY: self.away,
+            READ_ONLY: self.read_only,
             RESTORED: self.restore,
         }
 
@@ -122,6 +124,16 @@ class ArchiveFaults:
                 aside.rename(folder)
             for proxy in self._archive.proxies.values():
                 proxy.refusing = False
+        return "archive"
+
+    async def read_only(self) -> str:
+        """All objects can be read, but none can be written, often until the lease is given up."""
+        async with self._one_at_a_time:
+            self._archive.set_read_only(True)
+            try:
+                await last(self._rng.uniform(2.0, 8.0))
+            finally:
+                self._archive.set_read_only(False)
         return "archive"
 
     # ── all data ──

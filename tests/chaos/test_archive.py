@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.archive_check import check_archive
-from tests.chaos.archive_faults import AWAY, RESTORED
+from tests.chaos.archive_faults import AWAY, READ_ONLY, RESTORED
 from tests.chaos.checker import Kind
 from tests.chaos.report import Report
 from tests.chaos.run import run
@@ -22,9 +22,9 @@ from tests.shared.archive.entries import EntrySource
 pytestmark = [pytest.mark.io, pytest.mark.timeout(300)]
 
 KILLED = "SIGKILL of the active archiver"
-IN_A_FOLDER = (KILLED, "two archivers active", AWAY, "SIGKILL of every fanout", RESTORED)
+IN_A_FOLDER = (KILLED, "two archivers active", AWAY, READ_ONLY, "SIGKILL of every fanout", RESTORED)
 IN_A_BUCKET = (
-    *(KILLED, "SIGTERM of an archiver", "archiver asleep", AWAY),
+    *(KILLED, "SIGTERM of an archiver", "archiver asleep", AWAY, READ_ONLY),
     *("connections cut", "connections delayed", "connections throttled", "connections half-open"),
     *("SIGKILL of Redis", "SIGKILL of a fanout", RESTORED),
 )

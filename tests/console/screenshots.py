@@ -18,6 +18,10 @@ from typing import Any
 from playwright.async_api import Browser, Locator, Page, expect
 
 from deploy.simulator.chain import accounts
+from deploy.simulator.settings import SimulatorSettings
+from shared.journal.keys import Keys, namespace_of
+from shared.redis.client import connect
+from shared.webhooks.attempts import Attempt, AttemptKind, AttemptStore
 from tests.console.browser import chromium, user
 from tests.console.samples import RECIPIENT, SENDER, create, step, subscribed
 from tests.console.views import VIEWS, with_sandbox
@@ -48,6 +52,25 @@ async def streams_of(whole: Installation) -> str:
     await step(whole, held["id"], "pause")
     await usdc(label="Translation", rate="300000", deposit=f"{300 * one}", ago=8400)
     return str(rent["recipient"])
+
+
+async def delivered(whole: Installation) -> str:
+    """A webhook that gets nothing, with attempts for the latest events. Returns its id."""
+    _, page = await whole.get(whole.ports.gateway, "/v1/events?all=true&limit=8")
+    url, body = whole.url(whole.ports.gateway) + "/v1/webhooks", {"streams": ["999999"]}
+    about = {"url": "https://shop.example/headrace", "description": "Orders of the shop"}
+    async with whole.session.post(url, json=body | about) as response:
+        made = await response.json()
+    redis = connect(f"redis://127.0.0.1:{whole.ports.redis}/0")
+    keys = Keys(namespace_of(SimulatorSettings().network_passphrase, accounts.STREAMS))
+    store, now = AttemptStore(redis, keys), time.time()
+    for n, position in enumerate(event["id"] for event in reversed(page["items"])):
+        status, answer = (503, "the shop is closed for an update") if n == 3 else (204, "")
+        at, took = now - 60 + 9 * n, 0.012 + 0.003 * n
+        attempt = Attempt(at, AttemptKind.EVENT, position, 1, took, status=status, answer=answer)
+        await store.add(made["id"], attempt)
+    await redis.aclose()
+    return str(made["id"])
 
 
 async def eventful(whole: Installation) -> str | None:
@@ -125,6 +148,7 @@ ONCE: dict[str, tuple[str, str, Callable[[Page], Awaitable[None]]]] = {
     "search": ("#/streams?search=landlady", ".party.named", nothing),
     "create": ("#/streams", ".stream", new_stream),
     "download": (VIEWS["stream"].address, ".picture", download),
+    "webhook": (VIEWS["webhook"].address, ".attempts tbody tr >> nth=5", nothing),
     "connections": ("#/system/connections", "tbody tr >> nth=2", nothing),
     "sandbox": ("#/sandbox", ".event >> nth=5", nothing),
 }
@@ -138,6 +162,7 @@ async def shoot_once(browser: Browser, whole: Installation) -> None:
     path = "/v1/events?all=true&types=stream.withdrawn&limit=1"
     _, found = await whole.get(whole.ports.gateway, path)
     data = {"id": found["items"][0]["streamId"], "position": found["items"][0]["id"]}
+    data["webhook"] = await delivered(whole)
     for n, (name, (address, sign, act)) in enumerate(ONCE.items()):
         look = {"color_scheme": ("light", "dark")[n % 2]}
         async with (

@@ -42,6 +42,10 @@ ARCHIVE: dict[str, tuple[dict[str, str | None], set[str]]] = {
         {**_LAGS, READY: "1x80 0x120", alarm("store"): "0x80 1x120"},
         {"HeadraceArchiveStoreAway"},
     ),
+    "the store is away, so no archiver holds the lease": (
+        {**_LAGS, ACTIVE: "1x80 0x120", READY: "1x80 0x120", alarm("store"): "0x80 1x120"},
+        {"HeadraceArchiveStoreAway"},
+    ),
     "Redis is away, so no archiver is active and the archive lags": (
         {**REDIS_AWAY, **_LAGS, ACTIVE: "1x80 0x120"},
         {"HeadraceRedisAway"},

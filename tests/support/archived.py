@@ -24,7 +24,7 @@ class JournalArchive:
     def __init__(self, redis: Redis, keys: Keys, folder: Path) -> None:
         self.folder = folder
         self.url = f"file://{folder}"
-        self.catalog = Catalog(ArchiveStore(self.url, keys.namespace))
+        self.catalog = Catalog(ArchiveStore(self.url, keys.namespace, makes_folder=True))
         self._redis = redis
         self._keys = keys
 

@@ -24,7 +24,7 @@ class Holding(NamedTuple):
     holder: str
 
 
-class Change(NamedTuple):
+class LedgerChange(NamedTuple):
     """A number and the ledger that set it."""
 
     ledger: int
@@ -35,8 +35,8 @@ class Holdings:
     """All amounts in base units, and all sequence numbers. Only the last one of a ledger stays."""
 
     def __init__(self) -> None:
-        self._amounts: dict[Holding, list[Change]] = {}
-        self._sequences: dict[str, list[Change]] = {}
+        self._amounts: dict[Holding, list[LedgerChange]] = {}
+        self._sequences: dict[str, list[LedgerChange]] = {}
         self._by_key: dict[str, Holding] = {}
 
     def amount(self, token: str, holder: str) -> int | None:
@@ -50,7 +50,7 @@ class Holdings:
             if holding not in self._amounts:
                 self._by_key[holding_key(*holding).to_xdr()] = holding
                 self._amounts[holding] = []
-            _append(self._amounts[holding], Change(ledger, value))
+            _append(self._amounts[holding], LedgerChange(ledger, value))
 
     def sequence(self, account: str) -> int:
         """The sequence number of the last transaction of an account; 0 if it does not exist."""
@@ -59,7 +59,7 @@ class Holdings:
 
     def put_sequence(self, ledger: int, account: str, sequence: int) -> None:
         """Set the sequence number of an account."""
-        _append(self._sequences.setdefault(account, []), Change(ledger, sequence))
+        _append(self._sequences.setdefault(account, []), LedgerChange(ledger, sequence))
 
     def trustlines(self, account: str) -> int:
         """The number of trustlines of an account now."""
@@ -76,7 +76,7 @@ class Holdings:
         found = _at(self._amounts[holding], ledger) if holding else None
         if holding is None or found is None:
             return None
-        sequence = _at(self._sequences.get(holding.holder, []), ledger) or Change(0, 0)
+        sequence = _at(self._sequences.get(holding.holder, []), ledger) or LedgerChange(0, 0)
         lines = self.trustlines(holding.holder)
         data = holding_data(*holding, found.value, sequence.value, lines)
         of_account = holding.token == LUMENS and data.account is not None
@@ -85,12 +85,12 @@ class Holdings:
         return StoredEntry(modified, data.to_xdr(), lives)
 
 
-def _append(changes: list[Change], new: Change) -> None:
+def _append(changes: list[LedgerChange], new: LedgerChange) -> None:
     if changes and changes[-1].ledger == new.ledger:
         changes.pop()
     changes.append(new)
 
 
-def _at(changes: list[Change], ledger: int) -> Change | None:
+def _at(changes: list[LedgerChange], ledger: int) -> LedgerChange | None:
     found = bisect_right(changes, ledger, key=lambda each: each.ledger)
     return changes[found - 1] if found else None

@@ -25,7 +25,7 @@ from deploy.simulator.submission.resources import (
 from deploy.simulator.submission.results import (
     Fees,
     InvokeCode,
-    Outcome,
+    TransactionOutcome,
     invoked,
     meta,
     restored,
@@ -100,22 +100,22 @@ class _Execution:
         self._footprint = read_footprint(self._data.resources.footprint)
         self.run: HostRun | None = None
 
-    def outcome(self, fees: Fees) -> Outcome:
+    def outcome(self, fees: Fees) -> TransactionOutcome:
         """Run the operation."""
         body = self._submission.operation.body
         if body.invoke_host_function_op is None:
             self._restore(self._footprint.writes)
-            return Outcome(result=restored(), successful=True, fees=fees)
+            return TransactionOutcome(result=restored(), successful=True, fees=fees)
         try:
             run = self.run = self._invoke(body.invoke_host_function_op)
         except _FailedError as failed:
             result = invoked(failed.code)
-            return Outcome(
+            return TransactionOutcome(
                 result=result, successful=False, diagnostics=failed.diagnostics, fees=fees
             )
         diffs = self._state.differences(run, self._slot.ledger)
         self._state.holdings.put(self._slot.ledger, run.holdings)
-        return Outcome(
+        return TransactionOutcome(
             result=succeeded(run.returned, run.events),
             successful=True,
             events=run.events,

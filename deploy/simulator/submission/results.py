@@ -35,7 +35,7 @@ class Fees(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class TransactionOutcome:
     """What a transaction did in its ledger. `result` is that of its operation."""
 
     result: xdr.OperationResultTr
@@ -69,7 +69,7 @@ def restored() -> xdr.OperationResultTr:
     return xdr.OperationResultTr(kind, restore_footprint_result=xdr.RestoreFootprintResult(code))
 
 
-def transaction_result(outcome: Outcome) -> xdr.TransactionResult:
+def transaction_result(outcome: TransactionOutcome) -> xdr.TransactionResult:
     """The result of the transaction."""
     codes = xdr.TransactionResultCode
     code = codes.txSUCCESS if outcome.successful else codes.txFAILED
@@ -79,7 +79,7 @@ def transaction_result(outcome: Outcome) -> xdr.TransactionResult:
     return xdr.TransactionResult(fee, body, xdr.TransactionResultExt(0))
 
 
-def meta(submission: Submission, outcome: Outcome, ledger: int) -> xdr.TransactionMeta:
+def meta(submission: Submission, outcome: TransactionOutcome, ledger: int) -> xdr.TransactionMeta:
     """The meta of the transaction, in version 4."""
     source, sequence = submission.source, submission.sequence
     before, after = (
@@ -104,7 +104,7 @@ def meta(submission: Submission, outcome: Outcome, ledger: int) -> xdr.Transacti
     )
 
 
-def _fee_events(submission: Submission, outcome: Outcome) -> list[xdr.TransactionEvent]:
+def _fee_events(submission: Submission, outcome: TransactionOutcome) -> list[xdr.TransactionEvent]:
     signed, fees = submission.signed(), outcome.fees
     refunded = [fee_event(signed, -fees.refund, AFTER_ALL)] if fees.refund else []
     return [fee_event(signed, fees.taken), *refunded]

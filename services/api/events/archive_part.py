@@ -20,7 +20,7 @@ from services.api.events.ranges import (
     just_before,
 )
 from shared.archive.history import up_to
-from shared.domain.position import START, Position, parse_position
+from shared.domain.position import END, START, Position, parse_position
 from shared.domain.topics import ALL
 from shared.journal.reader import Journal, JournalGap, JournalPage, JournalTip
 from shared.journal.topic_index import BROADCASTS
@@ -85,7 +85,9 @@ class ArchivePart:
         if trimmed > max(start, within.after) and (read.missing or within.after >= start):
             # The journal was trimmed during the read. Perhaps its index lacked events too.
             return await self.read(topics, within, count, newest_first=newest_first)
-        return read if newest_first else await self._filled(read, topics)
+        if ALL in topics and within.before > just_after(start):
+            read = await self._with_edges(read, within, start, newest_first=newest_first)
+        return await self._filled(read, topics, newest_first=newest_first)
 
     async def _oldest_first(
         self, topics: Sequence[str], within: PositionRange, count: int, start: Position
@@ -137,22 +139,49 @@ class ArchivePart:
         found = [(max(after, within.after), min(to, last)) for after, to in ends]
         return [gap for gap in found if gap[0] < gap[1]]
 
-    async def _filled(self, read: RangeRead, topics: Sequence[str]) -> RangeRead:
-        """The read with what the archive has of the entries that are missing in the journal.
+    def _has_all(self, within: PositionRange, last: Position) -> bool:
+        """True if the archive has all events of the range, up to and including `last`."""
+        manifests = self._archive.catalog.manifests
+        if not manifests or manifests[0].before > within.after:
+            return False
+        return not self._missing(within, last)
 
-        Only oldest first: there, each read notices what is missing before its first entry. So a
-        page can end inside of a hole.
+    async def _with_edges(
+        self, read: RangeRead, within: PositionRange, start: Position, *, newest_first: bool
+    ) -> RangeRead:
+        """The read of the journal with what is missing at the ends of the range.
+
+        Its rows do not show it. If a page ends inside of a hole, the next one begins there. What is
+        missing beyond the last row belongs to the next read.
         """
+        missing = list(read.missing)
+        if newest_first:
+            missing = [gap for gap in missing if not read.rest or gap[0] >= read.rows[-1][0]]
+            if read.rest is None and read.rows and (oldest := read.rows[-1][1]):
+                missing.append((within.after, parse_position(oldest.previous)))
+        if newest_first or read.rest is None:
+            highest = just_before(within.before)
+            newest = max([within.after, start, *(position for position, _ in read.rows)])
+            for above in await self._journal.between(highest, END, 1, newest_first=False):
+                missing.append((newest, min(parse_position(above.previous), highest)))
+        return read._replace(missing=[gap for gap in missing if gap[0] < gap[1]])
+
+    async def _filled(
+        self, read: RangeRead, topics: Sequence[str], *, newest_first: bool
+    ) -> RangeRead:
+        """The read with what the archive has of the entries that are missing in the journal."""
         rows, missing = dict(read.rows), list[MissingRange]()
         for gap in read.missing:
             hole = PositionRange(gap[0], just_after(gap[1]))
             await self._archive.freshen(gap[1])
             entries = await self._between(hole, _HOLE + 1, topics, newest_first=False)
-            if 0 < len(entries) <= _HOLE and not self._missing(hole, gap[1]):
+            # Of all events, none may be there: the range of a page can end inside of a hole.
+            is_whole = self._has_all(hole, gap[1]) and (entries or ALL in topics)
+            if is_whole and len(entries) <= _HOLE:
                 rows |= dict(_rows(entries))
             else:
                 missing.append(gap)
-        return read._replace(rows=sorted(rows.items()), missing=missing)
+        return read._replace(rows=sorted(rows.items(), reverse=newest_first), missing=missing)
 
     async def _between(
         self, within: PositionRange, count: int, topics: Sequence[str], *, newest_first: bool

@@ -70,4 +70,6 @@ def just_before(position: Position) -> Position:
 
 def just_after(position: Position) -> Position:
     """The lowest position above this one."""
-    return Position(position.toid, position.n + 1)
+    if position.n < END.n:
+        return Position(position.toid, position.n + 1)
+    return Position(position.toid + 1, 0)

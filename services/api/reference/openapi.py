@@ -15,12 +15,14 @@ from services.api.reference.json_schemas import Json, schemas_of
 from services.api.reference.operation import TAGS, ApiOperation
 from services.api.reference.operations import OPERATIONS
 from services.api.reference.webhook_operations import RECEIVED, received_requests
+from services.api.webhooks.schemas import RotateSecret
 
 _ABOUT = (
     "Create, read, list and change payment streams on Stellar, and follow their events in real "
     "time. Every path of streams, events and login exists with and without /v1. Amounts are "
     "decimal strings in base units. Times are Unix seconds."
 )
+_OPTIONAL_BODIES = (EmptyBody, RotateSecret)
 _PROBLEM = {
     "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
 }
@@ -114,7 +116,7 @@ def _operation(method: str, path: str, operation: ApiOperation) -> Json:
         document["description"] = f"The same as /v1{path}."
     if operation.body is not None:
         document["requestBody"] = {
-            "required": operation.body is not EmptyBody,
+            "required": operation.body not in _OPTIONAL_BODIES,
             "content": {"application/json": {"schema": _ref(operation.body)}},
         }
     return document

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager, suppress
 
 from redis.asyncio import Redis
 
-from services.archiver.app import archiver_lease
 from services.archiver.settings import ArchiverSettings
+from services.archiver.turns import archiver_lease
 from shared.archive.catalog import Catalog
 from shared.archive.errors import ArchiveError, DamagedArchiveError
 from shared.domain.errors import HeadraceError

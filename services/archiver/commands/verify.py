@@ -11,7 +11,6 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from functools import partial
-from hashlib import sha256
 
 import orjson
 from redis.asyncio import Redis
@@ -22,7 +21,7 @@ from services.archiver.commands.runner import (
     require_segments,
     run_command,
 )
-from services.archiver.segments import read_segment
+from services.archiver.segments import read_file, read_segment
 from services.archiver.settings import ArchiverSettings
 from services.archiver.verification import Finding, check_catalog, check_mark, check_segment
 from shared.archive.catalog import Catalog
@@ -158,12 +157,11 @@ async def _check(
 
 async def _check_index(store: ArchiveStore, manifest: Manifest) -> AsyncIterator[Finding]:
     try:
-        digest = sha256(await store.get(manifest.index)).hexdigest()
+        await read_file(store, manifest.index, manifest.index_sha256)
     except NotInArchiveError:
         yield Finding(manifest.index, "missing", manifest.index_sha256, None)
-        return
-    if digest != manifest.index_sha256:
-        yield Finding(manifest.index, "index", manifest.index_sha256, digest)
+    except DamagedArchiveError as error:
+        yield Finding(manifest.index, "index", manifest.index_sha256, str(error))
 
 
 def _print(finding: Finding) -> None:

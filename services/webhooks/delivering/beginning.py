@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shared.domain.position import Position
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.progress import Progress
@@ -30,6 +32,9 @@ def furthest(stored: Progress | None, remembered: Progress | None) -> Progress |
     """
     if stored is None or remembered is None:
         return stored or remembered
-    if remembered.generation == stored.generation and remembered.position > stored.position:
-        return remembered
-    return stored
+    same = remembered.generation == stored.generation
+    if not same or remembered.position < stored.position:
+        return stored
+    both = {*remembered.acknowledged, *stored.acknowledged}
+    above = tuple(sorted(each for each in both if each > remembered.position))
+    return replace(remembered, acknowledged=above)

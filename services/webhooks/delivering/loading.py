@@ -84,7 +84,11 @@ class EndpointLoader:
     def rewind(self, common: Position, lost: Sequence[JournalEntry]) -> None:
         """Like EndpointRegistry.rewind, for the endpoints that are only remembered."""
         for held in self._remembered.values():
-            held.progress = rewound(held.progress, loss_of(held.endpoint, common, lost))
+            loss = loss_of(held.endpoint, common, lost)
+            if held.deliveries is not None:  # they are just being cut
+                held.deliveries.losses.append(loss)
+            else:
+                held.progress = rewound(held.progress, loss)
 
     def forget(self, numbers: Collection[int]) -> None:
         """Another dispatcher has these partitions, or had them: what Redis has is newer."""

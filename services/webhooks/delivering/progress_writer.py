@@ -50,7 +50,8 @@ class ProgressWriter:
         try:
             while self._waiting:
                 waiting, self._waiting = self._waiting, {}
-                await asyncio.gather(*(self._call(*each) for each in waiting.items()))
+                calls = [self._call(*each) for each in waiting.items()]
+                await (calls[0] if len(calls) == 1 else asyncio.gather(*calls))
         finally:
             self._running = None
 

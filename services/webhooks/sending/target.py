@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-from shared.web.public_resolver import AllowedNetworks
+from shared.web.public_addresses import AllowedNetworks
 from shared.webhooks.urls import check_endpoint_url
 
 _KEPT_TARGETS = 4_096

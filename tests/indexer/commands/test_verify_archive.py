@@ -30,7 +30,7 @@ async def site(redis: Redis, redis_url: str, keys: Keys) -> AsyncIterator[Site]:
 
 async def archived(site: Site, folder: Path) -> None:
     """Archive the journal, and lose it."""
-    catalog = Catalog(ArchiveStore(folder.as_uri(), site.keys.namespace))
+    catalog = Catalog(ArchiveStore(folder.as_uri(), site.keys.namespace, makes_folder=True))
     progress = await read_fields(site.redis, site.keys)
     entries = await journal(site.redis, site.keys)
     half = len(entries) // 2

@@ -12,7 +12,7 @@ from shared.archive.store import ArchiveStore
 
 @pytest.fixture
 def store(tmp_path: Path) -> ArchiveStore:
-    return ArchiveStore(f"file://{tmp_path}/archive", "test")
+    return ArchiveStore(f"file://{tmp_path}/archive", "test", makes_folder=True)
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ async def test_every_way_of_reading_finds_what_a_scan_finds(
     inside = [e for n, e in enumerate(written, 1) if low < at(n) < high]
     wanted = [e for e in inside if matches(subscribed, e.topics) or not e.topics]
     with tempfile.TemporaryDirectory() as folder:
-        catalog = Catalog(ArchiveStore(f"file://{folder}", "test"))
+        catalog = Catalog(ArchiveStore(f"file://{folder}", "test", makes_folder=True))
         await write(catalog, written, sizes)
         reader = ArchiveReader(catalog)
         assert await all_after(reader, low, limit) == written[low.toid :]

@@ -47,7 +47,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(url: str) -> ArchiveStore:
-    return ArchiveStore(url, "test")
+    return ArchiveStore(url, "test", makes_folder=True)
 
 
 async def names(store: ArchiveStore, folder: str) -> dict[str, int]:
@@ -177,9 +177,24 @@ async def test_a_folder_that_is_away_when_a_service_starts_is_an_archive_that_is
 ) -> None:
     folder = tmp_path / "archive"
     folder.write_text("a file where the folder belongs")
-    store = ArchiveStore(f"file://{folder}", "test")
+    store = ArchiveStore(f"file://{folder}", "test", makes_folder=True)
     with pytest.raises(ArchiveUnavailableError):
         await store.get("a")
     folder.unlink()
     await store.put("a", b"x")
     assert await store.get("a") == b"x"
+
+
+@pytest.mark.parametrize("made", [False, True])
+async def test_a_folder_that_is_missing_is_no_empty_archive(tmp_path: Path, made: bool) -> None:
+    folder = tmp_path / "archive"
+    if made:
+        folder.mkdir()
+    store = ArchiveStore(f"file://{folder}", "test")
+    if made:
+        folder.rmdir()  # the disk is not mounted any more
+    calls = (store.get("a"), store.get_range("a", 0, 1), store.put("a", b""), names(store, "a"))
+    for call in calls:
+        with pytest.raises(ArchiveUnavailableError, match=f"the folder {folder} .* ARCHIVE_URL"):
+            await call
+    assert not folder.exists()

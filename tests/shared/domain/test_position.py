@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.position import END, START, Position, parse_position, toid
+from shared.domain.position import END, START, Position, padded, parse_position, toid
 
 u64 = st.integers(0, (1 << 64) - 1)
 positions = st.builds(Position, u64, u64)
@@ -16,6 +16,7 @@ positions = st.builds(Position, u64, u64)
 def test_a_position_survives_formatting_and_parsing(position: Position) -> None:
     assert parse_position(str(position)) == position
     assert START <= position <= END
+    assert padded(str(position)) == position.padded
 
 
 @given(positions, positions)

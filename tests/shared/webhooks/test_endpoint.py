@@ -33,7 +33,9 @@ ENTRIES = st.builds(
     st.just(b"{}"),
 )
 POSITIONS = st.builds(Position, st.integers(0, 1 << 63), st.integers(0, 1 << 63))
-SECRETS = st.lists(st.builds(SealedSecret, st.text(), st.none() | st.integers(0, 1 << 40)), min_size=1)
+SECRETS = st.lists(
+    st.builds(SealedSecret, st.text(), st.none() | st.integers(0, 1 << 40)), min_size=1
+)
 ENDPOINTS = st.builds(
     Endpoint,
     id=st.just("wh_5f0c1d2e3a4b5f0c1d2e3a4b"),

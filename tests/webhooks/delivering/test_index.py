@@ -73,5 +73,7 @@ def test_of_two_progresses_the_later_one_of_the_same_generation_counts() -> None
     early, late = Progress(1, Position(3, 0)), Progress(1, Position(4, 0))
     assert furthest(early, late) == furthest(late, early) == late
     assert furthest(None, late) == furthest(late, None) == late
+    rewound = replace(early, acknowledged=(Position(5, 0),), lost=Position(4, 1 << 40))
+    assert furthest(early, rewound) == rewound, "after a failover only we know what was taken"
     newer = Progress(2, Position(1, 0))
     assert furthest(newer, late) == newer

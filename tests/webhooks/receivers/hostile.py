@@ -10,10 +10,11 @@ import asyncio
 import gzip
 import json
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from tests.support.pace import last
 
@@ -122,8 +123,8 @@ async def _forever(writer: asyncio.StreamWriter, piece: bytes) -> None:
 
 
 @asynccontextmanager
-async def hostile(serve: Serve) -> AsyncIterator[int]:
-    """Serve on a free port of loopback. Yields the port."""
+async def hostile(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Serve on a free port of loopback, by TLS if there is a context. Yields the port."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -142,7 +143,7 @@ async def hostile(serve: Serve) -> AsyncIterator[int]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -152,10 +153,23 @@ async def hostile(serve: Serve) -> AsyncIterator[int]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@asynccontextmanager
+async def hostile_process() -> AsyncIterator[Mapping[str, int]]:
+    """All hostile receivers in another process, and the good one. Yields their ports by name."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.webhooks.receivers.hostile", stdin=pipe, stdout=pipe
+    )
+    assert process.stdout
+    try:
+        yield json.loads(await process.stdout.readline())
+    finally:
+        process.kill()
+        await process.wait()
+
+
 async def main() -> None:
     """Serve all until stdin ends."""
-    from contextlib import AsyncExitStack  # noqa: PLC0415 - only the program needs it
-
     async with AsyncExitStack() as stack:
         ports = {
             name: await stack.enter_async_context(hostile(serve))

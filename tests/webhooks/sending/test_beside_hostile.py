@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
-import sys
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +16,7 @@ import pytest
 from services.webhooks.metrics import Outcome
 from services.webhooks.sending.sender import Sender
 from tests.support.tier import at_length
+from tests.webhooks.receivers.hostile import hostile_process
 from tests.webhooks.sending.samples import endpoint, message, sending
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(at_length(120, 900))]
@@ -29,20 +26,6 @@ GOOD = 10
 _PAGE = 4_096
 _MOST_GROWTH = 24 << 20
 """Bytes. The bomb alone would take 64 MB, and a receiver of endless headers has no end."""
-
-
-@asynccontextmanager
-async def hostile_receivers() -> AsyncIterator[Mapping[str, int]]:
-    """All hostile receivers, and the good one as `good`, in another process. Yields the ports."""
-    words = ("-m", "tests.webhooks.receivers.hostile")
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(sys.executable, *words, stdin=pipe, stdout=pipe)
-    assert process.stdout
-    try:
-        yield json.loads(await process.stdout.readline())
-    finally:
-        process.kill()
-        await process.wait()
 
 
 class Good:
@@ -85,7 +68,7 @@ def resident() -> int:
 
 
 async def test_good_receivers_do_not_notice_hostile_ones() -> None:
-    async with hostile_receivers() as ports, sending(webhook_seconds=2.0) as sender:
+    async with hostile_process() as ports, sending(webhook_seconds=2.0) as sender:
         loop, bad = asyncio.get_running_loop(), {**ports}
         port = bad.pop("good")
         alone = [Good(sender, port) for _ in range(GOOD)]
