@@ -32,9 +32,9 @@ async def run(here: Site) -> None:
     """Run the page, with checks after each block."""
     async with nothing_is_missed(here) as client:
         await replace_passwords(here, client)
-        await replace_key(here)
-        await replace_seed(here)
         await replace_key_of_webhooks(here)
+        await replace_key(here)  # from here on, the client could not log in again
+        await replace_seed(here)
 
 
 async def step(here: Site, name: str) -> None:
