@@ -1,4 +1,4 @@
-"""The wheel: it has every file of the services, and its three commands start outside of a clone."""
+"""The wheel: it has every file of the services, and its commands start outside of a clone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 
-COMMANDS = ("headrace-api", "headrace-fanout", "headrace-indexer")
+COMMANDS = ("headrace-api", "headrace-fanout", "headrace-indexer", "headrace-webhooks")
 
 
 def pip(*arguments: object) -> None:

@@ -2,6 +2,8 @@
 
 A secret is `whsec_` and the base64 of 32 random bytes (Standard Webhooks, "Symmetric"). With
 WEBHOOK_SECRET_KEYS it is stored encrypted (Fernet: AES-128-CBC with HMAC-SHA256).
+
+See docs/decisions/0131-secrets-of-webhooks-are-sealed-again.md.
 """
 
 from __future__ import annotations

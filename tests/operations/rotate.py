@@ -7,12 +7,16 @@ from contextlib import suppress
 from functools import partial
 
 import jwt
+import orjson
+import pytest
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 from stellar_sdk import Keypair
 
 from deploy.simulator.chain import accounts
+from shared.webhooks.secrets import SecretBox, SecretUnreadableError
 from tests.api.auth.samples import bearer, signed
+from tests.operations.move_redis import keys, redis
 from tests.operations.pages import block
 from tests.operations.site import Site
 from tests.operations.subscriber import nothing_is_missed, token
@@ -28,7 +32,8 @@ async def run(here: Site) -> None:
     """Run the page, with checks after each block."""
     async with nothing_is_missed(here) as client:
         await replace_passwords(here, client)
-        await replace_key(here)
+        await replace_key_of_webhooks(here)
+        await replace_key(here)  # from here on, the client could not log in again
         await replace_seed(here)
 
 
@@ -151,3 +156,27 @@ async def log_in(here: Site, question: str) -> str:
     url = here.composed.url(8080, "api") + "/v1/auth"
     async with here.composed.session.post(url, json=answer) as response:
         return str((await response.json()).get("token", ""))
+
+
+async def replace_key_of_webhooks(here: Site) -> None:
+    url = here.composed.url(8080, "api") + "/v1/webhooks"
+    body = {"url": "https://shop.example/headrace", "all": True}
+    async with here.composed.session.post(url, json=body, headers=bearer(token(here))) as answer:
+        made = await answer.json()
+    old = here.settings["WEBHOOK_SECRET_KEYS"]
+    for name in ("add a key", "encrypt with the new key", "remove the old key"):
+        await step(here, f"{name} of webhooks")
+    new = here.settings["WEBHOOK_SECRET_KEYS"]
+    assert "," not in new
+    sealed = await stored_secret(here, made["id"])
+    assert SecretBox([new]).open(sealed) == made["secret"]
+    with pytest.raises(SecretUnreadableError):
+        SecretBox([old]).open(sealed)
+
+
+async def stored_secret(here: Site, webhook: str) -> str:
+    """The only secret of a webhook, as it is in Redis."""
+    async with redis(here, "api") as client:
+        found = orjson.loads(await client.hget(keys(here).webhooks, webhook) or b"")
+    (secret,) = found["secrets"]
+    return str(secret["sealed"])

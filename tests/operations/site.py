@@ -23,8 +23,8 @@ from tests.support.programs import needed
 VERSIONS = ("v0.1.0", "v0.2.0")
 """The tags of the clone."""
 EXPORTED = {"CLOSE_SECONDS": "2", "TLS_REDIRECT": "off"}
-EXPORTED |= dict.fromkeys(("APIS", "ARCHIVERS", "DISPATCHERS"), "1")
-"""Of the operator's shell: a fast chain, a gateway with TLS and without, one replica of these."""
+EXPORTED |= {"APIS": "1", "ARCHIVERS": "1"}
+"""Of the operator's shell: a fast chain, a gateway with TLS and without, one API and archiver."""
 
 
 @dataclass

@@ -58,6 +58,8 @@ REPLACED = {
     ("dead-letters.md", "verify ledgers with compose"): {"3700029": "3700003"},
     ("dead-letters.md", "verify ledgers in Kubernetes"): {"3700029": "3700003"},
     ("install.md", "events as they arrive"): {"--max-time 10": "--max-time 2"},
+    ("webhooks.md", "more dispatchers with compose"): {"=3": "=2"},
+    ("webhooks.md", "more dispatchers in Kubernetes"): {"=3": "=2"},
 }
 """What is typed differently: test time, and names of things that exist only in the example."""
 
@@ -78,13 +80,14 @@ def use_the_simulated_network(here: Site, _: Result) -> None:
         CONTRACTS=f"{accounts.STREAMS}:stream",
         START="earliest",
         SIGNING_SEED=Keypair.random().secret,
+        DISPATCHERS="1",
     )
 
 
-def fanouts(count: int) -> Callable[[Site, Result], None]:
+def replicas(service: str, count: int) -> Callable[[Site, Result], None]:
     def check(here: Site, result: Result) -> None:
-        assert result.text.count("headrace-fanout-") == count
-        assert len(here.composed.running["fanout"]) == count
+        assert result.text.count(f"headrace-{service}-") == count
+        assert len(here.composed.running[service]) == count
 
     return check
 
@@ -109,14 +112,17 @@ AFTER: dict[tuple[str, str], Callable[[Site, Result], None]] = {
     ("install.md", "start with compose"): prints("headrace-fanout-2", "headrace-gateway-1"),
     ("install.md", "the state of all services"): prints('"indexer"', '"fanout'),
     ("install.md", "events as they arrive"): prints('"type":"connected"'),
-    ("scale.md", "more fanouts with compose"): fanouts(4),
-    ("scale.md", "fewer fanouts with compose"): fanouts(2),
+    ("scale.md", "more fanouts with compose"): replicas("fanout", 4),
+    ("scale.md", "fewer fanouts with compose"): replicas("fanout", 2),
     ("dead-letters.md", "verify ledgers with compose"): prints("against horizon: all equal"),
     ("dead-letters.md", "verify the states with compose"): prints("equal"),
     ("namespace.md", "use the new namespace"): another_namespace,
     ("first-minutes.md", "is it ready, with compose"): prints("200 OK", '"ready":true'),
     ("first-minutes.md", "is it ready, in Kubernetes"): prints("200", '"ready":true'),
     ("first-minutes.md", "is Redis well, with compose"): prints("PONG", "aof_enabled:1"),
+    ("webhooks.md", "encrypt the secrets of webhooks with compose"): prints("All secrets"),
+    ("webhooks.md", "encrypt the secrets of webhooks in Kubernetes"): prints("All secrets"),
+    ("webhooks.md", "more dispatchers with compose"): replicas("webhooks", 2),
 }
 """What must be true after a block."""
 

@@ -28,7 +28,7 @@ async def _value(redis: Redis, kind: str, key: bytes) -> Any:
         case "string":
             return await redis.get(key)
         case "list":
-            return await redis.lrange(key, 0, -1)  # type: ignore[misc]
+            return await redis.lrange(key, 0, -1)
         case "hash":
             return await redis.hgetall(key)
         case "zset":
