@@ -36,9 +36,14 @@ addEventListener("message", async ({ data }) => {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def closed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
-    given = {"AUTH_MODE": "required", "JWT_SECRET": SECRET, "SIGNING_SEED": SERVER.secret}
     folder = tmp_path_factory.mktemp("closed")
-    async with installation(folder, CLOSE_SECONDS="1", **given) as closed:
+    async with installation(
+        folder,
+        CLOSE_SECONDS="1",
+        AUTH_MODE="required",
+        JWT_SECRET=SECRET,
+        SIGNING_SEED=SERVER.secret,
+    ) as closed:
         began = _in(0)
         # `iat` has whole seconds, and a token must not be older than the data in Redis.
         await until(lambda: _in(0) > began, what="a token that is younger than the data")

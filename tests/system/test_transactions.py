@@ -84,8 +84,9 @@ async def run_the_example(whole: Installation) -> None:
 
 
 async def test_each_action_reaches_an_event_source(tmp_path: Path) -> None:
-    settings = {"CLOSE_SECONDS": "1", "SUBMIT_CLOSE_SECONDS": "0.1", "STREAMS": "0"}
-    async with installation(tmp_path, **settings) as whole:
+    async with installation(
+        tmp_path, CLOSE_SECONDS="1", SUBMIT_CLOSE_SECONDS="0.1", STREAMS="0"
+    ) as whole:
         listener = Client(whole, f"users={SENDER.public_key}", whole.ports.gateway)
         await until(lambda: listener.began, what="the subscription")
         create: dict[str, Any] = {
