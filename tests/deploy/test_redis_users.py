@@ -241,7 +241,7 @@ async def lose_everything(redis: Redis, indexer: ServiceProcess) -> None:
         return bool(await redis.hget(KEYS.progress, "told"))
 
     async def reported() -> bool:
-        return len(await redis.hvals(KEYS.loss_reports)) == 3  # fanout, API, dispatcher
+        return len(await redis.hvals(KEYS.loss_reports)) >= 3  # fanout, API, dispatcher
 
     await until(reported, what="the reports")
     indexer.signal(signal.SIGCONT)
