@@ -16,6 +16,7 @@ from deploy.local.processes import Part
 from deploy.simulator.chain import accounts
 from deploy.simulator.settings import SimulatorSettings as NetworkSettings
 
+_LOOPBACK = "127.0.0.0/8,::1/128"  # a name such as localhost often has addresses of both families
 _TESTNET = {
     "NETWORK_PASSPHRASE": "Test SDF Network ; September 2015",
     "HORIZON_URL": "https://horizon-testnet.stellar.org",
@@ -111,7 +112,7 @@ def parts(
         "DRAIN_SECONDS": "1",
         "TRUSTED_PROXIES": "127.0.0.1/32",
         "ARCHIVE_URL": archive,
-        "WEBHOOK_ALLOWED_NETWORKS": os.environ.get("WEBHOOK_ALLOWED_NETWORKS") or "127.0.0.0/8",
+        "WEBHOOK_ALLOWED_NETWORKS": os.environ.get("WEBHOOK_ALLOWED_NETWORKS") or _LOOPBACK,
     }
     fanouts = [f"http://127.0.0.1:{port}" for port in ports.fanouts]
     ready = [f"{url}/readyz" for url in (*fanouts, f"http://127.0.0.1:{ports.indexer}")]

@@ -61,7 +61,7 @@ def test_a_run_with_webhooks_has_a_dispatcher_that_may_reach_this_machine(
     given = parts(Ports(), read_chain({}, Ports()), tmp_path, webhooks=True)
     started = {part.name: part for part in given}
     for name in ("api", "webhooks"):
-        assert started[name].environment["WEBHOOK_ALLOWED_NETWORKS"] == "127.0.0.0/8"
+        assert started[name].environment["WEBHOOK_ALLOWED_NETWORKS"] == "127.0.0.0/8,::1/128"
     assert started["api"].environment["SYSTEM_URLS"] == f"http://127.0.0.1:{Ports().webhooks}"
 
 
