@@ -59,7 +59,7 @@ async def test_good_endpoints_do_not_notice_hostile_ones(
     redis_url: str, world: World, tmp_path: Path
 ) -> None:
     """Also URLs that must not be used, and a name that does not exist."""
-    settings = environment(redis_url, world.keys, webhook_seconds="3")
+    settings = environment(redis_url, world.keys, webhook_seconds="10")
     async with (
         AsyncExitStack() as stack,
         receiving() as receiver,
@@ -77,14 +77,16 @@ async def test_good_endpoints_do_not_notice_hostile_ones(
             await receiver.got(name, 1)
         alone = await _delays(world, receiver, 4)
         bad = [await world.add(url) for url in urls]
-        await until(lambda: _has_failed(world, bad[1]), what="a failure of the silent one")
+        await until(
+            lambda: _has_failed(world, bad[1]), seconds=60, what="a failure of the silent one"
+        )
         for name in GOOD:
             await receiver.numbers(name)
         before = server.rss()
         beside = await _delays(world, receiver, SECONDS)
         grown = server.rss() - before
-    # A busy machine delays a few. A hostile receiver that holds others up costs three seconds.
-    for part, more in ((0.5, 0.25), (0.9, 1.0)):
+    # A busy machine delays a few. A hostile receiver that holds others up costs ten seconds.
+    for part, more in ((0.5, 0.5), (0.9, 2.0)):
         usual, now = (percentile(each, part) for each in (alone, beside))
         assert now < usual + more, f"{part:.0%}: {usual:.3f} s alone, {now:.3f} s beside"
     assert grown < _MOST_GROWTH, f"{grown / 1e6:.0f} MB more"

@@ -2,6 +2,8 @@
 
 aiohttp bounds each line of a head, but not how many interim answers (1xx) come before the answer,
 nor what comes while nobody asked. A receiver could fill the memory or keep the parser busy.
+
+See docs/decisions/0129-a-receiver-holds-up-no-other.md.
 """
 
 from __future__ import annotations

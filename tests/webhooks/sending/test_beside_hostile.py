@@ -69,7 +69,7 @@ def resident() -> int:
 
 
 async def test_good_receivers_do_not_notice_hostile_ones() -> None:
-    async with hostile_process() as ports, sending(webhook_seconds=2.0) as sender:
+    async with hostile_process() as ports, sending(webhook_seconds=10.0) as sender:
         loop, bad = asyncio.get_running_loop(), {**ports}
         port = bad.pop("good")
         alone = [Good(sender, port) for _ in range(GOOD)]
@@ -85,8 +85,8 @@ async def test_good_receivers_do_not_notice_hostile_ones() -> None:
         for each in harm:
             each.cancel()
         await asyncio.gather(*harm, return_exceptions=True)
-    # A busy machine delays a few. A hostile receiver that holds others up costs two seconds.
-    for part, more in ((0.5, 0.25), (0.9, 1.0)):
+    # A busy machine delays a few. A hostile receiver that holds others up costs ten seconds.
+    for part, more in ((0.5, 0.5), (0.9, 2.0)):
         usual, now = of_all(alone, part), of_all(beside, part)
         assert now < usual + more, f"{part:.0%}: {usual:.3f} s alone, {now:.3f} s beside"
     assert grown < _MOST_GROWTH, f"{grown / 1e6:.0f} MB more"
