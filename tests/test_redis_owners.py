@@ -45,7 +45,9 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "transaction_claim": ("services.api.transactions.submission_store",),
     "rate": ("services.api.http.rate_limits",),
     "api_keys": ("services.api.auth.api_keys",),
-    "webhooks": ("shared.webhooks.store", "shared.webhooks.progress"),
+    "webhooks": (
+        *("shared.webhooks.store", "shared.webhooks.progress", "shared.webhooks.attempts"),
+    ),
     "webhooks_of": ("shared.webhooks.store",),
     "webhook_changes": ("shared.webhooks.changes", "shared.webhooks.store", FOLLOWING),
     "webhook_progress": ("shared.webhooks.progress", "shared.webhooks.store"),

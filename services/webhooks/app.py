@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 from collections.abc import AsyncIterator
 
 import structlog
@@ -58,6 +59,7 @@ class DispatcherParts:
         self.blocking = connect(url, slot_key=slot_key)
         self.clock = RedisClock()
         self.detector = DataLossDetector()
+        self.name = secrets.token_hex(8)
         self.sender = Sender(settings, self.clock)
         self.follower: JournalFollower | None = None
         self._dispatcher: Dispatcher | None = None
@@ -74,7 +76,9 @@ class DispatcherParts:
     async def run(self) -> None:
         """Run one dispatcher until cancelled, or until Redis is emptied."""
         recent = RecentEntries()
-        self.follower = JournalFollower(self.redis, self.blocking, self.keys, recent, self.detector)
+        self.follower = JournalFollower(
+            self.redis, self.blocking, self.keys, recent, self.detector, name=self.name
+        )
         tools = self._tools(recent)
         registry = EndpointRegistry(tools, recent)
         self._dispatcher = dispatcher = self._make(self.follower, tools, registry)

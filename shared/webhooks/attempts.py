@@ -65,7 +65,10 @@ class AttemptStore:
         return [parse_attempt(row) for row in await rows]
 
     async def add(self, endpoint_id: str, attempt: Attempt) -> None:
-        """Add an attempt that changes no progress."""
+        """Add an attempt that changes no progress, unless the endpoint was deleted meanwhile."""
+        exists: Any = self._redis.hexists(self._keys.webhooks, endpoint_id)
+        if not await exists:
+            return
         key = self._keys.webhook_attempts(endpoint_id)
         pipe = self._redis.pipeline(transaction=False)
         pipe.lpush(key, encode_attempt(attempt))

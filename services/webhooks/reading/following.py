@@ -10,7 +10,6 @@ See docs/decisions/0127-webhooks-are-delivered-from-a-cursor.md.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -57,7 +56,10 @@ class JournalFollower:
         keys: Keys,
         recent: RecentEntries,
         detector: DataLossDetector,
+        *,
+        name: str,
     ) -> None:
+        """`name` identifies this process in the reports of losses."""
         self.started = asyncio.Event()
         self._redis = redis
         self._blocking = blocking
@@ -66,7 +68,7 @@ class JournalFollower:
         self._changes = ChangeLog(redis, keys)
         self._recent = recent
         self._detector = detector
-        self._name = secrets.token_hex(8)
+        self._name = name
         self._change = "0-0"
         self._server: str | None = None
         self._checked_at = float("-inf")

@@ -89,6 +89,8 @@ async def test_a_deleted_endpoint_leaves_nothing_behind(redis: Redis, keys: Keys
     assert await RedeliveryStore(redis, keys).add(made.id, Position(1, 1), Position(2, 2))
     assert await store.delete(made)
     assert not await store.delete(made)
+    test = Attempt(2.5, AttemptKind.TEST, "late", 0, 0.1, status=200)
+    await AttemptStore(redis, keys).add(made.id, test)
     left = {key async for key in redis.scan_iter(f"*{keys.namespace}*webhook*")}
     assert left == {keys.webhook_changes.encode(), keys.webhook_partition(0).encode()}
 
