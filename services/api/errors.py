@@ -30,6 +30,15 @@ class WebhookNotFoundError(ApiError):
         super().__init__(f"There is no webhook {endpoint_id[:64]!r} that you may read.")
 
 
+class RedeliveryNotFoundError(ApiError):
+    """The webhook has no redelivery with this id that has not ended."""
+
+    def __init__(self, redelivery_id: str) -> None:
+        super().__init__(
+            f"The webhook has no redelivery {redelivery_id[:64]!r} that has not ended."
+        )
+
+
 class InvalidFieldError(ApiError):
     """A field of the body has a value that is not allowed now. `pointer` names it (RFC 6901)."""
 

@@ -103,6 +103,7 @@ class Dispatcher:
     async def _changed(self, changes: Sequence[Change] | None) -> None:
         if changes is None:
             await self._loader.reload_all()
+            await self._jobs.resume(self._registry)
         else:
             held = await self._loader.reload({each.endpoint_id for each in changes})
             await self._jobs.begin(changes, held)
@@ -121,10 +122,12 @@ class Dispatcher:
         for partition in lost:
             self._held.pop(partition.number, None)
             await self._cut(self._loader.remember(partition))
-        for partition in paused:
-            if partition.is_valid:
-                self._registry.resume(partition)
         metrics.PARTITIONS.set(len(self._held))
+        valid = [partition for partition in paused if partition.is_valid]
+        for partition in valid:
+            self._registry.resume(partition)
+        if valid:
+            await self._jobs.resume(self._registry.of(valid))
 
     async def _share_partitions(self) -> None:
         while True:

@@ -24,7 +24,7 @@ class ChangeKind(StrEnum):
     TEST = "test"
     """A test delivery is to be sent. `job` is the id of its message."""
     REDELIVER = "redeliver"
-    """There is a new redelivery. `job` is its id."""
+    """A redelivery was asked for, or stopped. `job` is its id."""
 
 
 class Change(NamedTuple):

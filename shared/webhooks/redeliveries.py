@@ -1,14 +1,14 @@
 """Redeliveries: events that an owner asked to be delivered once more.
 
 A hash of JSON documents for each endpoint. The API adds a redelivery, and a dispatcher moves its
-position and deletes it at its end. Redeliveries run beside the deliveries of new events, and do
-not change the endpoint's progress.
+position and deletes it at its end. The API deletes one that its owner stops. Redeliveries run
+beside the deliveries of new events, and do not change the endpoint's progress.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,11 @@ from redis.asyncio import Redis
 from shared.domain.position import Position, parse_position
 from shared.journal.keys import Keys
 from shared.redis.replication import Replicas
+from shared.redis.scripts import load_script
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
+
+_MOVE = load_script(__package__, "redelivery_move")
+_PAGE = 500
 
 MOST_REDELIVERIES = 5
 """An endpoint can have so many redeliveries that have not ended."""
@@ -41,6 +45,7 @@ class RedeliveryStore:
         self._keys = keys
         self._replicas = replicas or Replicas(redis)
         self._changes = ChangeLog(redis, keys)
+        self._move = redis.register_script(_MOVE)
 
     async def add(self, endpoint_id: str, after: Position, to: Position) -> Redelivery | None:
         """Ask for a redelivery. None if the endpoint has too many that have not ended."""
@@ -49,17 +54,25 @@ class RedeliveryStore:
         if await count >= MOST_REDELIVERIES:
             return None
         redelivery = Redelivery(secrets.token_hex(8), after, to)
-        await self.save(endpoint_id, redelivery)
+        pipe = self._replicas.pipeline()
+        pipe.hset(key, redelivery.id, _encode(redelivery))
+        await self._replicas.execute(pipe)
         await self._changes.add(Change(endpoint_id, ChangeKind.REDELIVER, redelivery.id))
         return redelivery
 
-    async def save(self, endpoint_id: str, redelivery: Redelivery) -> None:
-        """Store how far a redelivery is: `after` has moved."""
-        document = {"after": str(redelivery.after), "to": str(redelivery.to)}
-        pipe = self._replicas.pipeline()
-        key = self._keys.webhook_redeliveries(endpoint_id)
-        pipe.hset(key, redelivery.id, orjson.dumps(document))
-        await self._replicas.execute(pipe)
+    async def stop(self, endpoint_id: str, redelivery_id: str) -> bool:
+        """End a redelivery, as its owner asks. False if it has ended."""
+        key, pipe = self._keys.webhook_redeliveries(endpoint_id), self._replicas.pipeline()
+        pipe.hdel(key, redelivery_id)
+        try:
+            return bool((await self._replicas.execute(pipe))[0])
+        finally:  # also if too few replicas have it yet
+            await self._changes.add(Change(endpoint_id, ChangeKind.REDELIVER, redelivery_id))
+
+    async def move(self, endpoint_id: str, redelivery: Redelivery) -> bool:
+        """Store how far a redelivery is: `after` has moved. False if it was stopped."""
+        key, arguments = self._keys.webhook_redeliveries(endpoint_id), [redelivery.id]
+        return bool(await self._move(keys=[key], args=[*arguments, _encode(redelivery)]))
 
     async def delete(self, endpoint_id: str, redelivery_id: str) -> None:
         """Forget a redelivery that has ended."""
@@ -67,9 +80,26 @@ class RedeliveryStore:
         await deleted
 
     async def of_endpoint(self, endpoint_id: str) -> Sequence[Redelivery]:
-        """The redeliveries of an endpoint that have not ended."""
-        rows: Any = self._redis.hgetall(self._keys.webhook_redeliveries(endpoint_id))
-        return [_parse(name, value) for name, value in (await rows).items()]
+        """The redeliveries of an endpoint that have not ended, in no order."""
+        return (await self.of_endpoints([endpoint_id]))[endpoint_id]
+
+    async def of_endpoints(
+        self, endpoint_ids: Collection[str]
+    ) -> Mapping[str, Sequence[Redelivery]]:
+        """The redeliveries of each of these endpoints that have not ended, in no order."""
+        ids, found = list(endpoint_ids), dict[str, Sequence[Redelivery]]()
+        for start in range(0, len(ids), _PAGE):
+            part = ids[start : start + _PAGE]
+            pipe = self._redis.pipeline(transaction=False)
+            for own in part:
+                pipe.hgetall(self._keys.webhook_redeliveries(own))
+            for own, rows in zip(part, await pipe.execute(), strict=True):
+                found[own] = [_parse(name, value) for name, value in rows.items()]
+        return found
+
+
+def _encode(redelivery: Redelivery) -> bytes:
+    return orjson.dumps({"after": str(redelivery.after), "to": str(redelivery.to)})
 
 
 def _parse(name: bytes, value: bytes) -> Redelivery:

@@ -76,3 +76,6 @@ async def use_webhooks(
         await until(disabled, seconds=30, what="a webhook whose receiver is gone")
         await call("DELETE", f"/{gone['id']}", 204)
         await call("PATCH", own, 200, json={"enabled": False})
+        asked = await call("POST", f"{own}/redeliver", 202, json={"from": first})
+        assert (await call("GET", f"{own}/redeliveries", 200))["items"] == [asked]
+        await call("DELETE", f"{own}/redeliveries/{asked['id']}", 204)

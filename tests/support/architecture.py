@@ -48,7 +48,7 @@ ORDER = (
     "services.archiver",
     *(f"services.webhooks.{name}" for name in ("settings", "metrics", "sending")),
     *(f"services.webhooks.partitions.{name}" for name in ("sharing", "leases", "membership")),
-    *(f"services.webhooks.reading.{name}" for name in ("recent", "divergence", "following")),
+    *(f"services.webhooks.reading.{name}" for name in ("recent", "following")),
     "services.webhooks.reading",
     *(f"services.webhooks.delivering.{name}" for name in ("window", "retries", "messages")),
     *(f"services.webhooks.delivering.{name}" for name in ("index", "rewind", "beginning")),

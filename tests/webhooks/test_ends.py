@@ -1,4 +1,4 @@
-"""Endpoints that are disabled, tests and redeliveries, and events that only the archive has."""
+"""Endpoints that are disabled, tests, and events that only the archive has."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from shared.domain.position import parse_position
 from shared.domain.topics import Subscription, user_topic
 from shared.journal.reader import Journal
 from shared.webhooks.attempts import AttemptKind, AttemptStore
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
-from shared.webhooks.redeliveries import RedeliveryStore
 from tests.shared.samples import S
 from tests.support.archived import JournalArchive
 from tests.support.waiting import until
@@ -96,33 +94,6 @@ async def test_a_test_is_delivered_even_to_a_paused_endpoint(
     assert (attempt.kind, attempt.message_id) == (AttemptKind.TEST, "msg_1")
     assert orjson.loads(receiver.taken[-1].body)["webhookId"] == endpoint.id
     assert receiver.ids() == []
-
-
-async def test_a_redelivery_repeats_a_range_and_survives_its_dispatcher(
-    redis: Redis, redis_url: str, world: World, receiver: Receiver
-) -> None:
-    endpoint = await world.add(receiver.url())
-    made = await world.commit(30)
-    store = RedeliveryStore(redis, world.keys)
-    async with dispatching(redis_url, world.keys):
-        await until(lambda: receiver.ids() == made)
-        position = await world.position(endpoint)
-        receiver.answer = lambda delivery: 500 if delivery.id == made[14] else 200
-        await store.add(endpoint.id, parse_position(made[9]), parse_position(made[19]))
-        await until(lambda: receiver.ids() == made + made[10:14])
-        await until(lambda: len(receiver.asked) > 35)
-    assert await store.of_endpoint(endpoint.id)
-    receiver.answer = lambda _: 200
-    async with dispatching(redis_url, world.keys):
-        await until(lambda: receiver.ids() == made + made[10:20])
-
-        async def ended() -> bool:
-            return not await store.of_endpoint(endpoint.id)
-
-        await until(ended)
-    assert await world.position(endpoint) == position
-    kinds = [each.kind for each in await AttemptStore(redis, world.keys).newest(endpoint.id)]
-    assert kinds[0] == AttemptKind.REDELIVERY
 
 
 async def test_events_that_only_the_archive_has_are_delivered(

@@ -115,11 +115,20 @@ class RequestedTest(ResponseModel):
 
 
 class RedeliveryDocument(ResponseModel):
-    """A redelivery has begun. Both positions are inclusive."""
+    """A redelivery that has not ended. Both positions are inclusive."""
 
     id: str
-    from_: PositionText = Field(alias="from")
+    from_: PositionText = Field(
+        alias="from", description="where the rest begins; it moves forward with each delivery"
+    )
     to: PositionText
+
+
+class Redeliveries(ResponseModel):
+    """The redeliveries of a webhook that have not ended."""
+
+    items: list[RedeliveryDocument]
+    next: None
 
 
 class BatchBody(ResponseModel):

@@ -42,6 +42,7 @@ _PATH = {
     "hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     "file": {"type": "string", "examples": ["style.css"]},
     "replica": {"type": "string", "examples": ["0f5a9c7d31e2"]},
+    "redelivery": {"type": "string", "examples": ["5f0c1d2e3a4b5f0c"]},
     "slug": {"type": "string", "examples": ["invalid"]},
     "folder": {"type": "string", "examples": ["headrace"]},
 }

@@ -74,7 +74,16 @@ WEBHOOK_OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         body=RedeliverEvents,
         answer=answers.RedeliveryDocument,
         status=202,
-        problems=(*_BODY, 404, 429),
+        problems=(*_BODY, 404, 409, 429),
+    ),
+    ("GET", "/webhooks/{id}/redeliveries"): ApiOperation(
+        "List the redeliveries that have not ended",
+        WEBHOOKS,
+        answer=answers.Redeliveries,
+        problems=(404,),
+    ),
+    ("DELETE", "/webhooks/{id}/redeliveries/{redelivery}"): ApiOperation(
+        "Stop a redelivery", WEBHOOKS, body=EmptyBody, status=204, problems=(*_BODY, 404)
     ),
     ("GET", "/webhooks/{id}/deliveries"): ApiOperation(
         "Read the last attempts to deliver",

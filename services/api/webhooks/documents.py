@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from services.api.events.ranges import just_after
+from shared.domain.position import START
 from shared.domain.topics import ALL, is_stream_id
 from shared.webhooks.attempts import Attempt
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.progress import Progress
+from shared.webhooks.redeliveries import Redelivery
 from shared.webhooks.state import current_progress, state_of
 
 _USER = "user:"
@@ -57,6 +60,12 @@ def _state(endpoint: Endpoint, progress: Progress | None) -> Document:
 
 def _seconds(time: float | None) -> int | None:
     return None if time is None else int(time)
+
+
+def redelivery_document(redelivery: Redelivery) -> Document:
+    """What a client sees of a redelivery: the range that is left, both positions inclusive."""
+    first = just_after(redelivery.after) if redelivery.after > START else START
+    return {"id": redelivery.id, "from": str(first), "to": str(redelivery.to)}
 
 
 def attempt_document(attempt: Attempt) -> Document:

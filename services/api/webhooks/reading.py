@@ -1,17 +1,23 @@
-"""Reads webhooks: one, a page of them, and the last attempts to deliver."""
+"""Reads webhooks: one, a page of them, the last attempts to deliver, and redeliveries."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from services.api.errors import WebhookNotFoundError
-from services.api.webhooks.documents import Document, attempt_document, webhook_document
+from services.api.webhooks.documents import (
+    Document,
+    attempt_document,
+    redelivery_document,
+    webhook_document,
+)
 from services.api.webhooks.rights import listed_account, may_read, require_readable
 from services.api.webhooks.schemas import WebhooksQuery
 from shared.auth.principal import Principal
 from shared.webhooks.attempts import AttemptStore
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.progress import Progress, ProgressStore
+from shared.webhooks.redeliveries import RedeliveryStore
 from shared.webhooks.store import EndpointStore, is_endpoint_id
 
 
@@ -19,11 +25,16 @@ class WebhookReader:
     """The webhooks of one namespace, as a caller may see them."""
 
     def __init__(
-        self, store: EndpointStore, progress: ProgressStore, attempts: AttemptStore
+        self,
+        store: EndpointStore,
+        progress: ProgressStore,
+        attempts: AttemptStore,
+        redeliveries: RedeliveryStore,
     ) -> None:
         self._store = store
         self._progress = progress
         self._attempts = attempts
+        self._redeliveries = redeliveries
 
     async def find(self, endpoint_id: str, by: Principal) -> tuple[Endpoint, Progress | None]:
         """One webhook and its progress. Raises WebhookNotFoundError."""
@@ -60,6 +71,15 @@ class WebhookReader:
         await self.find(endpoint_id, by)
         attempts = await self._attempts.newest(endpoint_id)
         return {"items": [attempt_document(each) for each in attempts], "next": None}
+
+    async def redeliveries(self, endpoint_id: str, by: Principal) -> Document:
+        """The redeliveries that have not ended. Raises WebhookNotFoundError."""
+        await self.find(endpoint_id, by)
+        rows = sorted(
+            await self._redeliveries.of_endpoint(endpoint_id),
+            key=lambda each: (each.after, each.to, each.id),
+        )
+        return {"items": [redelivery_document(each) for each in rows], "next": None}
 
 
 def _place(endpoint: Endpoint) -> tuple[int, str]:

@@ -57,13 +57,15 @@ def add_webhooks(app: web.Application, redis: Redis, journal: Journal, replicas:
     """Add the services of webhooks, and their routes."""
     settings, keys = app[SETTINGS], app[SETTINGS].keys
     store = EndpointStore(redis, keys, replicas)
-    reader = WebhookReader(store, ProgressStore(redis, keys), AttemptStore(redis, keys))
+    redeliveries = RedeliveryStore(redis, keys, replicas)
+    progress, attempts = ProgressStore(redis, keys), AttemptStore(redis, keys)
+    reader = WebhookReader(store, progress, attempts, redeliveries)
     app[WEBHOOK_READER] = reader
     app[WEBHOOKS] = WebhookService(
         keys,
         store,
         reader,
-        RedeliveryStore(redis, keys, replicas),
+        redeliveries,
         ChangeLog(redis, keys),
         journal=journal,
         streams=app[STREAMS],
@@ -80,6 +82,8 @@ def add_webhooks(app: web.Application, redis: Redis, journal: Journal, replicas:
         app.router.add_post(f"{one}/test", test)
         app.router.add_post(f"{one}/rotate-secret", rotate_secret)
         app.router.add_post(f"{one}/redeliver", redeliver)
+        app.router.add_get(f"{one}/redeliveries", page_of_redeliveries)
+        app.router.add_delete(f"{one}/redeliveries/{{redelivery}}", stop_redelivery)
         app.router.add_get(f"{one}/deliveries", deliveries)
 
 
@@ -145,6 +149,20 @@ async def redeliver(request: web.Request) -> web.Response:
     body = await read_body(request, RedeliverEvents)
     name, by = request.match_info["id"], caller(request)
     return json_response(await request.app[WEBHOOKS].redeliver(name, body, by), 202)
+
+
+async def page_of_redeliveries(request: web.Request) -> web.Response:
+    """GET /v1/webhooks/{id}/redeliveries: those that have not ended."""
+    name, by = request.match_info["id"], caller(request)
+    return json_response(await request.app[WEBHOOK_READER].redeliveries(name, by))
+
+
+async def stop_redelivery(request: web.Request) -> web.Response:
+    """DELETE /v1/webhooks/{id}/redeliveries/{redelivery}."""
+    await read_no_body(request)
+    name, redelivery = request.match_info["id"], request.match_info["redelivery"]
+    await request.app[WEBHOOKS].stop_redelivery(name, redelivery, caller(request))
+    return web.Response(status=204)
 
 
 async def deliveries(request: web.Request) -> web.Response:

@@ -99,7 +99,8 @@ class RotateSecret(RequestBody):
 class RedeliverEvents(RequestBody):
     """POST /v1/webhooks/{id}/redeliver: the events from one position to another, both inclusive.
 
-    Without `to`: up to the newest event.
+    Without `to`: up to the event that is the newest now. While the webhook is paused or disabled,
+    the redelivery waits.
     """
 
     from_: Annotated[PositionParam, Field(alias="from")]

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from services.api.errors import (
     InvalidFieldError,
+    RedeliveryNotFoundError,
     StaleVersionError,
     TooManyRedeliveriesError,
     WebhookNotFoundError,
@@ -21,12 +22,13 @@ from services.api.events.permissions import require_topics
 from services.api.events.ranges import just_before
 from services.api.http.idempotency import IdempotencyKey
 from services.api.streams.service import StreamService, Versions
-from services.api.webhooks.documents import Document, webhook_document
+from services.api.webhooks.documents import Document, redelivery_document, webhook_document
 from services.api.webhooks.edits import begun_again, edited, topics_of_body, with_secret
 from services.api.webhooks.reading import WebhookReader
 from services.api.webhooks.rights import require_changeable, require_writer
 from services.api.webhooks.schemas import CreateWebhook, PatchWebhook, RedeliverEvents
 from shared.auth.principal import Principal
+from shared.domain.commands import CommandRefusedError
 from shared.domain.position import START, Position
 from shared.domain.topics import Subscription
 from shared.journal.commit_errors import ContentionError
@@ -37,6 +39,7 @@ from shared.webhooks.changes import Change, ChangeKind, ChangeLog
 from shared.webhooks.endpoint import Endpoint, SealedSecret
 from shared.webhooks.redeliveries import MOST_REDELIVERIES, RedeliveryStore
 from shared.webhooks.secrets import SecretBox, new_secret
+from shared.webhooks.state import EndpointState, state_of
 from shared.webhooks.store import EndpointConflictError, EndpointStore, TooManyEndpointsError
 from shared.webhooks.store import new_endpoint_id as new_id
 
@@ -192,8 +195,15 @@ class WebhookService:
         return message_id
 
     async def redeliver(self, endpoint_id: str, body: RedeliverEvents, by: Principal) -> Document:
-        """Ask that events are delivered once more. Raises TooManyRedeliveriesError."""
-        await self._changeable(endpoint_id, by)
+        """Ask that events are delivered once more.
+
+        Raises CommandRefusedError if the webhook is disabled, and TooManyRedeliveriesError.
+        """
+        endpoint = await self._changeable(endpoint_id, by)
+        if state_of(endpoint, await self._reader.progress(endpoint_id)) is EndpointState.DISABLED:
+            raise CommandRefusedError(
+                "the webhook is disabled: enable it first, with PATCH and enabled: true"
+            )
         after = await self._begin(body.from_) or START
         to = body.to or await self._top()
         if to < body.from_:
@@ -202,9 +212,15 @@ class WebhookService:
         if redelivery is None:
             raise TooManyRedeliveriesError(
                 f"{MOST_REDELIVERIES} redeliveries of this webhook have not ended. "
-                "Wait until one of them has."
+                "Wait until one of them has, or stop one."
             )
-        return {"id": redelivery.id, "from": str(body.from_), "to": str(to)}
+        return redelivery_document(redelivery)
+
+    async def stop_redelivery(self, endpoint_id: str, redelivery_id: str, by: Principal) -> None:
+        """End a redelivery. Raises WebhookNotFoundError, RedeliveryNotFoundError."""
+        await self._changeable(endpoint_id, by)
+        if not await self._redeliveries.stop(endpoint_id, redelivery_id):
+            raise RedeliveryNotFoundError(redelivery_id)
 
     async def _begin(self, first: Position | None) -> Position | None:
         """The position just before `first`. Raises InvalidFieldError if the journal ends below."""

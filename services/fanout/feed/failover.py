@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import structlog
 from redis.asyncio import Redis
 
-from services.fanout.feed.divergence import last_common_position
 from services.fanout.feed.recent import RecentEvents
 from shared.domain.events import EventType
 from shared.domain.position import START, Position, journal_start, parse_position
+from shared.journal.divergence import last_common_position
 from shared.journal.keys import Keys
 from shared.journal.losses import DataLossDetector, write_report
 from shared.journal.reader import Journal, JournalTip
@@ -119,8 +119,11 @@ class Failover:
             if began is None and self.last_seen.cursor is not None:
                 return False  # an indexer begins a new journal, or a restore brings the old one
             common = began or START
-        elif (common := await last_common_position(self._journal, recent)) >= recent.top:
-            return False
+        else:
+            # if nothing can be compared any more, all recent events count as lost
+            common = await last_common_position(self._journal, recent) or recent.floor
+            if common >= recent.top:
+                return False
         log.error("journal_went_backwards", published=str(recent.top), agreed=str(common))
         self.epoch += 1
         self.highest = max(self.highest, recent.top)

@@ -50,7 +50,7 @@ class RecentEvents:
         self._start = 0  # index of the oldest item
         self._base = 0  # sequence number of the item at index 0
         self._newest: dict[str, int] = {}  # sequence number of each topic's newest item
-        self._known: set[str] = set()
+        self._known: dict[str, str] = {}  # each position, and the one of the entry before
         self._bytes = 0
 
     def load(self, entries: Sequence[JournalEntry], top: Position) -> None:
@@ -64,6 +64,11 @@ class RecentEvents:
 
     def __contains__(self, position: str) -> bool:
         return position in self._known
+
+    def has(self, entry: JournalEntry) -> bool:
+        """True if this entry is here, after the same entry."""
+        previous = self._known.get(entry.position)
+        return previous is not None and parse_position(previous) == parse_position(entry.previous)
 
     def is_next(self, entry: JournalEntry) -> bool:
         """True if the entry follows the newest event."""
@@ -80,7 +85,7 @@ class RecentEvents:
         frame = EventFrame(entry)
         item = RecentItem(parse_position(entry.position), entry, frame, tuple(before))
         self._items.append(item)
-        self._known.add(entry.position)
+        self._known[entry.position] = entry.previous
         self._bytes += frame.size
         self.top, self._top_text = item.position, entry.position
         if len(self._items) - self._start > self._limits[0] or self._bytes > self._limits[1]:
@@ -173,7 +178,7 @@ class RecentEvents:
         self._forget(item)
 
     def _forget(self, item: RecentItem) -> None:
-        self._known.discard(item.entry.position)
+        self._known.pop(item.entry.position, None)
         self._bytes -= item.frame.size
 
 

@@ -8,8 +8,8 @@ from services.webhooks.delivering.held import DeliveryTools
 from services.webhooks.delivering.index import topics_of_endpoint
 from services.webhooks.delivering.messages import Content, gap_content
 from services.webhooks.delivering.window import WINDOW_EVENTS, DeliveryWindow
+from services.webhooks.reading.history import page_of
 from shared.domain.position import Position
-from shared.domain.topics import ALL
 from shared.journal.read_size import ReadSize
 from shared.journal.reader import JournalGap, JournalPage, Page
 from shared.webhooks.endpoint import Endpoint
@@ -78,8 +78,6 @@ class Catchup:
         return not self.behind or isinstance(page, JournalPage)
 
     async def _next_page(self, window: DeliveryWindow) -> Page:
-        history, position = self._tools.history, window.end
         limit = min(self._size.within(_PAGE_BYTES), window.room)
-        if ALL in self._topics:
-            return await history.after(position, limit)
-        return await history.of_topics(self._topics, position, self._tools.top(), limit)
+        history, top = self._tools.history, self._tools.top()
+        return await page_of(history, self._topics, window.end, top, limit)

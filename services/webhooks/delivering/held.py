@@ -15,6 +15,7 @@ from shared.domain.position import Position
 from shared.journal.pages import PageReader
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.progress import Progress
+from shared.webhooks.state import current_progress
 
 if TYPE_CHECKING:
     from services.webhooks.delivering.deliveries import EndpointDeliveries
@@ -37,8 +38,13 @@ class HeldEndpoint:
 
     @property
     def gets_events(self) -> bool:
-        """False while it is paused or disabled."""
-        return self.endpoint.enabled and not self.progress.disabled
+        """False while it is paused or disabled.
+
+        An endpoint that was enabled again gets events, also if the deliveries that ended with the
+        disabling have not ended yet.
+        """
+        current = current_progress(self.endpoint, self.progress)
+        return self.endpoint.enabled and not (current and current.disabled)
 
 
 @dataclass(frozen=True, slots=True)

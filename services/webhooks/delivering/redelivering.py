@@ -10,13 +10,13 @@ import structlog
 
 from services.webhooks.delivering.held import DeliveryTools, HeldEndpoint
 from services.webhooks.delivering.index import topics_of_endpoint
-from services.webhooks.delivering.messages import events_content
+from services.webhooks.delivering.messages import Content, events_content, gap_content
 from services.webhooks.delivering.retries import wait_seconds
 from services.webhooks.delivering.window import DeliveryWindow
+from services.webhooks.reading.history import page_of
 from services.webhooks.sending.sender import Message, NotBegunError
 from shared.archive.errors import ArchiveError
 from shared.domain.position import Position, parse_position
-from shared.domain.topics import ALL
 from shared.journal.reader import JournalGap, JournalPage, Page
 from shared.journal.wire import JournalEntry
 from shared.redis.client import REDIS_UNAVAILABLE
@@ -30,7 +30,11 @@ _DAY = 86_400.0
 
 
 class RedeliveryRun:
-    """It ends when everything was acknowledged, or after WEBHOOK_RETRY_DAYS of failures."""
+    """It ends when everything was acknowledged, or after WEBHOOK_RETRY_DAYS of failures.
+
+    It also ends, and is not deleted, when the endpoint is paused or disabled, or when another
+    dispatcher has it: a new run goes on later.
+    """
 
     def __init__(
         self,
@@ -51,65 +55,75 @@ class RedeliveryRun:
     async def run(self) -> None:
         """Deliver until the end. Raises what a defect raises."""
         own = self._held.endpoint.id
-        while self._redelivery.after < self._redelivery.to and self._is_ours:
-            try:
-                await self._next_page()
-            except NotBegunError:
-                return
-            except (*REDIS_UNAVAILABLE, ArchiveError) as error:
-                log.warning("redelivery_waits", webhook=own, error=str(error))
-                await asyncio.sleep(1.0)
-        if self._is_ours:
-            await self._store.delete(own, self._redelivery.id)
+        try:
+            while not await self._step():
+                pass
+        except NotBegunError as error:
+            log.info("redelivery_ended_early", webhook=own, reason=str(error))
 
-    @property
-    def _is_ours(self) -> bool:
-        return self._held.partition.is_valid
+    def _may_begin(self) -> bool:
+        return self._held.partition.is_valid and self._held.gets_events
 
-    async def _next_page(self) -> None:
-        redelivery = self._redelivery
-        match await self._read():
+    def _require_begin(self) -> None:
+        if not self._may_begin():
+            raise NotBegunError("the webhook is paused or disabled, or not of this dispatcher")
+
+    async def _step(self) -> bool:
+        """Deliver the next page. True at the end. Raises NotBegunError if it may not go on."""
+        own = self._held.endpoint.id
+        self._require_begin()
+        try:
+            if self._redelivery.after >= self._redelivery.to:
+                await self._store.delete(own, self._redelivery.id)
+                return True
+            await self._deliver_page(await self._read())
+        except (*REDIS_UNAVAILABLE, ArchiveError) as error:
+            log.warning("redelivery_waits", webhook=own, error=str(error))
+            await asyncio.sleep(1.0)
+        return False
+
+    async def _deliver_page(self, page: Page) -> None:
+        after, to = self._redelivery.after, self._redelivery.to
+        match page:
             case JournalPage(entries, _, end):
                 await self._deliver([each for each in entries if self._is_wanted(each)])
-                self._redelivery = replace(redelivery, after=end)
+                await self._save(min(end, to))
             case JournalGap(resumes_after):  # the journal and the archive lack these events
-                self._redelivery = replace(redelivery, after=resumes_after)
+                end = min(resumes_after, to)
+                await self._until_taken(gap_content(after, end))
+                await self._save(end)
             case _:
-                self._redelivery = replace(redelivery, after=redelivery.to)
+                await self._save(to)
 
     def _is_wanted(self, entry: JournalEntry) -> bool:
         is_before_end = parse_position(entry.position) <= self._redelivery.to
         return is_before_end and self._held.endpoint.wants(entry)
 
     async def _read(self) -> Page:
-        history, after, to = self._tools.history, self._redelivery.after, self._redelivery.to
+        after, to = self._redelivery.after, self._redelivery.to
         topics = topics_of_endpoint(self._held.endpoint)
         async with self._tools.reads:
-            if ALL in topics:
-                return await history.after(after, _PAGE)
-            return await history.of_topics(topics, after, to, _PAGE)
+            return await page_of(self._tools.history, topics, after, to, _PAGE)
 
     async def _deliver(self, entries: Sequence[JournalEntry]) -> None:
         window = DeliveryWindow(self._redelivery.after, ())
         for entry in entries:
             window.add(entry)
-        while taken := window.take(self._held.endpoint.batch):
-            await self._until_taken(taken.entries)
+        batch = self._held.endpoint.batch
+        while taken := window.take(batch):
+            await self._until_taken(events_content(taken.entries, batch=batch > 1))
             window.acknowledge(taken)
             window.free(taken)
             await self._save(window.position)
 
-    async def _until_taken(self, entries: Sequence[JournalEntry]) -> None:
-        """Try until the receiver takes these events."""
-        while not await self._attempt(entries):
-            if not self._is_ours:
-                raise NotBegunError("another dispatcher goes on with the redelivery")
+    async def _until_taken(self, content: Content) -> None:
+        """Try until the receiver takes this message."""
+        while not await self._attempt(content):
+            self._require_begin()
 
-    async def _attempt(self, entries: Sequence[JournalEntry]) -> bool:
-        endpoint = self._held.endpoint
-        content = events_content(entries, batch=endpoint.batch > 1)
-        message = Message(*content, AttemptKind.REDELIVERY)
-        result = await self._tools.sender.send(endpoint, message, may_begin=lambda: self._is_ours)
+    async def _attempt(self, content: Content) -> bool:
+        endpoint, message = self._held.endpoint, Message(*content, AttemptKind.REDELIVERY)
+        result = await self._tools.sender.send(endpoint, message, may_begin=self._may_begin)
         await self._attempts.add(endpoint.id, result.attempt)
         if result.attempt.was_taken:
             self._failures, self._failing_since = 0, None
@@ -127,6 +141,9 @@ class RedeliveryRun:
         await asyncio.sleep(wait_seconds(self._failures, self._tools.chance(), retry_after))
 
     async def _save(self, position: Position) -> None:
+        """Store how far it is. Raises NotBegunError if it was stopped, or is not ours any more."""
         self._redelivery = replace(self._redelivery, after=position)
-        if self._is_ours:
-            await self._store.save(self._held.endpoint.id, self._redelivery)
+        if not self._held.partition.is_valid:
+            raise NotBegunError("another dispatcher goes on with the redelivery")
+        if not await self._store.move(self._held.endpoint.id, self._redelivery):
+            raise NotBegunError("the redelivery was stopped, or its webhook was deleted")

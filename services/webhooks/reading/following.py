@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import structlog
 from redis.asyncio import Redis
 
-from services.webhooks.reading.divergence import last_common_position
 from services.webhooks.reading.recent import RECENT_EVENTS, RecentEntries
 from shared.domain.position import START, Position, parse_position
+from shared.journal.divergence import last_common_position
 from shared.journal.keys import Keys
 from shared.journal.losses import DataLossDetector, check_journal
 from shared.journal.reader import Journal, JournalGap, JournalPage, JournalTip
@@ -147,7 +147,7 @@ class JournalFollower:
     async def _find_loss(self, readers: Readers) -> bool:
         """Compare all recent events with the journal. True if Redis lost some."""
         common = await last_common_position(self._journal, self._recent)
-        if common >= self._recent.top:
+        if common is None or common >= self._recent.top:  # None: all recent events were trimmed
             return False
         lost = self._recent.truncate(common)
         LOST_EVENT.inc(sum(parse_position(entry.position).by_clock for entry in lost))

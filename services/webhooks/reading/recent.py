@@ -33,6 +33,9 @@ class RecentEntries:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, position: str) -> bool:
+        return position in self._before
+
     def __iter__(self) -> Iterator[JournalEntry]:
         return iter(self._entries)
 

@@ -13,7 +13,6 @@ from shared.journal.keys import Keys
 from shared.webhooks.changes import ChangeKind, ChangeLog
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.progress import Progress
-from shared.webhooks.redeliveries import MOST_REDELIVERIES, RedeliveryStore
 from shared.webhooks.secrets import SecretBox
 from shared.webhooks.store import EndpointStore
 from tests.api.auth.samples import ALICE, writer
@@ -153,35 +152,3 @@ async def test_tests_are_limited(client: WebClient) -> None:
     answers = [await answer_of(client, "POST", path) for _ in range(31)]
     assert (answers[0][0], answers[-1][0]) == (202, 429)
     assert "webhook-tests" in answers[-1][1]["detail"]
-
-
-async def test_events_of_a_range_are_delivered_once_more(
-    client: WebClient, redis: Redis, keys: Keys
-) -> None:
-    first, last = [(await made(client))["position"] for _ in range(2)]
-    name = (await created(client, {}, all=True))["id"]
-    path = f"/{name}/redeliver"
-    body = {"from": first, "to": first}
-    status, one = await answer_of(client, "POST", path, json=body)
-    assert (status, one) == (202, body | {"id": one["id"]})
-    _, to_the_end = await answer_of(client, "POST", path, json={"from": first})
-    assert to_the_end["to"] == last
-    begin = parse_position(first)
-    after = Position(begin.toid, begin.n - 1)
-    rows = {each.id: each for each in await RedeliveryStore(redis, keys).of_endpoint(name)}
-    assert (rows[one["id"]].after, rows[one["id"]].to) == (after, begin)
-    status, problem = await answer_of(client, "POST", path, json={"from": last, "to": first})
-    assert (status, problem["errors"][0]["pointer"]) == (422, "/to")
-    above = str(Position(begin.toid + 1, 0))
-    status, problem = await answer_of(client, "POST", path, json={"from": above})
-    assert (status, problem["errors"][0]["pointer"]) == (422, "/from")
-
-
-async def test_few_redeliveries_run_at_once(client: WebClient) -> None:
-    first = (await made(client))["position"]
-    path = f"/{(await created(client, {}, all=True))['id']}/redeliver"
-    body = {"from": first}
-    statuses = [
-        (await answer_of(client, "POST", path, json=body))[0] for _ in range(MOST_REDELIVERIES + 1)
-    ]
-    assert statuses == [202] * MOST_REDELIVERIES + [429]

@@ -26,6 +26,7 @@ EVERY_USE: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "/test", None),
     ("POST", "/rotate-secret", None),
     ("POST", "/redeliver", {"from": "0-0"}),
+    ("GET", "/redeliveries", None),
     ("GET", "/deliveries", None),
 ]
 CHANGES = [use for use in EVERY_USE if use[0] != "GET"]
@@ -95,6 +96,19 @@ async def test_a_login_cannot_lead_the_events_of_all_accounts_elsewhere(
     assert (status, "events:all" in problem["detail"]) == (403, True)
     status, _ = await answer_of(secure, method, f"/{name}{end}", headers=EVERYTHING, **sent)
     assert status in (200, 202, 204)
+
+
+async def test_only_who_may_change_a_webhook_stops_its_redelivery(secure: WebClient) -> None:
+    name = (await created(secure, EVERYTHING, all=True))["id"]
+    body = {"from": "0-0"}
+    path = f"/{name}/redeliver"
+    _, asked = await answer_of(secure, "POST", path, json=body, headers=EVERYTHING)
+    end = f"/{name}/redeliveries/{asked['id']}"
+    statuses = [
+        (await answer_of(secure, "DELETE", end, headers=who))[0]
+        for who in (OTHER, READER, OWNER, EVERYTHING)
+    ]
+    assert statuses == [404, 403, 403, 204]
 
 
 async def test_a_narrowed_token_sees_only_webhooks_of_its_topics(secure: WebClient) -> None:
