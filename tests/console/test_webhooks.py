@@ -133,6 +133,7 @@ async def test_it_is_paused_resumed_and_deleted_by_keyboard(
     await expect(state).to_contain_text("Events are delivered")
     await expect(button(page, "Pause")).to_be_focused()
     await press(page, button(page, "Delete"))
+    await expect(page.get_by_role("dialog")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(button(page, "Delete")).to_be_focused()
     await page.keyboard.press("Enter")
