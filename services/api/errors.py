@@ -39,6 +39,15 @@ class RedeliveryNotFoundError(ApiError):
         )
 
 
+class WebhookDeletedError(ApiError):
+    """A request is repeated whose webhook was deleted in the meantime."""
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(
+            f"The webhook {endpoint_id} that this Idempotency-Key made was deleted. Use a new key."
+        )
+
+
 class InvalidFieldError(ApiError):
     """A field of the body has a value that is not allowed now. `pointer` names it (RFC 6901)."""
 

@@ -14,6 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 from shared.web.public_addresses import AllowedNetworks, is_reachable
 
 MOST_CHARACTERS = 2_048
+OPERATOR_ALLOWS = "(operator: WEBHOOK_ALLOWED_NETWORKS)"
+"""The setting that lets webhooks reach more. It follows each refusal that the setting can end."""
+
+_AUTHORITY = re.compile(r"[^/?#]*//([^/?#]*)")
 _NUMBER = re.compile(r"\d+|0[xX][0-9a-fA-F]*", re.ASCII)
 _LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
 
@@ -22,8 +26,7 @@ def check_endpoint_url(url: str, allowed: AllowedNetworks = ()) -> str:
     """Returns the URL. Raises ValueError; the message says what is expected."""
     if len(url) > MOST_CHARACTERS:
         raise ValueError(f"the URL has more than {MOST_CHARACTERS} characters")
-    if not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError("the URL has characters that must be percent-encoded")
+    _check_characters(url)
     parts, host = _split(url)
     if parts.username or parts.password:
         raise ValueError("the URL has a user name or a password: check the signature instead")
@@ -31,10 +34,29 @@ def check_endpoint_url(url: str, allowed: AllowedNetworks = ()) -> str:
         raise ValueError("the URL has a fragment (#…), which no server gets")
     address = _address(host)
     if address is not None and not is_reachable(address, allowed):
-        raise ValueError(f"{host} is not a public address")
+        raise ValueError(f"{host} is not a public address {OPERATOR_ALLOWS}")
     if parts.scheme == "http" and not _is_local(host, allowed):
-        raise ValueError("expected https://…: http:// is only for receivers on this machine")
+        hint = f" {OPERATOR_ALLOWS}" if host == "localhost" else ""
+        raise ValueError(
+            f"expected https://…: http:// is only for receivers on the server's own machine{hint}"
+        )
     return url
+
+
+def _check_characters(url: str) -> None:
+    if _is_plain(url):
+        return
+    authority = _AUTHORITY.match(url)
+    if authority and not _is_plain(authority[1]):
+        raise ValueError(
+            "the host must be in ASCII without spaces: write a name such as bücher.example as "
+            "xn--bcher-kva.example"
+        )
+    raise ValueError("the URL has characters that must be percent-encoded")
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _split(url: str) -> tuple[SplitResult, str]:

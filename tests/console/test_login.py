@@ -164,7 +164,7 @@ async def test_a_logout_applies_to_all_tabs(visitor: User) -> None:
 
 
 async def test_an_admin_uses_a_token_and_sees_all(closed: Installation, visitor: User) -> None:
-    page = await visitor.open("#/system")
+    page = await visitor.open("#/webhooks")
     await page.get_by_role("heading", name="Log in").wait_for()
     assert await page.get_by_role("button", name="Log in with Freighter").is_disabled()
     await enter(page, page.get_by_label("Token"), "no token")
@@ -172,7 +172,8 @@ async def test_an_admin_uses_a_token_and_sees_all(closed: Installation, visitor:
     await page.get_by_role("alert").get_by_text("This is not a valid token").wait_for()
     await enter(page, page.get_by_label("Token"), token_of(CAROL.public_key, "admin"), "Shift+Tab")
     await page.keyboard.press("Enter")
-    await page.wait_for_selector(".stream")
+    await page.get_by_role("heading", name="Webhooks", level=1).wait_for()
+    assert page.url.endswith("#/webhooks"), "the login returns to the view of the address"
     system = await visitor.open("#/system")
     await expect(system.locator(".part[data-url*=':']")).to_have_count(3)
     assert visitor.noise == []

@@ -21,6 +21,11 @@ pytestmark = [
 ]
 
 
+GAP = """dialog => dialog.querySelector("h2 + *").getBoundingClientRect().top
+  - dialog.querySelector("h2").getBoundingClientRect().bottom"""
+"""Pixels between the heading of a dialog and what follows."""
+
+
 async def read(whole: Installation, path: str) -> dict[str, Any]:
     status, document = await whole.get(whole.ports.gateway, f"/v1/webhooks{path}")
     assert status == 200, document
@@ -50,9 +55,13 @@ async def test_a_webhook_is_made_by_keyboard_and_its_secret_is_shown_once(
     await press(page, make)
     await expect(dialog.get_by_role("alert")).to_contain_text("is not a public address")
     await enter(page, page.get_by_label("URL"), "https://shop.example/hook", "Shift+Tab")
+    await expect(dialog.get_by_role("alert")).to_be_hidden()
     await press(page, make)
     secret = dialog.locator(".secret code")
     await expect(secret).to_have_text(re.compile(r"^whsec_[A-Za-z0-9+/=]{44}$"))
+    for _ in range(3):  # browsers let a second press of Escape close what refused the first
+        await page.keyboard.press("Escape")
+    await expect(secret).to_be_visible()
     await press(page, button(page, "I have it"))
     heading = page.get_by_role("heading", name="made by keyboard", level=1)
     await expect(heading).to_be_visible()
@@ -103,6 +112,9 @@ async def test_the_last_deliveries_are_shown_as_they_come(
     await expect(rows.first).to_contain_text("<b>")
     await expect(rows.nth(1)).to_contain_text("no answer within 15 s")
     await expect(rows.last).to_contain_text("20 ms")
+    both = Attempt(9e8, AttemptKind.EVENT, "6-1", 1, 1.5, answer="busy", error="cut off")
+    await attempts.add(name, both)
+    await expect(rows.first.locator("td p")).to_have_text(["cut off", "busy"])
     await attempts.add(name, Attempt(9e8, AttemptKind.REDELIVERY, "7-1", 1, 1.5, status=200))
     await expect(rows.first).to_contain_text("1 event, again")
     assert someone.noise == []
@@ -121,6 +133,7 @@ async def test_it_is_paused_resumed_and_deleted_by_keyboard(
     await expect(state).to_contain_text("Events are delivered")
     await expect(button(page, "Pause")).to_be_focused()
     await press(page, button(page, "Delete"))
+    await expect(page.get_by_role("dialog")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(button(page, "Delete")).to_be_focused()
     await page.keyboard.press("Enter")
@@ -150,6 +163,13 @@ async def test_it_gets_a_test_a_new_secret_and_events_once_more(
 
     await button(page, "Deliver again").click()
     dialog = page.get_by_role("dialog")
+    first = page.get_by_label("From")
+    await first.fill("junk")
+    title = await first.get_attribute("title")
+    assert title
+    assert re.search(await first.get_attribute("pattern") or "none", title)
+    assert await first.evaluate("node => !node.checkValidity()")
+    assert await dialog.evaluate(GAP) >= 8
     await page.get_by_label("From").fill(position)
     await page.get_by_label("To").fill("1-1")
     await dialog.get_by_role("button", name="Deliver again").click()

@@ -26,6 +26,7 @@ _SIMPLE: dict[type[Exception], tuple[int, Slug]] = {
     errors.TransactionNotFoundError: (404, Slug.NOT_FOUND),
     errors.WebhookNotFoundError: (404, Slug.NOT_FOUND),
     errors.RedeliveryNotFoundError: (404, Slug.NOT_FOUND),
+    errors.WebhookDeletedError: (404, Slug.NOT_FOUND),
     errors.FeatureDisabledError: (404, Slug.NOT_FOUND),
     errors.ClientDomainRejectedError: (400, Slug.MALFORMED),
     errors.IdempotencyKeyReusedError: (409, Slug.IDEMPOTENCY_KEY_REUSED),

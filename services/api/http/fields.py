@@ -15,12 +15,13 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from services.api.http.page_cursor import decode_cursor
+from services.api.http.page_cursor import NOT_A_CURSOR, decode_cursor
 from shared.domain.position import Position, parse_position
 from shared.domain.stream import I128_MAX
 from shared.domain.strkeys import is_account, is_contract
 from shared.domain.topics import is_stream_id
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _DIGITS = re.compile(r"[1-9][0-9]{0,38}", re.ASCII)
 
 
@@ -50,6 +51,23 @@ def _contract(value: str) -> str:
 def integer(value: object) -> object:
     """Accept 1.0 as 1: JSON Schema counts 1.0 as an integer, and some clients send it."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _text(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("has a control character that is no line break or tab, such as \\u0000")
+    return value
+
+
+def cursor_of(pattern: str) -> AfterValidator:
+    """Accepts cursors that match a pattern. A client that sends another text reads no pattern."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(NOT_A_CURSOR)
+        return value
+
+    return AfterValidator(check)
 
 
 def _stream_id(value: str) -> str:
@@ -103,4 +121,12 @@ PositionParam = Annotated[
 Cursor = Annotated[str, AfterValidator(decode_cursor), schema("cursor", "^[A-Za-z0-9_-]+$")]
 
 
-Tag = Annotated[str, Field(min_length=1, max_length=50)]
+Text = Annotated[
+    str,
+    AfterValidator(_text),
+    Field(json_schema_extra={"pattern": "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]*$"}),
+]
+"""A text for people. A line break and a tab are the only control characters that it may have."""
+
+
+Tag = Annotated[Text, Field(min_length=1, max_length=50)]

@@ -7,6 +7,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from shared.domain.topics import is_stream_id
 from shared.journal.indexes import stream_id_of
 
+NOT_A_CURSOR = "must be the `next` of a page, unchanged"
+"""What a client reads if its cursor cannot be one."""
+
 _TIME = 12
 
 
@@ -24,5 +27,5 @@ def decode_cursor(text: str) -> str:
     time, _, padded = member.partition(":")
     is_member = len(time) == _TIME and len(padded) >= 20 and is_stream_id(stream_id_of(member))
     if not is_member or not (time.isascii() and time.isdigit()) or encode_cursor(member) != text:
-        raise ValueError("must be the `next` of a page, unchanged")
+        raise ValueError(NOT_A_CURSOR)
     return member

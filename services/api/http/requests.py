@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
 from aiohttp import web
 from multidict import MultiDict
 from pydantic import BaseModel, ValidationError
 
+from services.api.http.field_errors import field_error
 from services.api.http.models import EmptyBody
 from shared.web.problems import Problem, Slug
 
@@ -19,11 +20,6 @@ M = TypeVar("M", bound=BaseModel)
 MAX_ERRORS = 100
 """The largest number of errors in one response. A small body can contain thousands."""
 
-_MESSAGES = {
-    "missing": "is required",
-    "extra_forbidden": "unknown field",
-    "model_type": "must be a JSON object",
-}
 _TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
 _VERSION_TAG = re.compile(r'"[1-9][0-9]{0,18}"')
 _TAGS = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
@@ -78,18 +74,8 @@ def validated(model: type[M], data: object, location: str) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        errors = error.errors(include_url=False, include_input=False, include_context=False)
-        raise invalid([_field_error(e, location) for e in errors[:MAX_ERRORS]]) from None
-
-
-def _field_error(error: Mapping[str, Any], location: str) -> dict[str, str]:
-    parts = [str(part) for part in error["loc"]]
-    if location == "pointer":  # a JSON pointer (RFC 6901)
-        where = "".join("/" + p.replace("~", "~0").replace("/", "~1") for p in parts)
-    else:
-        where = ".".join(parts)
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return {location: where, "detail": _MESSAGES.get(error["type"], message)}
+        errors = error.errors(include_url=False, include_context=False)
+        raise invalid([field_error(e, location) for e in errors[:MAX_ERRORS]]) from None
 
 
 def invalid(errors: Sequence[Mapping[str, str]]) -> Problem:

@@ -51,8 +51,8 @@ class WebhookDocument(ResponseModel):
     position: Annotated[
         PositionText | None,
         Field(
-            description="everything up to this position was acknowledged, or was not for this "
-            "webhook; while there are no events for it, it moves forward every 30 seconds or so"
+            description="all events up to this position were acknowledged, or do not match the "
+            "filter; while there are no events for it, it moves forward every 30 seconds or so"
         ),
     ]
     state: Annotated[EndpointState, Field(description="what it does now")]
@@ -74,8 +74,8 @@ class WebhookWithSecret(WebhookDocument):
         str | None,
         Field(
             examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="],
-            description="null: this is the response to a repeated request, and the secret was "
-            "replaced in the meantime",
+            description="in the response to a repeated request: the first secret, or null after "
+            "a rotation has ended it",
         ),
     ]
 

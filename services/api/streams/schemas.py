@@ -17,6 +17,7 @@ from services.api.http.fields import (
     Contract,
     Cursor,
     Tag,
+    Text,
     UnixSeconds,
 )
 from services.api.http.models import QueryParameters, RequestBody
@@ -38,9 +39,9 @@ class Metadata(RequestBody):
     As JSON in UTF-8 they may have at most 2048 bytes together.
     """
 
-    label: Annotated[str, Field(max_length=200)] | None = None
+    label: Annotated[Text, Field(max_length=200)] | None = None
     tags: Annotated[list[Tag], Field(max_length=20)] | None = None
-    note: Annotated[str, Field(max_length=2000)] | None = None
+    note: Annotated[Text, Field(max_length=2000)] | None = None
 
     def facts(self) -> Mapping[str, object]:
         """The fields that were given, ready for JSON."""

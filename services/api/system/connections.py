@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from services.api.auth.authentication import require_admin
 from services.api.auth.routes import CLOCK, bearer_token
+from services.api.http.fields import cursor_of
 from services.api.http.models import QueryParameters
 from services.api.http.requests import json_response, read_query
 from services.api.settings import SETTINGS
@@ -43,13 +44,20 @@ Topic = Annotated[
 ]
 
 
+Cursor = Annotated[
+    str,
+    Field(max_length=10_000, json_schema_extra={"pattern": _CURSOR}),
+    cursor_of(_CURSOR),
+]
+
+
 class ConnectionsQuery(QueryParameters):
     """GET /v1/system/connections."""
 
     account: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     topic: Topic | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 100
-    cursor: Annotated[str, Field(pattern=_CURSOR, max_length=10_000)] | None = None
+    cursor: Cursor | None = None
 
     def starts(self) -> dict[str, str] | None:
         """Where the page begins, by the key of the replica; None for the first page."""

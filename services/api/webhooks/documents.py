@@ -40,7 +40,7 @@ def webhook_document(endpoint: Endpoint, progress: Progress | None) -> Document:
 
 
 def position_of(endpoint: Endpoint, progress: Progress | None) -> str | None:
-    """Everything up to this position was acknowledged, or was not for this webhook."""
+    """All events up to this position were acknowledged, or do not match the filter."""
     if endpoint.begins_after and not current_progress(endpoint, progress):
         return str(endpoint.begins_after)
     return str(progress.position) if progress else None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
 
-from services.api.http.fields import Account, PositionParam, StreamId, integer
+from services.api.http.fields import Account, PositionParam, StreamId, Text, cursor_of, integer
 from services.api.http.models import QueryParameters, RequestBody
 from shared.domain.events import EventType
 from shared.webhooks.endpoint import DeliveryOrder
@@ -16,6 +16,7 @@ MOST_BATCH = 100
 MOST_OVERLAP = 7 * 86_400
 """The longest time in seconds for which an old secret still signs."""
 
+_CURSOR = r"^[0-9]{1,12}\.wh_[0-9a-f]{24}$"
 _Batch = Annotated[int, Field(strict=True, ge=1, le=MOST_BATCH), BeforeValidator(integer)]
 _Overlap = Annotated[int, Field(strict=True, ge=0, le=MOST_OVERLAP), BeforeValidator(integer)]
 _Url = Annotated[
@@ -32,6 +33,7 @@ _Url = Annotated[
         }
     ),
 ]
+_Cursor = Annotated[str, cursor_of(_CURSOR), Field(json_schema_extra={"pattern": _CURSOR})]
 _First = Annotated[
     PositionParam | None,
     Field(alias="from", description="position of the first event that is delivered"),
@@ -56,7 +58,7 @@ class WebhookFields(WebhookSelection):
     the one before it; with `stream`, only for the one before it of the same stream.
     """
 
-    description: Annotated[str, Field(max_length=200)] = ""
+    description: Annotated[Text, Field(max_length=200)] = ""
     batch: _Batch = 1
     order: DeliveryOrder = DeliveryOrder.ENDPOINT
     enabled: StrictBool = True
@@ -112,4 +114,4 @@ class WebhooksQuery(QueryParameters):
 
     account: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,12}\.wh_[0-9a-f]{24}$")] | None = None
+    cursor: _Cursor | None = None

@@ -15,6 +15,7 @@ from services.api.errors import (
     RedeliveryNotFoundError,
     StaleVersionError,
     TooManyRedeliveriesError,
+    WebhookDeletedError,
     WebhookNotFoundError,
     WebhookQuotaError,
 )
@@ -84,7 +85,7 @@ class WebhookService:
         """
         require_writer(by)
         wanted = Subscription(topics_of_body(body, by.account), frozenset(body.types))
-        await require_topics(by, wanted, self._streams)
+        await require_topics(by, wanted, self._streams, "pointer")
         self._streams.require_writable()
         sealed = self._box.seal(secret := new_secret())
         endpoint = Endpoint(
@@ -115,9 +116,11 @@ class WebhookService:
         """The response to a repeated request: the webhook now, with the secret it was made with.
 
         No secret is stored with the response. If the first secret was replaced and signs no more,
-        `secret` is null.
+        `secret` is null. Raises WebhookDeletedError.
         """
         endpoint_id, digest = stored.split("\n")[:2]
+        if not await self._store.load([endpoint_id]):
+            raise WebhookDeletedError(endpoint_id)
         endpoint, progress = await self._reader.find(endpoint_id, by)
         sealed = next((s.sealed for s in endpoint.secrets if _digest(s.sealed) == digest), None)
         secret = None if sealed is None else self._box.open(sealed)
@@ -134,7 +137,7 @@ class WebhookService:
         async def edit(endpoint: Endpoint) -> Endpoint:
             changed = edited(endpoint, body)
             if changed.subscription.topics != endpoint.subscription.topics:
-                await require_topics(by, changed.subscription, self._streams)
+                await require_topics(by, changed.subscription, self._streams, "pointer")
             if not (body.enabled and "enabled" in body.model_fields_set):
                 return changed
             return begun_again(changed, await self._reader.progress(endpoint_id), begin)
@@ -205,9 +208,12 @@ class WebhookService:
                 "the webhook is disabled: enable it first, with PATCH and enabled: true"
             )
         after = await self._begin(body.from_) or START
-        to = body.to or await self._top()
+        top = await self._top()
+        to = body.to or top
         if to < body.from_:
             raise InvalidFieldError("/to", "must not be below `from`")
+        if to > top:
+            raise InvalidFieldError("/to", f"is above the newest event, which is at {top}")
         redelivery = await self._redeliveries.add(endpoint_id, after, to)
         if redelivery is None:
             raise TooManyRedeliveriesError(

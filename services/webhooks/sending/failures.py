@@ -18,6 +18,7 @@ from services.webhooks.sending.connector import (
     StaleConnectionError,
 )
 from shared.web.public_resolver import NotPublicError
+from shared.webhooks.urls import OPERATOR_ALLOWS
 
 _CERTIFICATES = {
     9: "is not valid yet",
@@ -59,9 +60,9 @@ def failure(error: Exception, host: str, seconds: float) -> SendFailure:
         case TimeoutError():
             return SendFailure(Outcome.TIMEOUT, f"{host} did not answer within {seconds:g} s")
         case NotPublicError():
-            return SendFailure(Outcome.FORBIDDEN, f"{error}")
+            return SendFailure(Outcome.FORBIDDEN, f"{error} {OPERATOR_ALLOWS}")
         case aiohttp.ClientConnectorDNSError() if isinstance(error.os_error, NotPublicError):
-            return SendFailure(Outcome.FORBIDDEN, f"{error.os_error}")
+            return SendFailure(Outcome.FORBIDDEN, f"{error.os_error} {OPERATOR_ALLOWS}")
         case _:
             return SendFailure(Outcome.UNREACHABLE, _unreachable(error, host))
 

@@ -36,6 +36,10 @@ async def test_events_of_a_range_are_delivered_once_more(
     above = str(Position(begin.toid + 1, 0))
     status, problem = await answer_of(client, "POST", path, json={"from": above})
     assert (status, problem["errors"][0]["pointer"]) == (422, "/from")
+    far = {"from": first, "to": "9000000000000000000-0"}
+    status, problem = await answer_of(client, "POST", path, json=far)
+    told = {"pointer": "/to", "detail": f"is above the newest event, which is at {last}"}
+    assert (status, problem["errors"]) == (422, [told])
 
 
 async def test_few_redeliveries_run_at_once(client: WebClient) -> None:

@@ -75,7 +75,10 @@ async def test_a_deleted_webhook_is_not_made_again_by_a_repetition(secure: WebCl
     first = await created(secure, ONCE)
     await answer_of(secure, "DELETE", f"/{first['id']}", headers=OWNER)
     status, problem = await answer_of(secure, "POST", "", json=BODY, headers=ONCE)
-    assert (status, first["id"] in problem["detail"]) == (404, True)
+    assert (status, problem["type"]) == (404, "/problems/not-found")
+    assert problem["detail"] == (
+        f"The webhook {first['id']} that this Idempotency-Key made was deleted. Use a new key."
+    )
 
 
 async def test_a_secret_whose_key_was_removed_cannot_be_shown(start: StartApi) -> None:

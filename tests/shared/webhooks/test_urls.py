@@ -58,8 +58,12 @@ def test_https_urls_of_public_hosts_are_endpoints(url: str) -> None:
         ("https://shop.example/a b", "percent-encoded"),
         ("https://shop.example/\r\nX: y", "percent-encoded"),
         ("https://shop.example/" + "x" * MOST_CHARACTERS, "more than 2048 characters"),
-        ("http://localhost/", "expected https://"),
-        ("http://127.0.0.1/", "not a public address"),
+        ("https://bücher.example/", "the host must be in ASCII"),
+        ("https://exa mple.com", "the host must be in ASCII without spaces"),
+        ("https://exa mple.com/ä?ö#ü", "the host must be in ASCII"),
+        ("https://shop.example?b=ü", "percent-encoded"),
+        ("http://localhost/", r"expected https://.*\(operator: WEBHOOK_ALLOWED_NETWORKS\)"),
+        ("http://127.0.0.1/", r"not a public address \(operator: WEBHOOK_ALLOWED_NETWORKS\)"),
     ],
 )
 def test_what_is_wrong_is_said(url: str, reason: str) -> None:
@@ -87,7 +91,7 @@ def test_a_receiver_on_this_machine_may_have_http_if_the_operator_allows_it(host
 @pytest.mark.parametrize("url", ["http://10.0.0.7/", "http://shop.example/", "http://8.8.8.8/"])
 def test_http_to_another_machine_is_never_allowed(url: str) -> None:
     everything = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
-    with pytest.raises(ValueError, match="only for receivers on this machine"):
+    with pytest.raises(ValueError, match=r"on the server's own machine$"):
         check_endpoint_url(url, everything)
 
 

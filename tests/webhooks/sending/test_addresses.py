@@ -59,7 +59,9 @@ async def test_a_name_that_changes_to_a_private_address_is_not_followed(
         after = await sender.send(to, message())
     assert before.outcome is Outcome.UNREACHABLE  # nothing listens there
     assert after.outcome is Outcome.FORBIDDEN
-    assert after.attempt.error == "shop.example has an address that is not public"
+    assert after.attempt.error == (
+        "shop.example has an address that is not public (operator: WEBHOOK_ALLOWED_NETWORKS)"
+    )
 
 
 async def test_the_connection_uses_the_addresses_that_were_checked(names: Names) -> None:

@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { field, h, say } from "./dom.js";
 import { sentenceOf } from "./failure.js";
 import { freighter } from "./freighter.js";
+import { viewAfter } from "./router.js";
 import { session } from "./session.js";
 
 /** Log in with the wallet. Errors have a message for the user. */
@@ -23,7 +24,7 @@ export function login({ places }) {
     said.textContent = "";
     try {
       await act();
-      history.replaceState(null, "", "#/streams"); // only sets the address: the reload shows the view
+      history.replaceState(null, "", viewAfter(location.hash)); // only sets the address: the reload shows the view
       location.reload();
     } catch (error) {
       said.textContent = sentenceOf(error);

@@ -11,6 +11,12 @@ export function parse(hash) {
   return [path.split("/").filter(Boolean).map(decodeURIComponent), new URLSearchParams(query)];
 }
 
+/** The address after a login: the same, and Streams if it names no other view than the login. Pure. */
+export function viewAfter(hash) {
+  const [[name = "login"]] = parse(hash);
+  return name === "login" ? "#/streams" : hash;
+}
+
 /**
  * Show the view of the address whenever the address changes. `find(parts)` resolves to a function
  * that makes the view {title, node, stop?} from the context. The heading gets the focus, so that a

@@ -41,11 +41,11 @@ class Session {
     if (token && !this.token) throw new Error("This is not a valid token, or it has expired.");
   }
 
-  /** Remove the token, because the API rejected it, and show the login. */
+  /** Remove the token, because the API rejected it, and show the login. The address stays: it is shown afterwards. */
   lost() {
-    if (this.mode !== "required") return;
+    if (this.mode !== "required" || !this.token) return;
     this.keep("");
-    if (!location.hash.startsWith("#/login")) location.hash = "#/login";
+    dispatchEvent(new HashChangeEvent("hashchange")); // the router shows the login
   }
 
   /** Get a ticket for an EventSource. First refreshes a token that expires soon. Errors have `status`. */

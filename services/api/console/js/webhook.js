@@ -32,7 +32,7 @@ function attemptRow(attempt) {
     cell("What", contentWords(attempt), h("small", {}, h("code", {}, messageId))),
     cell("Result", h("span", { class: "chip", "data-tone": taken ? "active" : "over" }, status ?? "no answer")),
     cell("Took", tookWords(seconds)),
-    cell("Answer", error && h("span", { class: "bad" }, error), answer && h("code", { dir: "auto" }, answer), !error && !answer && "empty"));
+    cell("Answer", error && h("p", { class: "bad" }, error), answer && h("p", {}, h("code", { dir: "auto" }, answer)), !error && !answer && "empty"));
 }
 
 function details(webhook) {

@@ -9,7 +9,7 @@ import { session } from "./session.js";
 import { moment } from "./times.js";
 import { PATH } from "./webhooks.js";
 
-const POSITION = "[0-9]{1,20}-[0-9]{1,20}";
+const POSITION = { pattern: "[0-9]{1,20}-[0-9]{1,20}", title: "A position, such as 16010972359577600-1." };
 
 /** The words of a text with commas or spaces. Pure. */
 export const wordsIn = (text) => [...new Set(text.split(/[\s,]+/).filter(Boolean))];
@@ -25,7 +25,7 @@ export function filtersOf(kind, chosen) {
 
 let titles = 0;
 
-/** Show a dialog. `buttons` come after Cancel. */
+/** Show a dialog with a title, a content and buttons. */
 function show(words, content, ...buttons) {
   const title = h("h2", { id: `webhook-title-${++titles}` }, words);
   const dialog = h("dialog", { "aria-labelledby": title.id, close: () => dialog.remove() }, title, ...content,
@@ -38,9 +38,10 @@ function show(words, content, ...buttons) {
 /** A form in a dialog. `act` sends it; the dialog closes if that does not fail. */
 function ask(words, send, fields, act) {
   const said = h("p", { class: "bad", role: "alert" });
-  const form = h("form", { id: `webhook-form-${++titles}`, submit: async (event) => {
+  const clear = () => say(said, ""); // a fault that the reader corrects is no fault any more
+  const form = h("form", { id: `webhook-form-${++titles}`, input: clear, submit: async (event) => {
     event.preventDefault();
-    say(said, "");
+    clear();
     try {
       const answer = await act();
       dialog.close();
@@ -54,13 +55,18 @@ function ask(words, send, fields, act) {
     h("button", { type: "submit", class: send.kind ?? "main", form: form.id }, send.words));
 }
 
-/** Show a secret. It cannot be read again. `done` is called when the dialog closes. */
+/**
+ * Show a secret. It cannot be read again, so only the button closes the dialog: Escape does not.
+ * `done` is called when the dialog closes.
+ */
 export function secretDialog({ secret, oldSecretExpiresAt }, done) {
   const dialog = show("The secret", [
     h("p", {}, "With this secret your receiver checks that a delivery is from Headrace. It is shown only now. Keep it like a password."),
     h("p", { class: "secret" }, h("code", {}, secret), copyButton(secret, "the secret")),
     oldSecretExpiresAt && h("p", {}, "The old secret signs too, until ", moment(oldSecretExpiresAt, true), ". Change the secret of your receiver before."),
   ].filter(Boolean), h("button", { type: "button", class: "main", click: () => dialog.close() }, "I have it"));
+  dialog.setAttribute("closedby", "none");
+  dialog.addEventListener("cancel", (event) => event.preventDefault()); // a browser that does not know closedby
   dialog.addEventListener("close", done);
 }
 
@@ -83,11 +89,11 @@ export function createDialog() {
     return { "Idempotency-Key": keys.get(same) };
   }
   ask("New webhook", { words: "Make the webhook" }, [
-    field("URL", url, "Where each event is sent with POST. It must be https."),
+    field("URL", url, "Where each event is sent with POST: https://… The operator can allow http:// to the server itself."),
     field("Events of", kind), some,
     field("Types", types, "Optional. Separated by commas. An empty field means all types."),
     field("Description", description, "Optional. A text for you."),
-    h("div", { class: "pair" }, field("Events in a delivery", batch, "At most."), field("Order", order)),
+    h("div", { class: "pair" }, field("Events in a delivery", batch, "The most: 1 to 100."), field("Order", order)),
   ], async () => {
     const words = { description: description.value.trim(), types: wordsIn(types.value) };
     const body = { url: url.value.trim(), ...filtersOf(kind.value, chosen.value), ...words, batch: Number(batch.value), order: order.value };
@@ -98,8 +104,8 @@ export function createDialog() {
 
 /** Ask from where to where events are to be delivered again. */
 export function redeliverDialog({ id }, done) {
-  const from = text({ required: true, pattern: POSITION });
-  const to = text({ pattern: POSITION });
+  const from = text({ ...POSITION, required: true });
+  const to = text(POSITION);
   ask("Deliver events again", { words: "Deliver again" }, [
     h("p", {}, "These events come beside the new ones, with the same ids."),
     field("From", from, "Position of the first event, as the field “Position” of an event shows it."),
