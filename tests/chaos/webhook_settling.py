@@ -26,7 +26,7 @@ from tests.chaos.world import APIS, KEYS, World
 from tests.support.waiting import until
 
 _SETTLE = 90.0
-"""Seconds, on a busy machine too."""
+"""A receiver that gets nothing new for so many seconds has not recovered."""
 _FAR_SECONDS = 15.0
 """The next attempt is asked for if it is later than that. All earlier ones are waited for."""
 _SHOWN = 5
@@ -49,17 +49,25 @@ class WebhookSettling:
         return [each for each in found if each]
 
     async def _settle(self, name: str, ids: set[str]) -> Violation | None:
-        async def arrived() -> bool:
-            if not ids - ids_of(self._webhooks.records(name)):
-                return True
-            await self._hasten(name)
-            return False
-
+        missing = ids - self._ids(name)
         with suppress(AssertionError):
-            await until(arrived, seconds=_SETTLE)
+            while missing:
+                missing = await self._fewer(name, missing)
             return None
-        missing = len(ids - ids_of(self._webhooks.records(name)))
-        return Violation(Kind.STUCK, name, f"{missing} events", (*await self._story(name),))
+        return Violation(Kind.STUCK, name, f"{len(missing)} events", (*await self._story(name),))
+
+    async def _fewer(self, name: str, missing: set[str]) -> set[str]:
+        """Wait until some of these events came. Returns those that are still missing."""
+
+        async def some_came() -> bool:
+            await self._hasten(name)
+            return bool(missing & self._ids(name))
+
+        await until(some_came, seconds=_SETTLE)
+        return missing - self._ids(name)
+
+    def _ids(self, name: str) -> set[str]:
+        return ids_of(self._webhooks.records(name))
 
     async def _hasten(self, name: str) -> None:
         """Ask for the next attempt, if it is far away."""
