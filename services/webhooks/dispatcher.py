@@ -114,13 +114,14 @@ class Dispatcher:
             await asyncio.sleep(self._pause)
 
     async def _renew(self) -> None:
-        held = list(self._held.values())
-        paused = [each for each in held if not each.is_valid]
-        lost = await self._leases.renew(held)
+        lost, resumed = await self._leases.renew(list(self._held.values()))
+        for partition in resumed:
+            self._registry.resume(partition)
         if lost:
             log.warning("partitions_lost", partitions=[each.number for each in lost])
         for partition in lost:
-            self._held.pop(partition.number, None)
+            if self._held.get(partition.number) is partition:
+                del self._held[partition.number]
             await self._cut(self._loader.remember(partition))
         metrics.PARTITIONS.set(len(self._held))
         valid = [partition for partition in paused if partition.is_valid]

@@ -70,6 +70,9 @@ class _ReplyProtocol(TransportProtocol):
         return waiting
 
     def _send(self) -> None:
+        if self._transport.is_closing():  # perhaps since before it was taken from redis-py
+            self.end(RedisConnectionError("the connection to Redis was lost: closed"))
+            return
         self._transport.write(b"".join(self._unsent))
         self._unsent.clear()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos.checker import Violation, shortest
+from tests.chaos.checker import Kind, Violation, shortest
 
 GOALS = {
     "SIGKILL of a fanout": 2.0,
@@ -58,21 +58,30 @@ class Report:
 
 
 def show(report: Report, console: Console) -> None:
-    """Print the table. With violations, print the shortest and the command to repeat the run."""
+    """Print the table.
+
+    With violations, print the shortest, those of parts that never recovered, and the command to
+    repeat the run.
+    """
     console.print(_faults(report))
     console.print(_sums(report))
     for late in report.late:
         console.print(f"[bold]over its goal[/]: {late}", highlight=False)
     if not report.violations:
         return
-    worst = shortest(report.violations)
-    assert worst
-    lines = "\n".join(f"  {line}" for line in worst.history)
-    console.print(
-        f"[bold]{worst.kind}[/]: {worst.observer}, {worst.where}\n{lines}", highlight=False
-    )
+    stuck = [each for each in report.violations if each.kind is Kind.STUCK]
+    for each in dict.fromkeys([shortest(report.violations), *stuck]):
+        _print(each, console)
     command = f"make chaos SEED={report.seed} DURATION={report.seconds:g}{report.more}"
     console.print(f"repeat: {command}")
+
+
+def _print(violation: Violation | None, console: Console) -> None:
+    assert violation
+    lines = "\n".join(f"  {line}" for line in violation.history)
+    where = f"{violation.observer}, {violation.where}"
+    console.print(f"[bold]{violation.kind}[/]: {where}", highlight=False)
+    console.print(lines, highlight=False, markup=False)
 
 
 def _faults(report: Report) -> Table:

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from redis.exceptions import RedisError
 
 from deploy.simulator.chain import accounts
 from shared.domain.position import START, Position, parse_position
+from shared.journal.wire import JournalEntry, entry_of
 from shared.runtime.tasks import cancel
 from tests.attacks.helpers import flooding
 from tests.chaos.api_callers import ApiCallers
@@ -24,10 +26,12 @@ from tests.chaos.external import ExternalFaults
 from tests.chaos.failovers import losses_of, shuffled
 from tests.chaos.faults import ALONE, Faults
 from tests.chaos.flood import behind_proxies
+from tests.chaos.insist import insist
 from tests.chaos.judge import FinalCheck, ReadJournal
 from tests.chaos.link_faults import faults_of
 from tests.chaos.redis_single import RedisSingle
 from tests.chaos.report import InjectedFault, Report
+from tests.chaos.webhook_settling import WebhookSettling
 from tests.chaos.world import KEYS, MakeRedis, World, world
 from tests.support.pace import last
 from tests.support.waiting import until
@@ -225,9 +229,16 @@ class Run:
             judge.wrong, judge.clock_of_redis = self._jumps.wrong, self._jumps.of_redis
         await judge.judge(settle, journal)
         if webhooks := self._world.webhooks:
+            entries = await insist(self._entries)
             lost = bool(losses_of(self._world))
-            self._report.violations += await webhooks.check(self._world.redis, KEYS, lost=lost)
+            settling = WebhookSettling(self._world, webhooks)
+            self._report.violations += await settling.settle(entries)
+            self._report.violations += webhooks.check(entries, lost=lost)
             self._report.webhooks = webhooks.counts()
+
+    async def _entries(self) -> list[JournalEntry]:
+        rows: Any = await self._world.redis.xrange(KEYS.journal)
+        return [entry_of(*row) for row in rows]
 
 
 def _newest(violation: list[ReceivedFrame]) -> Position:

@@ -29,7 +29,7 @@ COMMON = {
     "GZIP": "true",
     "RING_EVENTS": "300",
     "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
-    "WEBHOOK_LEASE_SECONDS": "2",
+    "WEBHOOK_LEASE_SECONDS": "4",  # Redis may need two seconds for an answer on a busy machine
 }
 """Short waits, few recent events (so that resumes read the journal), no limits by address."""
 

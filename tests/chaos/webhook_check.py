@@ -7,7 +7,7 @@ is stored before the next delivery begins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import orjson
 
@@ -26,7 +26,8 @@ def check_receiver(
     """The violations of one receiver. `journal`: all that it must have got.
 
     `lost`: Redis lost writes in a failover. Then progress may be older than what was acknowledged,
-    events of the API may be in no journal, and those of the chain may have been restored.
+    so events may come again. Events of the API may be in no journal, and those of the chain may
+    have been restored. But whatever the journal has comes for the first time in its order.
     """
     yield from (
         Violation(Kind.ENDED, name, each.id, (f"refused: {each.body}",))
@@ -34,7 +35,9 @@ def check_receiver(
         if each.kind == REFUSED
     )
     deliveries = [events_of(each) for each in records if each.kind == WORKED]
-    if not lost:
+    if lost:
+        yield from _order_of_first(name, deliveries, {entry.position for entry in journal})
+    else:
         yield from _order(name, deliveries)
     yield from _content(name, deliveries, journal, lost=lost)
 
@@ -47,6 +50,24 @@ def events_of(record: Record) -> list[tuple[str, str]]:
     if document["type"] in _LOSSES:
         return []
     return [(document["id"], orjson.dumps(document).decode())]
+
+
+def ids_of(records: Sequence[Record]) -> set[str]:
+    """The positions of all events that a receiver has."""
+    return {own for each in records if each.kind == WORKED for own, _ in events_of(each)}
+
+
+def _order_of_first(
+    name: str, deliveries: Sequence[Sequence[tuple[str, str]]], known: Set[str]
+) -> Iterator[Violation]:
+    """The order in which a receiver that keeps ids has the events. `known`: in the journal."""
+    top, had = START, set[str]()
+    for each in (own for delivery in deliveries for own, _ in delivery):
+        if each not in had and each in known:
+            if parse_position(each) <= top:
+                yield Violation(Kind.DISORDER, name, each, (f"first after {top}",))
+            top = max(top, parse_position(each))
+        had.add(each)
 
 
 def _order(name: str, deliveries: Sequence[Sequence[tuple[str, str]]]) -> Iterator[Violation]:

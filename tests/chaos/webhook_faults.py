@@ -57,7 +57,7 @@ class WebhookFaults:
         if name := self._one_of(DISPATCHERS):
             process = self._world.running[name]
             process.signal(signal.SIGSTOP)
-            await last(self._rng.uniform(2.5, 6.0))
+            await last(self._rng.uniform(4.5, 8.0))
             with suppress(ProcessLookupError):  # another fault has ended the process
                 process.signal(signal.SIGCONT)
         return name or ""

@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -52,6 +52,16 @@ class HeldPartition:
         self._until = 0.0
 
 
+class Renewal(NamedTuple):
+    """`lost`: the partitions whose lease this dispatcher no longer has.
+
+    `resumed`: those that were not valid until the answer came. Their deliveries have stopped.
+    """
+
+    lost: list[HeldPartition]
+    resumed: list[HeldPartition]
+
+
 class PartitionLeases:
     """Takes, renews and releases leases. All methods raise redis-py's errors.
 
@@ -81,21 +91,24 @@ class PartitionLeases:
                 partition.extend(until)
         return taken
 
-    async def renew(self, partitions: Collection[HeldPartition]) -> list[HeldPartition]:
-        """Renew the leases. Returns the partitions whose lease this dispatcher no longer has.
+    async def renew(self, partitions: Collection[HeldPartition]) -> Renewal:
+        """Renew the leases.
 
         A lease that still has our token was never another's, even if it was not renewed in time.
         """
         until = time.monotonic() + self._seconds
         answers = await asyncio.gather(*(self._leases[p.number].renew() for p in partitions))
-        lost = []
+        renewal = Renewal([], [])
         for partition, answer in zip(partitions, answers, strict=True):
-            if answer:
-                partition.extend(until)
-            else:
+            if not answer:
                 partition.end()
-                lost.append(partition)
-        return lost
+                renewal.lost.append(partition)
+                continue
+            was_valid = partition.is_valid  # it may have ended while we waited for the answer
+            partition.extend(until)
+            if not was_valid:
+                renewal.resumed.append(partition)
+        return renewal
 
     async def release(self, partitions: Collection[HeldPartition]) -> None:
         """Give leases up. If Redis does not answer, they expire by themselves."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Connection, Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -118,6 +118,26 @@ async def test_a_killed_connection_fails_waiting_calls_and_is_replaced(
             return False
 
     await until(replaced)
+
+
+async def test_a_connection_that_is_lost_while_it_is_taken_fails_at_once(
+    multiplexed: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only redis-py's protocol is told of the loss then. The next call opens a new connection."""
+    connect = Connection.connect
+
+    async def lose(connection: Connection) -> None:
+        await connect(connection)
+        assert connection._writer
+        assert connection._reader
+        connection._writer.transport.abort()
+        await until(connection._reader.at_eof)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "connect", lose)
+        with pytest.raises(RedisConnectionError, match="lost"):
+            await multiplexed.ping()
+    assert await multiplexed.ping()
 
 
 @pytest.mark.io
