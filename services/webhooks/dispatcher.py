@@ -124,11 +124,8 @@ class Dispatcher:
                 del self._held[partition.number]
             await self._cut(self._loader.remember(partition))
         metrics.PARTITIONS.set(len(self._held))
-        valid = [partition for partition in paused if partition.is_valid]
-        for partition in valid:
-            self._registry.resume(partition)
-        if valid:
-            await self._jobs.resume(self._registry.of(valid))
+        if resumed:
+            await self._jobs.resume(self._registry.of(resumed))
 
     async def _share_partitions(self) -> None:
         while True:
