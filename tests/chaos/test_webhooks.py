@@ -44,23 +44,14 @@ async def test_each_event_reaches_each_receiver(tmp_path: Path) -> None:
 
 
 @pytest.mark.io
+@pytest.mark.nightly
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("mutation", "fault", "seen"),
     [
         ("progress_unstored", "SIGKILL of every dispatcher", Kind.DUPLICATE),
-        pytest.param(
-            "failures_taken",
-            "receiver dies before its answer",
-            Kind.MISSING,
-            marks=pytest.mark.nightly,
-        ),
-        pytest.param(
-            "signatures_of_another_body",
-            "SIGKILL of a receiver",
-            Kind.ENDED,
-            marks=pytest.mark.nightly,
-        ),
+        ("failures_taken", "receiver dies before its answer", Kind.MISSING),
+        ("signatures_of_another_body", "SIGKILL of a receiver", Kind.ENDED),
     ],
 )
 async def test_a_removed_safeguard_is_noticed(

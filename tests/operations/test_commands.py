@@ -28,7 +28,7 @@ LAST = ["upgrade.md", "drain.md", "move-redis.md"]
 ORDER = [*FIRST, *(p for p in PAGES if p not in {*FIRST, *LAST, *ELSEWHERE}), *LAST]
 """The pages in the order in which an operator needs them. Each begins with what the others left."""
 
-PAGES_AT_NIGHT = {"dead-letters.md", "rotate.md", "upgrade.md", "move-redis.md"}
+PAGES_AT_NIGHT = {"dead-letters.md", "rotate.md", "upgrade.md", "move-redis.md", "webhooks.md"}
 """They take two minutes each. tests/deploy/engine runs upgrade.md too."""
 
 NOT_RUN = {
