@@ -14,6 +14,7 @@ _ADVICE = {
     "amount-limit": "Use a smaller amount, or another API key.",
     "transaction-refused": "Do what `detail` says, and prepare the transaction again.",
     "stream-quota": "Use another account.",
+    "webhook-quota": "Delete a webhook that you do not need.",
     "not-found": "Check the id.",
     "chain-owned": "Prepare a transaction, or call the contract's function that `detail` names.",
     "refused": "Read the stream again.",

@@ -89,7 +89,7 @@ export function createDialog() {
     return { "Idempotency-Key": keys.get(same) };
   }
   ask("New webhook", { words: "Make the webhook" }, [
-    field("URL", url, "Where each event is sent with POST: https://… The operator can allow http:// to the server itself."),
+    field("URL", url, "Where each event is sent with POST. It must be https. The operator can allow http to the server itself."),
     field("Events of", kind), some,
     field("Types", types, "Optional. Separated by commas. An empty field means all types."),
     field("Description", description, "Optional. A text for you."),
