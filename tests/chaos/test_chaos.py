@@ -84,7 +84,9 @@ DELETED = (
 @pytest.mark.parametrize(
     ("only", "environment"),
     [
-        (HISTORY, {"SOURCE": "horizon", "START": "earliest"}),
+        pytest.param(
+            HISTORY, {"SOURCE": "horizon", "START": "earliest"}, marks=pytest.mark.nightly
+        ),
         (DELETED, {"SOURCE": "auto", "START": "latest"}),
     ],
     ids=["history", "Redis"],

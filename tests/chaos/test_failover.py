@@ -62,7 +62,8 @@ NOTICED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("needed", one_in_test([*NOTICED]))
+@pytest.mark.nightly
+@pytest.mark.parametrize("needed", [*NOTICED])
 async def test_a_removed_safeguard_of_failovers_is_noticed(tmp_path: Path, needed: str) -> None:
     environment, seen = NOTICED[needed]
     # About one run in two loses a write at the right moment, so there are six.

@@ -28,8 +28,11 @@ LAST = ["upgrade.md", "drain.md", "move-redis.md"]
 ORDER = [*FIRST, *(p for p in PAGES if p not in {*FIRST, *LAST, *ELSEWHERE}), *LAST]
 """The pages in the order in which an operator needs them. Each begins with what the others left."""
 
-PAGES_AT_NIGHT = {"dead-letters.md", "rotate.md", "upgrade.md", "move-redis.md", "webhooks.md"}
-"""They take two minutes each. tests/deploy/engine runs upgrade.md too."""
+PAGES_AT_NIGHT = {
+    *("dead-letters.md", "rotate.md", "upgrade.md", "move-redis.md", "webhooks.md", "scale.md"),
+    "first-minutes.md",
+}
+"""They take one to two minutes each. tests/deploy/engine runs upgrade.md too."""
 
 NOT_RUN = {
     ("install.md", "try it out with compose"): "tests/deploy/test_topology.py runs simulated.env",
