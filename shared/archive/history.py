@@ -13,10 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from shared.domain.position import START, Position, parse_position
 from shared.journal.pages import PageReader
-from shared.journal.reader import JournalGap, JournalPage, Page
+from shared.journal.reader import Journal, JournalGap, JournalPage, Page
+
+if TYPE_CHECKING:
+    from shared.archive.pages import ArchivePages
 
 
 class JoinedHistory:
@@ -80,6 +84,13 @@ class JoinedHistory:
             return None
         await self._freshen(until)
         return until if until > START else None
+
+
+def with_archive(pages: PageReader, journal: Journal, archive: ArchivePages | None) -> PageReader:
+    """The pages of a journal, joined with its archive if there is one."""
+    if archive is None:
+        return pages
+    return JoinedHistory(pages, archive, journal_start=journal.start, freshen=archive.freshen)
 
 
 def up_to(position: Position, answer: Page) -> Page | None:

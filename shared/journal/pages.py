@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from shared.domain.position import Position
+from shared.domain.topics import ALL
 from shared.journal.reader import Journal, Page
 from shared.journal.topic_reader import TopicReader
 
@@ -20,6 +21,15 @@ class PageReader(Protocol):
         self, topics: Sequence[str], position: Position, until: Position, limit: int
     ) -> Page:
         """Like `TopicReader.after`."""
+
+
+async def next_page(
+    reader: PageReader, topics: Sequence[str], after: Position, until: Position, limit: int
+) -> Page:
+    """The next events of these topics. With the topic of all events, some can be above `until`."""
+    if ALL in topics:
+        return await reader.after(after, limit)
+    return await reader.of_topics(topics, after, until, limit)
 
 
 class JournalPages:

@@ -13,7 +13,7 @@ from services.archiver.commands import restore, verify
 from services.archiver.settings import ArchiverSettings
 from shared.archive.catalog import Catalog, manifest_path
 from shared.archive.errors import DamagedArchiveError
-from shared.archive.history import JoinedHistory
+from shared.archive.history import with_archive
 from shared.archive.manifest import Manifest
 from shared.archive.mark import read_mark
 from shared.archive.pages import ArchivePages
@@ -21,7 +21,7 @@ from shared.archive.reader import ArchiveReader
 from shared.archive.store import ArchiveStore
 from shared.domain.position import parse_position
 from shared.journal.keys import Keys
-from shared.journal.pages import JournalPages
+from shared.journal.pages import JournalPages, PageReader
 from shared.journal.reader import Journal, JournalGap, JournalPage
 from shared.journal.streams import StoredStreams
 from shared.journal.topic_reader import TopicReader
@@ -68,13 +68,13 @@ def settings(redis_url: str, keys: Keys, tmp_path: Path) -> ArchiverSettings:
     return settings_of(redis_url, keys, tmp_path)
 
 
-def history_of(redis: Redis, settings: ArchiverSettings) -> JoinedHistory:
+def history_of(redis: Redis, settings: ArchiverSettings) -> PageReader:
     """Journal and archive, as resumes read them."""
     journal = Journal(redis, settings.keys)
     store = ArchiveStore(settings.archive_url, settings.keys.namespace)
     archived = ArchivePages(ArchiveReader(Catalog(store)))
     own = JournalPages(journal, TopicReader(redis, settings.keys, journal))
-    return JoinedHistory(own, archived, journal_start=journal.start, freshen=archived.freshen)
+    return with_archive(own, journal, archived)
 
 
 @pytest.mark.parametrize("damage", [Lost.cut_off, Lost.delete])

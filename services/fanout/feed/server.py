@@ -24,10 +24,10 @@ from services.fanout import metrics
 from services.fanout.feed.replica_state import Info, ReplicationLag, difference, is_cut_off
 from services.fanout.feed.single_flight import SingleFlightReader
 from shared.archive.errors import ArchiveError
-from shared.archive.history import JoinedHistory
+from shared.archive.history import with_archive
 from shared.domain.position import Position
 from shared.journal.keys import Keys
-from shared.journal.pages import JournalPages, PageReader
+from shared.journal.pages import JournalPages
 from shared.journal.reader import Journal, JournalPage, JournalTip, parse_tip, queue_tip
 from shared.journal.topic_reader import TopicReader
 from shared.journal.wire import JournalEntry
@@ -74,14 +74,8 @@ class FeedServer:
         self.journal = Journal(self.redis, keys) if feed_url else self.primary_journal
         by_topic = TopicReader(self.redis, keys, self.journal)
         self.has_archive = archive is not None
-        self.reader: PageReader = SingleFlightReader(JournalPages(self.journal, by_topic))
-        if archive is not None:
-            self.reader = JoinedHistory(
-                self.reader,
-                archive,
-                journal_start=self.journal.start,
-                freshen=archive.freshen,
-            )
+        pages = SingleFlightReader(JournalPages(self.journal, by_topic))
+        self.reader = with_archive(pages, self.journal, archive)
         self.keys = keys
         self._tips: Tips | None = None
         self._reads = 0

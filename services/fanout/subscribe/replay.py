@@ -26,8 +26,9 @@ from services.fanout.settings import FanoutSettings
 from services.fanout.subscribe.notices import ReplayNotices
 from services.fanout.subscribe.turn import Turn
 from shared.domain.position import START, Position, parse_position
-from shared.domain.topics import ALL, Subscription
+from shared.domain.topics import Subscription
 from shared.domain.topics import matches as topics_match
+from shared.journal.pages import next_page
 from shared.journal.read_size import ReadSize
 from shared.journal.reader import JournalGap, JournalPage, NoNewEvents, Page
 from shared.journal.wire import JournalEntry
@@ -173,9 +174,7 @@ class Replay:
     async def _next_page(self, position: Position) -> Page:
         reader, topics = self._feed.reader, self._subscription.topics
         limit = min(self._size.within(_PAGE_BYTES), self._settings.replay_events - self._read)
-        if ALL in topics:
-            return await reader.after(position, limit)
-        return await reader.of_topics(topics, position, self._feed.recent.floor, limit)
+        return await next_page(reader, topics, position, self._feed.recent.floor, limit)
 
     def _is_wanted(self, entry: JournalEntry) -> bool:
         return self._subscriber.wants(entry) and topics_match(

@@ -8,8 +8,8 @@ from services.webhooks.delivering.held import DeliveryTools
 from services.webhooks.delivering.index import topics_of_endpoint
 from services.webhooks.delivering.messages import Content, gap_content
 from services.webhooks.delivering.window import WINDOW_EVENTS, DeliveryWindow
-from services.webhooks.reading.history import page_of
 from shared.domain.position import Position
+from shared.journal.pages import next_page
 from shared.journal.read_size import ReadSize
 from shared.journal.reader import JournalGap, JournalPage, Page
 from shared.webhooks.endpoint import Endpoint
@@ -80,4 +80,4 @@ class Catchup:
     async def _next_page(self, window: DeliveryWindow) -> Page:
         limit = min(self._size.within(_PAGE_BYTES), window.room)
         history, top = self._tools.history, self._tools.top()
-        return await page_of(history, self._topics, window.end, top, limit)
+        return await next_page(history, self._topics, window.end, top, limit)

@@ -11,22 +11,22 @@ import structlog
 from services.webhooks.delivering.held import DeliveryTools, HeldEndpoint
 from services.webhooks.delivering.index import topics_of_endpoint
 from services.webhooks.delivering.messages import Content, events_content, gap_content
-from services.webhooks.delivering.retries import wait_seconds
+from services.webhooks.delivering.retries import failed, is_given_up, succeeded
 from services.webhooks.delivering.window import DeliveryWindow
-from services.webhooks.reading.history import page_of
 from services.webhooks.sending.sender import Message, NotBegunError
 from shared.archive.errors import ArchiveError
 from shared.domain.position import Position, parse_position
+from shared.journal.pages import next_page
 from shared.journal.reader import JournalGap, JournalPage, Page
 from shared.journal.wire import JournalEntry
 from shared.redis.client import REDIS_UNAVAILABLE
 from shared.webhooks.attempts import AttemptKind, AttemptStore
+from shared.webhooks.progress import Progress
 from shared.webhooks.redeliveries import Redelivery, RedeliveryStore
 
 log = structlog.get_logger()
 
 _PAGE = 128
-_DAY = 86_400.0
 
 
 class RedeliveryRun:
@@ -49,8 +49,8 @@ class RedeliveryRun:
         self._tools = tools
         self._attempts = attempts
         self._store = store
-        self._failures = 0
-        self._failing_since: float | None = None
+        # Its failures are counted like those of an endpoint, but apart from them.
+        self._failing = Progress(held.endpoint.generation, redelivery.after)
 
     async def run(self) -> None:
         """Deliver until the end. Raises what a defect raises."""
@@ -103,7 +103,7 @@ class RedeliveryRun:
         after, to = self._redelivery.after, self._redelivery.to
         topics = topics_of_endpoint(self._held.endpoint)
         async with self._tools.reads:
-            return await page_of(self._tools.history, topics, after, to, _PAGE)
+            return await next_page(self._tools.history, topics, after, to, _PAGE)
 
     async def _deliver(self, entries: Sequence[JournalEntry]) -> None:
         window = DeliveryWindow(self._redelivery.after, ())
@@ -126,19 +126,18 @@ class RedeliveryRun:
         result = await self._tools.sender.send(endpoint, message, may_begin=self._may_begin)
         await self._attempts.add(endpoint.id, result.attempt)
         if result.attempt.was_taken:
-            self._failures, self._failing_since = 0, None
+            self._failing = succeeded(self._failing)
             return True
         await self._failed(result.retry_after)
         return False
 
     async def _failed(self, retry_after: float | None) -> None:
         now = self._tools.clock()
-        self._failures += 1
-        self._failing_since = since = self._failing_since or now
-        if now - since >= self._tools.retry_days * _DAY:
+        self._failing = failed(self._failing, now, self._tools.chance(), retry_after)
+        if is_given_up(self._failing, now, self._tools.retry_days):
             await self._store.delete(self._held.endpoint.id, self._redelivery.id)
             raise NotBegunError("the redelivery has only failed for too long")
-        await asyncio.sleep(wait_seconds(self._failures, self._tools.chance(), retry_after))
+        await asyncio.sleep((self._failing.retry_at or now) - now)
 
     async def _save(self, position: Position) -> None:
         """Store how far it is. Raises NotBegunError if it was stopped, or is not ours any more."""
