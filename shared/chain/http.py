@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -17,7 +16,7 @@ import orjson
 from shared.chain.decode.records import hash_text
 from shared.chain.errors import FatalSourceError, SourceError
 from shared.runtime.urls import redacted, without_secrets
-from shared.web.client import reason
+from shared.web.client import http_date, reason
 from shared.web.horizon_errors import problem
 
 SSE = ("text/event-stream",)
@@ -142,19 +141,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdecimal():
         return min(float(text), _MAX_WAIT)
-    if (until := _date(text)) is None:
+    if (until := http_date(text)) is None:
         return None
-    now = _date(headers.get("Date", "")) or datetime.now(UTC)
+    now = http_date(headers.get("Date", "")) or datetime.now(UTC)
     return min(max((until - now).total_seconds(), 0.0), _MAX_WAIT)
-
-
-def _date(text: str) -> datetime | None:
-    """Parse an HTTP date in one of its three forms, all in GMT; None if it is not a date."""
-    try:
-        parsed = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _transport_error(kind: str, url: str, error: Exception) -> SourceError:

@@ -9,6 +9,8 @@ See docs/decisions/0046-one-function-makes-client-sessions.md.
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
@@ -47,6 +49,15 @@ def reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.InvalidURL):
         return name
     return f"{name}: {error}" if str(error) else name
+
+
+def http_date(text: str) -> datetime | None:
+    """Parse an HTTP date (RFC 9110, 5.6.7) in one of its three forms; None if it is not a date."""
+    try:
+        parsed = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)  # all forms are in GMT
 
 
 def unusable_no_proxy_entries(no_proxy: str) -> list[str]:

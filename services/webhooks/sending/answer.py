@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 
 from services.webhooks.metrics import Outcome
+from shared.web.client import http_date
 
 SHOWN_BYTES = 256
 """How much of the body the owner sees."""
@@ -81,9 +80,5 @@ def retry_after(header: str | None, now: float) -> float | None:
         return None
     if _SECONDS.fullmatch(header.strip()):
         return float(header)
-    try:
-        date = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    at = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, at.timestamp() - now)
+    date = http_date(header)
+    return None if date is None else max(0.0, date.timestamp() - now)
