@@ -37,16 +37,12 @@ class WebhookReader:
         self._redeliveries = redeliveries
 
     async def find(self, endpoint_id: str, by: Principal) -> tuple[Endpoint, Progress | None]:
-        """One webhook and its progress. Raises WebhookNotFoundError."""
+        """One webhook, and its stored progress if there is one. Raises WebhookNotFoundError."""
         if not is_endpoint_id(endpoint_id):
             raise WebhookNotFoundError(endpoint_id)
         found = (await self._store.load([endpoint_id])).get(endpoint_id)
         endpoint = require_readable(by, endpoint_id, found)
-        return endpoint, await self.progress(endpoint_id)
-
-    async def progress(self, endpoint_id: str) -> Progress | None:
-        """The stored progress of one webhook; None before its first delivery."""
-        return (await self._progress.load([endpoint_id])).get(endpoint_id)
+        return endpoint, (await self._progress.load([endpoint_id])).get(endpoint_id)
 
     async def page(self, query: WebhooksQuery, by: Principal) -> Document:
         """A page of webhooks, the oldest first. Raises PermissionDeniedError."""

@@ -38,6 +38,7 @@ from shared.journal.reader import Journal
 from shared.redis.clock import Clock
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
 from shared.webhooks.endpoint import Endpoint, SealedSecret
+from shared.webhooks.progress import Progress
 from shared.webhooks.redeliveries import MOST_REDELIVERIES, RedeliveryStore
 from shared.webhooks.secrets import SecretBox, new_secret
 from shared.webhooks.state import EndpointState, state_of
@@ -46,7 +47,8 @@ from shared.webhooks.store import new_endpoint_id as new_id
 
 _ATTEMPTS = 5
 
-Edit = Callable[[Endpoint], Awaitable[Endpoint]]
+Edit = Callable[[Endpoint, Progress | None], Awaitable[Endpoint]]
+"""Returns the changed endpoint, given the stored one and its progress."""
 
 
 class WebhookService:
@@ -130,20 +132,18 @@ class WebhookService:
         self, endpoint_id: str, body: PatchWebhook, by: Principal, versions: Versions
     ) -> Document:
         """Change a webhook. Raises the errors of `create`, and StaleVersionError."""
-        if body.from_ and not (body.enabled and "enabled" in body.model_fields_set):
+        begins_again = body.enabled and "enabled" in body.model_fields_set
+        if body.from_ and not begins_again:
             raise InvalidFieldError("/from", "is allowed only together with enabled: true")
         begin = await self._begin(body.from_)
 
-        async def edit(endpoint: Endpoint) -> Endpoint:
+        async def edit(endpoint: Endpoint, progress: Progress | None) -> Endpoint:
             changed = edited(endpoint, body)
             if changed.subscription.topics != endpoint.subscription.topics:
                 await require_topics(by, changed.subscription, self._streams, "pointer")
-            if not (body.enabled and "enabled" in body.model_fields_set):
-                return changed
-            return begun_again(changed, await self._reader.progress(endpoint_id), begin)
+            return begun_again(changed, progress, begin) if begins_again else changed
 
-        changed = await self._change(endpoint_id, edit, by, versions)
-        return webhook_document(changed, await self._reader.progress(endpoint_id))
+        return webhook_document(*await self._change(endpoint_id, edit, by, versions))
 
     async def rotate(self, endpoint_id: str, overlap: int, by: Principal) -> Document:
         """Give a webhook a new secret, which only this document shows.
@@ -152,41 +152,42 @@ class WebhookService:
         """
         sealed = self._box.seal(secret := new_secret())
 
-        async def edit(endpoint: Endpoint) -> Endpoint:
+        async def edit(endpoint: Endpoint, _: Progress | None) -> Endpoint:
             return with_secret(endpoint, sealed, now=int(self._clock()), overlap=overlap)
 
         changed = await self._change(endpoint_id, edit, by, None)
-        progress = await self._reader.progress(endpoint_id)
-        return webhook_document(changed, progress) | {"secret": secret}
+        return webhook_document(*changed) | {"secret": secret}
 
     async def _change(
         self, endpoint_id: str, edit: Edit, by: Principal, versions: Versions
-    ) -> Endpoint:
+    ) -> tuple[Endpoint, Progress | None]:
         for _ in range(_ATTEMPTS):
-            endpoint = await self._changeable(endpoint_id, by)
+            endpoint, progress = await self._changeable(endpoint_id, by)
             if versions is not None and endpoint.revision not in versions:
                 raise StaleVersionError(f"Webhook {endpoint_id}", endpoint.revision)
-            if (edited_one := await edit(endpoint)) == endpoint:
-                return endpoint
+            if (edited_one := await edit(endpoint, progress)) == endpoint:
+                return endpoint, progress
             changed = replace(edited_one, revision=endpoint.revision + 1)
             try:
                 await self._store.replace(changed)
             except EndpointConflictError:
                 continue
-            return changed
+            return changed, progress
         raise ContentionError(
             f"other requests changed webhook {endpoint_id} at each of {_ATTEMPTS} attempts"
         )
 
-    async def _changeable(self, endpoint_id: str, by: Principal) -> Endpoint:
-        endpoint, _ = await self._reader.find(endpoint_id, by)
+    async def _changeable(
+        self, endpoint_id: str, by: Principal
+    ) -> tuple[Endpoint, Progress | None]:
+        endpoint, progress = await self._reader.find(endpoint_id, by)
         require_changeable(by, endpoint)
         self._streams.require_writable()
-        return endpoint
+        return endpoint, progress
 
     async def delete(self, endpoint_id: str, by: Principal) -> None:
         """Delete a webhook. Raises WebhookNotFoundError, PermissionDeniedError."""
-        endpoint = await self._changeable(endpoint_id, by)
+        endpoint, _ = await self._changeable(endpoint_id, by)
         if not await self._store.delete(endpoint):
             raise WebhookNotFoundError(endpoint_id)
 
@@ -202,8 +203,7 @@ class WebhookService:
 
         Raises CommandRefusedError if the webhook is disabled, and TooManyRedeliveriesError.
         """
-        endpoint = await self._changeable(endpoint_id, by)
-        if state_of(endpoint, await self._reader.progress(endpoint_id)) is EndpointState.DISABLED:
+        if state_of(*await self._changeable(endpoint_id, by)) is EndpointState.DISABLED:
             raise CommandRefusedError(
                 "the webhook is disabled: enable it first, with PATCH and enabled: true"
             )
