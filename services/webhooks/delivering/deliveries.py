@@ -232,5 +232,5 @@ class EndpointDeliveries:
             self._telling = False
 
     async def _send(self, content: Content) -> SendResult:
-        message = Message(content.id, content.body, content.events, AttemptKind.EVENT)
+        message = Message(*content, AttemptKind.EVENT)
         return await self._tools.sender.send(self._endpoint, message, may_begin=self._may_begin)

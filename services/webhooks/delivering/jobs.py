@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from services.webhooks.delivering.held import DeliveryTools, HeldEndpoint
-from services.webhooks.delivering.messages import Content, sample_content
+from services.webhooks.delivering.messages import sample_content
 from services.webhooks.delivering.redelivering import RedeliveryRun
 from services.webhooks.sending.sender import Message, NotBegunError
 from shared.redis.client import REDIS_UNAVAILABLE
@@ -107,7 +107,7 @@ class OwnerJobs:
 
     async def _test(self, held: HeldEndpoint, job: str) -> None:
         content = sample_content(held.endpoint.id, job, int(self._tools.clock()))
-        message = Message(*Content(content.id, content.body, 0), AttemptKind.TEST)
+        message = Message(*content, AttemptKind.TEST)
         with suppress(NotBegunError):
             result = await self._tools.sender.send(
                 held.endpoint, message, may_begin=lambda: held.partition.is_valid
