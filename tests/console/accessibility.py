@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.async_api import Page
 
-AXE = Path(__file__).parents[1] / "clients/node_modules/axe-core/axe.min.js"
+from tests.support.programs import needed_package
 
 FAULTS = "async () => (await axe.run({ resultTypes: ['violations'] })).violations"
 
 
 @pytest.fixture(scope="package")
 def axe() -> str:
-    if not AXE.exists():
-        word = "tests/clients/node_modules is missing: `make test` installs it where npm is"
-        pytest.fail(word) if os.environ.get("CI") == "true" else pytest.skip(word)
-    return AXE.read_text(encoding="utf-8")
+    return (needed_package("axe-core") / "axe.min.js").read_text(encoding="utf-8")
 
 
 async def faults(page: Page, axe: str) -> list[str]:

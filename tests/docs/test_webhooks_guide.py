@@ -19,9 +19,9 @@ import pytest
 import pytest_asyncio
 
 from tests.docs.blocks import Shell, typed
-from tests.support.fenced import ROOT, fenced
+from tests.support.fenced import fenced
 from tests.support.installation import Installation, create_stream, installation
-from tests.support.programs import needed
+from tests.support.programs import NODE_MODULES, needed, needed_package
 from tests.support.waiting import free_port, until
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="session")]
@@ -32,7 +32,6 @@ MAKE, ENABLE, SHOW, TEST, AGAIN, ROTATE, DELETE = fenced(PAGE, "sh")
 (NODE,) = fenced(PAGE, "js")
 KILLED = 1
 """How often a test kills its receiver while events come."""
-PACKAGES = ROOT / "tests/clients/node_modules"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -109,11 +108,10 @@ def python(reader: Reader) -> tuple[str, ...]:
 
 def node(reader: Reader) -> tuple[str, ...]:
     """The command of the receiver in Node. Its package is that of tests/clients."""
-    if not (PACKAGES / "standardwebhooks").is_dir():
-        pytest.skip("tests/clients/node_modules is missing: `make test` installs it where npm is")
+    needed_package("standardwebhooks")
     file = reader.shell.folder / "receiver.mjs"
     file.write_text(typed(NODE, {"listen(8000": f"listen({reader.port}"}), encoding="utf-8")
-    (reader.shell.folder / "node_modules").symlink_to(PACKAGES)
+    (reader.shell.folder / "node_modules").symlink_to(NODE_MODULES)
     return needed("node"), file.name
 
 

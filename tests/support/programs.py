@@ -1,4 +1,4 @@
-"""Finds programs that are not Python packages. Without them a test is skipped, or fails in CI."""
+"""Finds programs and packages of npm. Without them a test is skipped, or fails in CI."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import pytest
 
+NODE_MODULES = Path(__file__).parents[1] / "clients/node_modules"
 _PLACES = (str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin")
 
 
@@ -22,6 +23,13 @@ def needed(program: str) -> str:
     if path is None:
         _missing(program)
     return path
+
+
+def needed_package(name: str) -> Path:
+    """The folder of a package of npm that the tests of clients use."""
+    if not (folder := NODE_MODULES / name).is_dir():
+        _missing(f"the npm package {name}")
+    return folder
 
 
 @cache

@@ -8,13 +8,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from tests.support.fenced import ROOT
-from tests.support.programs import needed
+from tests.support.programs import NODE_MODULES, needed, needed_package
 
 PACKAGE = ROOT / "clients/js"
-LIBRARIES = ROOT / "tests/clients/node_modules"
 """React, TypeScript and esbuild: what the projects of users have besides the package."""
 
 README = "clients/js/README.md"
@@ -23,9 +20,7 @@ GUIDE = "docs/clients/javascript.md"
 
 def require_libraries() -> None:
     """Skip the test, or fail it in CI, if the libraries are not installed."""
-    if not (LIBRARIES / "react-dom").is_dir():
-        reason = "tests/clients/node_modules has no React: `make test` installs it where npm is"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    needed_package("react-dom")
 
 
 def run(command: Sequence[str | Path], folder: Path) -> str:
@@ -64,13 +59,13 @@ def add_libraries(project: Path, *names: str) -> None:
     for name in names:
         place = project / "node_modules" / name
         place.parent.mkdir(exist_ok=True)
-        place.symlink_to(LIBRARIES / name)
+        place.symlink_to(NODE_MODULES / name)
 
 
 def bundle(project: Path, source: Path, *options: str) -> Path:
     """One file for browsers with the module and all that it imports, as a bundler makes it."""
     target = project / f"{source.stem}.bundle.js"
-    esbuild = (LIBRARIES / ".bin/esbuild", source, "--bundle")
+    esbuild = (NODE_MODULES / ".bin/esbuild", source, "--bundle")
     development = '--define:process.env.NODE_ENV="development"'
     run((*esbuild, "--format=esm", f"--outfile={target}", development, *options), project)
     return target

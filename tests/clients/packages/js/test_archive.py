@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.packages.js.archive import GUIDE, LIBRARIES, PACKAGE, README, run
+from tests.clients.packages.js.archive import GUIDE, PACKAGE, README, run
 from tests.clients.packages.js.page_server import FOLDER
 from tests.support.fenced import fenced
-from tests.support.programs import needed
+from tests.support.programs import NODE_MODULES, needed
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(120)]
 
@@ -34,7 +34,7 @@ def compile_types(folder: Path, files: dict[str, str], **options: object) -> str
     for name, text in files.items():
         (folder / name).write_text(text)
     (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": STRICT | options}))
-    compiler = (needed("node"), LIBRARIES / "typescript/bin/tsc", "--project", folder)
+    compiler = (needed("node"), NODE_MODULES / "typescript/bin/tsc", "--project", folder)
     done = subprocess.run(compiler, capture_output=True, text=True, timeout=100, check=False)
     return done.stdout + done.stderr
 
