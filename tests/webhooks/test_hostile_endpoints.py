@@ -1,7 +1,7 @@
 """A dispatcher with ten good endpoints and more hostile ones.
 
-The good ones' delay from the commit and the memory of the dispatcher stay as they were. Ten minutes
-by night.
+The good ones' delay from the commit and the memory of the dispatcher stay as they were. By night it
+takes ten minutes, and the 99th percentile of the delays is compared too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,13 @@ from tests.webhooks.world import World, environment
 
 pytestmark = [pytest.mark.io, pytest.mark.timeout(at_length(180, 1_200))]
 
-SECONDS = at_length(6.0, 600.0)
+ALONE, BESIDE = at_length(4.0, 60.0), at_length(6.0, 600.0)
+"""Seconds of commits, without and with the hostile ones."""
+MARGINS = ((0.5, 0.5), (0.9, 2.0), *at_length((), ((0.99, 0.1),)))
+"""A part of the delays, and by how many seconds it may be longer beside hostile ones.
+
+A busy machine delays a few. A hostile receiver that holds others up costs ten seconds.
+"""
 GOOD = [f"good{n}" for n in range(10)]
 _MOST_GROWTH = 32 << 20
 """Bytes."""
@@ -75,7 +81,7 @@ async def test_good_endpoints_do_not_notice_hostile_ones(
         await world.commit()
         for name in GOOD:
             await receiver.got(name, 1)
-        alone = await _delays(world, receiver, 4)
+        alone = await _delays(world, receiver, ALONE)
         bad = [await world.add(url) for url in urls]
         await until(
             lambda: _has_failed(world, bad[1]), seconds=60, what="a failure of the silent one"
@@ -83,10 +89,9 @@ async def test_good_endpoints_do_not_notice_hostile_ones(
         for name in GOOD:
             await receiver.numbers(name)
         before = server.rss()
-        beside = await _delays(world, receiver, SECONDS)
+        beside = await _delays(world, receiver, BESIDE)
         grown = server.rss() - before
-    # A busy machine delays a few. A hostile receiver that holds others up costs ten seconds.
-    for part, more in ((0.5, 0.5), (0.9, 2.0)):
+    for part, more in MARGINS:
         usual, now = (percentile(each, part) for each in (alone, beside))
         assert now < usual + more, f"{part:.0%}: {usual:.3f} s alone, {now:.3f} s beside"
     assert grown < _MOST_GROWTH, f"{grown / 1e6:.0f} MB more"
