@@ -65,9 +65,9 @@ async def system(builder: Builder, engine: Engine) -> AsyncIterator[System]:
     provide(builder, engine, {name: builder.id_of(tag) for name, tag in made.items()})
     async with aiohttp.ClientSession(read_bufsize=1 << 20) as session:
         system = System(engine, session, stand_ins, FOLDER)
-        system.down()  # what a run left behind that was killed
+        await system.down()  # what a run left behind that was killed
         yield system
-        system.down()
+        await system.down()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -27,14 +27,18 @@ class Builder:
     revision: str
 
     def build(self, project: Path) -> dict[str, str]:
-        """The ids of the images of the project's Dockerfile, by target."""
+        """The ids of the images of the project's Dockerfile, by target.
+
+        An earlier release may not have each of TARGETS.
+        """
         text = (project / "deploy/Dockerfile").read_text(encoding="utf-8")
         bases = re.findall(r"^FROM (\S+@sha256:\S+) ", text, re.M)
         options = [f"--build-arg=VERSION={self.version}", f"--build-arg=REVISION={self.revision}"]
         for base in sorted(set(bases)):
             stand_in = self.make(stand_in_of(base))
             options.append(f"--build-context={base}=container-image://{stand_in}")
-        return {target: self._target(project, target, options) for target in TARGETS}
+        targets = [each for each in TARGETS if re.search(rf"^FROM \S+ AS {each}$", text, re.M)]
+        return {target: self._target(project, target, options) for target in targets}
 
     def _target(self, project: Path, target: str, options: Sequence[str]) -> str:
         given = [f"--volume={path}:{path}:ro" for path in _HOST_FILES if Path(path).exists()]

@@ -14,6 +14,7 @@ import aiohttp
 from tests.deploy.dockerfile import ROOT
 from tests.deploy.engine.commands import run
 from tests.deploy.engine.docker_engine import Engine
+from tests.support.waiting import until
 
 GATEWAY_PORT = 3001
 PARTS = ("redis", "indexer", "api", "fanout", "archiver", "webhooks", "gateway", "network")
@@ -67,9 +68,22 @@ class System:
         """Start or change the containers, and wait until all are healthy."""
         self.compose("up", "--detach", "--no-build", "--wait", *options)
 
-    def down(self) -> None:
-        """Remove all containers and the data of Redis."""
-        self.compose("--profile", "*", "down", "--volumes", "--timeout", "1")
+    async def down(self) -> None:
+        """Remove all containers, networks and the data of Redis.
+
+        An engine can refuse to remove a network just after it has removed the last container of
+        it ("has active endpoints").
+        """
+        await until(self._is_down, seconds=60, what="the end of the system")
+
+    def _is_down(self) -> bool:
+        try:
+            self.compose("--profile", "*", "down", "--volumes", "--timeout", "1")
+        except AssertionError as error:
+            if "has active endpoints" not in str(error):
+                raise
+            return False
+        return True
 
     async def carry_out(self, folder: Path, commands: str) -> None:
         """Run commands in the shell of an operator, in a folder that has deploy/ and .env."""

@@ -117,10 +117,11 @@ def operator(system: System, *command: str) -> str:
 
 
 def rights(system: System) -> set[str]:
-    """Which of the commands in which the versions differ the users of Redis may run."""
+    """Which of the commands in which the versions differ the indexer may run."""
     (redis,) = system.containers("redis")
-    users = system.execute(redis, "cat", "/tmp/users.acl")
-    return {found.upper() for found in re.findall(r"\+(hvals|hgetall)\b", users)}
+    users = system.execute(redis, "cat", "/tmp/users.acl").splitlines()
+    (indexer,) = [line for line in users if line.startswith("user indexer ")]
+    return {found.upper() for found in re.findall(r"\+(hvals|hgetall)\b", indexer)}
 
 
 async def until_files_of(system: System, version: str) -> None:

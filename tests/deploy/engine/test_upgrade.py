@@ -54,11 +54,13 @@ async def old(
 ) -> AsyncIterator[System]:
     """The system of today's compose file with the services and the gateway of the last release.
 
-    The network is today's: it stands for the world outside, which no upgrade changes.
+    The network is today's: it stands for the world outside, which no upgrade changes. A service
+    that the last release did not have does not run yet.
     """
     before = {**builder.build(earlier), "network": images["network"]}
-    provide(builder, engine, {f"headrace-{name}": before[name] for name in TARGETS})
-    system.up()
+    provide(builder, engine, {f"headrace-{name}": image for name, image in before.items()})
+    new = [name for name in TARGETS if name not in before]
+    system.up(*(f"--scale={name}=0" for name in new))
     provide(builder, engine, {f"headrace-{name}": images[name] for name in TARGETS})
     yield system
 

@@ -29,7 +29,7 @@ _CHANGES = {
     "deploy/grafana/headrace.json": ('"title": "Headrace"', '"title": "Renamed"'),
 }
 """The texts that the next version has in other words. Its services call another command of Redis:
-the users of one version may not do what the services of the other version do."""
+the indexer of one version may not do what the indexer of the other version does."""
 
 
 def clone(folder: Path) -> Path:
