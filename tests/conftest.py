@@ -14,6 +14,7 @@ from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.support.check_tier import CheckTier
 from tests.support.hanging import Hanging
+from tests.support.leaks import Leaks
 from tests.support.measured import Measured
 from tests.support.recordings import Recording, recording
 from tests.support.redis_server import PATIENT, redis_server
@@ -31,11 +32,12 @@ settings.load_profile("headrace")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hold the tests to their tiers, and say why a test hangs."""
+    """Hold the tests to their tiers, and say why one hangs or which one leaves a connection."""
     config.pluginmanager.register(CheckTier())
     config.pluginmanager.register(Schedule())
     config.pluginmanager.register(Measured())
     config.pluginmanager.register(Hanging())
+    config.pluginmanager.register(Leaks())
 
 
 @pytest.fixture(scope="session")
