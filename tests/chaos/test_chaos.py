@@ -119,24 +119,20 @@ async def noticed(
 
 NOTICED = [
     ("replay_off_by_one", "connections cut", Kind.MISSING),
-    *(
-        pytest.param(*each, marks=pytest.mark.nightly)
-        for each in (
-            ("entitlement_off", "source lags", Kind.LEAK),
-            ("fill_in_off", "CLIENT KILL of pub/sub", Kind.MISSING),
-            ("dedup_off", "pub/sub late", Kind.DUPLICATE),
-            ("fencing_off", "two indexers active", Kind.FENCE),
-            ("endings_off", "source lags", Kind.ENDED),
-            ("ledgers_uncounted", "hole in Horizon", Kind.LOST),
-            ("ledgers_of_rpc_not_looked_for", "hole in RPC", Kind.LOST),
-            ("zero_is_a_ledger", "Horizon restarts", Kind.STUCK),
-            ("beginning_unnamed", FLUSHED, Kind.MISSING),
-            ("own_clock", "clock of an API is wrong", Kind.EARLY),
-        )
-    ),
+    ("entitlement_off", "source lags", Kind.LEAK),
+    ("fill_in_off", "CLIENT KILL of pub/sub", Kind.MISSING),
+    ("dedup_off", "pub/sub late", Kind.DUPLICATE),
+    ("fencing_off", "two indexers active", Kind.FENCE),
+    ("endings_off", "source lags", Kind.ENDED),
+    ("ledgers_uncounted", "hole in Horizon", Kind.LOST),
+    ("ledgers_of_rpc_not_looked_for", "hole in RPC", Kind.LOST),
+    ("zero_is_a_ledger", "Horizon restarts", Kind.STUCK),
+    ("beginning_unnamed", FLUSHED, Kind.MISSING),
+    ("own_clock", "clock of an API is wrong", Kind.EARLY),
 ]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("mutation", "fault", "seen"), NOTICED)
 async def test_a_removed_safeguard_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutation: str, fault: str, seen: Kind

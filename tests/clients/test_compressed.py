@@ -1,4 +1,7 @@
-"""Each client library reads compressed events one by one, and resumes, as without compression."""
+"""Each client library reads compressed events one by one, and resumes, as without compression.
+
+By night only. By day, tests/clients/test_libraries.py does the same without compression.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from tests.clients.scenario import Results, connected_and_live, cut
 from tests.clients.setup import Setup, scenario_setup
 from tests.support.waiting import free_port
 
-pytestmark = [pytest.mark.io, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.io, pytest.mark.nightly, pytest.mark.timeout(150)]
 
 ASKS_FOR_GZIP = {
     "aiohttp_sse",

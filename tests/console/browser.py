@@ -30,7 +30,7 @@ _LOUD = ("error", "warning")
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """The browser. It is closed at the end. Skips the test if Chromium is not installed."""
-    program = needed("chromium")
+    program = needed("chromium-headless-shell")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=_QUIET)
         try:

@@ -108,11 +108,11 @@ async def test_a_restart_keeps_everything(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.io
-@each_server
+@each_server_at_length
 async def test_no_service_is_ready_where_a_restart_would_lose_everything(
-    tmp_path: Path, server: str
+    tmp_path: Path, name: str
 ) -> None:
-    async with guarded_redis(tmp_path, server, default=FORMER) as redis:
+    async with guarded_redis(tmp_path, SERVERS[name], default=FORMER) as redis:
         async with AsyncExitStack() as stack:
             for user in (each for each in USERS if each != "archiver"):  # it stores no events there
                 environment = COMMON | {"REDIS_URL": redis.url(user)}

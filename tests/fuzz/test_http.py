@@ -23,7 +23,7 @@ from tests.fuzz.answers import Answer, exchange, judge
 from tests.fuzz.requests import CANARY, FOUND, FULL, Request, requests
 from tests.support.data import begun_long_ago
 from tests.support.processes import ServiceProcess, running
-from tests.support.tier import at_length
+from tests.support.tier import at_length, one_in_test
 from tests.support.waiting import until
 
 EXAMPLES = int(os.environ.get("EXAMPLES") or at_length(100, 2000))
@@ -98,7 +98,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     return request.param
 
 
-@pytest.fixture(params=MODES)
+@pytest.fixture(params=one_in_test([*MODES][::-1]))
 async def service(
     request: pytest.FixtureRequest, case: Case, redis_url: str, redis: Redis, keys: Keys
 ) -> AsyncIterator[ServiceProcess]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.soak.run import soak
 
-pytestmark = [pytest.mark.io, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.io, pytest.mark.nightly, pytest.mark.timeout(180)]
 
 
 async def test_nothing_is_lost_and_a_leak_is_noticed(tmp_path: Path) -> None:

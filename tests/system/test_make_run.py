@@ -56,7 +56,7 @@ def ids(text: str) -> list[str]:
     return re.findall(r"^event: \w+\.\w+\ndata: .*\nid: (\S+)\n\n", text, re.M)
 
 
-@pytest.mark.parametrize("kind", [*one_in_test(installed_kinds()), "api"])
+@pytest.mark.parametrize("kind", one_in_test([*installed_kinds(), "api"]))
 async def test_a_user_of_make_run_sees_events_creates_a_stream_and_resumes(
     tmp_path: Path, kind: str
 ) -> None:
@@ -166,6 +166,7 @@ async def test_a_killed_part_is_restarted_and_the_run_continues(tmp_path: Path) 
     assert not ports_in_use(ports)
 
 
+@pytest.mark.nightly  # the test above does it with another part
 @pytest.mark.skipif("nginx" not in installed_kinds(KINDS), reason="nginx is missing")
 async def test_a_killed_nginx_is_restarted_and_leaves_no_worker(
     tmp_path: Path,

@@ -71,6 +71,7 @@ async def test_after_a_total_loss_chain_events_come_once_and_all_clients_are_inf
         client.close()
 
 
+@pytest.mark.nightly  # the test above has the same loss with a report
 async def test_without_any_report_a_resuming_client_gets_a_gap(house: House) -> None:
     client = await house.subscribe("fanout-1")
     await until(lambda: len(of_chain(client)) >= 2)

@@ -32,6 +32,7 @@ async def test_the_api_does_what_its_document_says(
             # The paths without /v1 have the same handlers.
             *("--exclude-path-regex", "^/(streams|events|users|auth|keys|system|webhooks)"),
             *("--max-examples", str(at_length(2, 50))),
+            *("--phases", at_length("examples,coverage", "examples,coverage,fuzzing,stateful")),
             *("--no-color", "--generation-database", "none"),
             cwd=tmp_path,
             env=os.environ

@@ -25,6 +25,7 @@ from tests.fanout.tokens import REQUIRED, SECRET, token
 from tests.support.data import begun_long_ago
 from tests.support.processes import running
 from tests.support.redis_server import PATIENT
+from tests.support.tier import one_in_test
 from tests.support.waiting import free_port, until
 
 pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
@@ -72,7 +73,7 @@ class Closed:
         return fanout, f"http://127.0.0.1:{(await self._stack.enter_async_context(front)).port}"
 
 
-@pytest.mark.parametrize("kind", ["node", "chromium"])
+@pytest.mark.parametrize("kind", one_in_test(["node", "chromium"]))
 async def test_a_token_gets_its_own_events_although_the_fanout_is_killed(
     redis_url: str, project: Path, pages: PageServer, browser: Browser, *, kind: str, tmp_path: Path
 ) -> None:

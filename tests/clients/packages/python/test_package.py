@@ -15,6 +15,7 @@ from headrace_client.version import __version__
 
 from tests.clients.packages.python.test_cursors import PACKAGE, Consumer, check_exactly_once
 from tests.fanout.replicas import Chain, StartReplica
+from tests.support.tier import one_in_test
 from tests.test_architecture import files
 from tests.test_packaging import pip
 
@@ -88,7 +89,7 @@ def test_wheel_and_sdist_have_every_file_of_the_package(
     assert tree - kept == set()
 
 
-@pytest.mark.parametrize("kind", ["folder", "sdist"])
+@pytest.mark.parametrize("kind", one_in_test(["folder", "sdist"]))
 def test_the_command_and_the_types_are_installed(
     wheels: dict[str, Path], tmp_path: Path, kind: str
 ) -> None:
@@ -102,7 +103,7 @@ def test_the_command_and_the_types_are_installed(
     assert not {"redis", "shared", "services"} & set(loaded)
 
 
-@pytest.mark.parametrize("kind", ["folder", "sdist"])
+@pytest.mark.parametrize("kind", one_in_test(["folder", "sdist"]))
 async def test_an_installed_program_resumes(
     wheels: dict[str, Path], tmp_path: Path, start: StartReplica, chain: Chain, kind: str
 ) -> None:
