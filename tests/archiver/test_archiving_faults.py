@@ -128,6 +128,7 @@ async def test_a_disk_that_is_not_mounted_takes_no_segment(
     async with at_work(archiving_in(redis, keys, store_in(disk, keys), seconds=0.01)):
         await commits.commit()
         await until(is_complete)
+        await until(lambda: any(disk.rglob("progress.json")), what="the last write of a quiet time")
         disk.rename(away)
         await commits.commit()
         await until(lambda: alarm._value.get() == 1)
