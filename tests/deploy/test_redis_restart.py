@@ -32,7 +32,6 @@ FORMER = "user default on nopass resetkeys resetchannels -@all +ping"
 """The line that once lost all data: Redis loads its append-only file with this user's rights."""
 
 pytestmark = pytest.mark.timeout(180)
-each_server = pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 each_server_at_length = pytest.mark.parametrize("name", one_in_test([*SERVERS][::-1]))
 """The last is a Valkey, as in compose.yaml, if one is installed."""
 

@@ -12,14 +12,13 @@ from tests.support.fenced import ROOT
 from tests.support.programs import NODE_MODULES, needed, needed_package
 
 PACKAGE = ROOT / "clients/js"
-"""React, TypeScript and esbuild: what the projects of users have besides the package."""
 
 README = "clients/js/README.md"
 GUIDE = "docs/clients/javascript.md"
 
 
 def require_libraries() -> None:
-    """Skip the test, or fail it in CI, if the libraries are not installed."""
+    """Skip the test, or fail it in CI, if React, TypeScript and esbuild are not installed."""
     needed_package("react-dom")
 
 
