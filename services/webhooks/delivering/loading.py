@@ -49,11 +49,17 @@ class EndpointLoader:
         log.info("webhooks_loaded", partitions=len(new), endpoints=len(self._registry))
 
     async def reload(self, endpoint_ids: Collection[str]) -> list[HeldEndpoint]:
-        """Load endpoints that may have changed. Returns those that this dispatcher has now."""
-        ids = [each for each in endpoint_ids if partition_of(each) in self.partitions]
+        """Load endpoints that may have changed. Returns those that this dispatcher has now.
+
+        If a partition was lost meanwhile, its endpoints are left out. If it was also taken again,
+        `load` reads them, perhaps after another dispatcher has delivered to them.
+        """
+        before = dict(self.partitions)
+        ids = [each for each in endpoint_ids if partition_of(each) in before]
         self._changed |= set(ids)
         found, known = await self._endpoints.load(ids), await self._progress.load(ids)
-        ids = [each for each in ids if partition_of(each) in self.partitions]  # still
+        kept = {number for number, each in before.items() if self.partitions.get(number) is each}
+        ids = [each for each in ids if partition_of(each) in kept]
         for own in ids:
             held, endpoint = self._registry.get(own), found.get(own)
             if endpoint is None:
@@ -74,7 +80,8 @@ class EndpointLoader:
 
     def remember(self, partition: HeldPartition) -> list[HeldEndpoint]:
         """The lease was lost. Keep what is known, in case nobody else has it. Returns these."""
-        self.partitions.pop(partition.number, None)
+        if self.partitions.get(partition.number) is partition:  # it may have been taken again
+            del self.partitions[partition.number]
         gone = self._registry.of([partition])
         for held in gone:
             self._registry.remove(held)

@@ -1,0 +1,69 @@
+"""A lease that is lost and taken again while a changed endpoint is read: it is loaded once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+import pytest
+
+from services.webhooks.delivering.held import HeldEndpoint
+from services.webhooks.delivering.loading import EndpointLoader
+from services.webhooks.partitions.sharing import partition_of
+from shared.webhooks.progress import Progress, ProgressStore
+from tests.support.waiting import until
+from tests.webhooks.receiver import Receiver
+from tests.webhooks.world import World, dispatching
+
+
+class SlowReads:
+    """When `hold` is set, answers of Redis with progress wait: first that of a changed endpoint.
+
+    `waiting` counts the answers that wait. Those of a new partition wait until `reloaded`.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.hold = False
+        self.waiting = 0
+        self.go_on = asyncio.Event()
+        self.reloaded = asyncio.Event()
+        load, reload = ProgressStore.load, EndpointLoader.reload
+
+        async def loaded(store: ProgressStore, ids: Collection[str]) -> Mapping[str, Progress]:
+            answer = await load(store, ids)
+            if self.hold and ids:
+                self.waiting += 1
+                await (self.go_on if self.waiting == 1 else self.reloaded).wait()
+            return answer
+
+        async def changed(loader: EndpointLoader, ids: Collection[str]) -> list[HeldEndpoint]:
+            held = await reload(loader, ids)
+            self.reloaded.set()
+            return held
+
+        patch.setattr(ProgressStore, "load", loaded)
+        patch.setattr(EndpointLoader, "reload", changed)
+
+
+async def test_an_endpoint_is_loaded_once(
+    redis_url: str, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = SlowReads(monkeypatch)
+    endpoint = await world.add(receiver.url())
+    made = await world.commit(3)
+    async with dispatching(redis_url, world.keys):
+        await until(lambda: receiver.ids() == made)
+        reads.reloaded.clear()
+        reads.hold = True
+        await world.endpoints.replace(replace(endpoint, description="new", revision=2))
+        await until(lambda: reads.waiting == 1, what="the read of the changed endpoint")
+        await world.redis.delete(world.keys.webhook_partition(partition_of(endpoint.id)))
+        await until(lambda: reads.waiting == 2, what="the read of the partition")
+        reads.hold = False
+        reads.go_on.set()
+        await reads.reloaded.wait()
+        for _ in range(5):
+            made += await world.commit(1)
+            await until(lambda: receiver.ids()[-1:] == made[-1:])  # noqa: B023
+    assert receiver.ids() == made
