@@ -37,7 +37,7 @@ async def test_a_redelivery_repeats_a_range_and_survives_its_dispatcher(
     store = RedeliveryStore(redis, world.keys)
     async with dispatching(redis_url, world.keys):
         await until(lambda: receiver.ids() == made)
-        position = await world.position(endpoint)
+        await until(lambda: world.stored_at(endpoint, made[-1]))
         receiver.answer = lambda delivery: 500 if delivery.id == made[14] else 200
         await store.add(endpoint.id, parse_position(made[9]), parse_position(made[19]))
         await until(lambda: receiver.ids() == made + made[10:14])
@@ -47,7 +47,7 @@ async def test_a_redelivery_repeats_a_range_and_survives_its_dispatcher(
     async with dispatching(redis_url, world.keys):
         await until(lambda: receiver.ids() == made + made[10:20])
         await until(lambda: ended(store, endpoint))
-    assert await world.position(endpoint) == position
+    assert await world.stored_at(endpoint, made[-1])
     kinds = [each.kind for each in await AttemptStore(redis, world.keys).newest(endpoint.id)]
     assert kinds[0] == AttemptKind.REDELIVERY
 

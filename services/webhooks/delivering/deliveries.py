@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -22,7 +23,8 @@ from services.webhooks.delivering.outcomes import Outcomes
 from services.webhooks.delivering.rewind import Loss
 from services.webhooks.delivering.window import DeliveryWindow, Taken
 from services.webhooks.metrics import EVENTS
-from services.webhooks.sending.sender import Message, NotBegunError, SendResult
+from services.webhooks.sending.delivery_body import NotBegunError
+from services.webhooks.sending.sender import Message, SendResult
 from shared.archive.errors import ArchiveError
 from shared.domain.position import Position
 from shared.journal.wire import JournalEntry
@@ -111,9 +113,8 @@ class EndpointDeliveries:
     async def _work(self) -> None:
         try:
             while step := self._next_step():
-                await step
-        except NotBegunError:
-            pass
+                with suppress(NotBegunError):  # the next look decides, since the lease may be back
+                    await step
         except (*REDIS_UNAVAILABLE, ArchiveError) as error:
             log.warning("webhook_waits", webhook=self._endpoint.id, error=str(error))
             self._wait(_PAUSE_SECONDS)
@@ -232,5 +233,5 @@ class EndpointDeliveries:
             self._telling = False
 
     async def _send(self, content: Content) -> SendResult:
-        message = Message(*content, AttemptKind.EVENT)
-        return await self._tools.sender.send(self._endpoint, message, may_begin=self._may_begin)
+        message = Message(*content, AttemptKind.EVENT, self._may_begin)
+        return await self._tools.sender.send(self._endpoint, message)

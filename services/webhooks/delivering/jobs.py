@@ -17,7 +17,8 @@ import structlog
 from services.webhooks.delivering.held import DeliveryTools, HeldEndpoint
 from services.webhooks.delivering.messages import sample_content
 from services.webhooks.delivering.redelivering import RedeliveryRun
-from services.webhooks.sending.sender import Message, NotBegunError
+from services.webhooks.sending.delivery_body import NotBegunError
+from services.webhooks.sending.sender import Message
 from shared.redis.client import REDIS_UNAVAILABLE
 from shared.runtime.tasks import cancel
 from shared.webhooks.attempts import AttemptKind, AttemptStore
@@ -107,9 +108,7 @@ class OwnerJobs:
 
     async def _test(self, held: HeldEndpoint, job: str) -> None:
         content = sample_content(held.endpoint.id, job, int(self._tools.clock()))
-        message = Message(*content, AttemptKind.TEST)
+        message = Message(*content, AttemptKind.TEST, lambda: held.partition.is_valid)
         with suppress(NotBegunError):
-            result = await self._tools.sender.send(
-                held.endpoint, message, may_begin=lambda: held.partition.is_valid
-            )
+            result = await self._tools.sender.send(held.endpoint, message)
             await self._attempts.add(held.endpoint.id, result.attempt)

@@ -13,7 +13,8 @@ from services.webhooks.delivering.index import topics_of_endpoint
 from services.webhooks.delivering.messages import Content, events_content, gap_content
 from services.webhooks.delivering.retries import failed, is_given_up, succeeded
 from services.webhooks.delivering.window import DeliveryWindow
-from services.webhooks.sending.sender import Message, NotBegunError
+from services.webhooks.sending.delivery_body import NotBegunError
+from services.webhooks.sending.sender import Message
 from shared.archive.errors import ArchiveError
 from shared.domain.position import Position, parse_position
 from shared.journal.pages import next_page
@@ -122,8 +123,12 @@ class RedeliveryRun:
             self._require_begin()
 
     async def _attempt(self, content: Content) -> bool:
-        endpoint, message = self._held.endpoint, Message(*content, AttemptKind.REDELIVERY)
-        result = await self._tools.sender.send(endpoint, message, may_begin=self._may_begin)
+        endpoint = self._held.endpoint
+        message = Message(*content, AttemptKind.REDELIVERY, self._may_begin)
+        try:
+            result = await self._tools.sender.send(endpoint, message)
+        except NotBegunError:
+            return False  # the caller looks whether it may go on
         await self._attempts.add(endpoint.id, result.attempt)
         if result.attempt.was_taken:
             self._failing = succeeded(self._failing)

@@ -16,12 +16,12 @@ from services.webhooks.metrics import ATTEMPTS, SECONDS, Lane, Outcome
 from services.webhooks.sending.answer import explanation, outcome_of, read_head, retry_after
 from services.webhooks.sending.connecting import Sessions
 from services.webhooks.sending.connector import StaleConnectionError
+from services.webhooks.sending.delivery_body import DeliveryBody, MayBegin, NotBegunError
 from services.webhooks.sending.failures import failure
 from services.webhooks.sending.lanes import LaneMemory, Places
 from services.webhooks.sending.signing import NotSignedError, Signer
 from services.webhooks.sending.target import Target, target_cache
 from services.webhooks.settings import DispatcherSettings
-from shared.domain.errors import HeadraceError
 from shared.webhooks.attempts import Attempt, AttemptKind
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.secrets import SecretBox
@@ -30,17 +30,22 @@ _STALE_CONNECTIONS = 2
 """So many kept connections may turn out to be closed."""
 
 
+def _always() -> bool:
+    return True
+
+
 class Message(NamedTuple):
-    """What is delivered. `id` is the header `webhook-id`, `events` is how many the body has."""
+    """What is delivered. `id` is the header `webhook-id`, `events` is how many the body has.
+
+    `may_begin` is asked before a request is written. It returns False if the lease has ended, or if
+    the endpoint was changed.
+    """
 
     id: str
     body: bytes
     events: int
     kind: AttemptKind
-
-
-class NotBegunError(HeadraceError):
-    """The delivery must not begin any more, because its turn came too late."""
+    may_begin: MayBegin = _always
 
 
 class SendResult(NamedTuple):
@@ -92,13 +97,10 @@ class Sender:
         for each in self._lanes.values():
             await each.sessions.aclose()
 
-    async def send(
-        self, endpoint: Endpoint, message: Message, *, may_begin: Callable[[], bool] | None = None
-    ) -> SendResult:
+    async def send(self, endpoint: Endpoint, message: Message) -> SendResult:
         """Send once. Waits for a place in the lane of the endpoint; that time is not counted.
 
-        Every failure is a result. Raises NotBegunError if `may_begin` returns False after the wait:
-        then the lease ended meanwhile, or the endpoint was changed.
+        Every failure is a result. Raises NotBegunError if `message.may_begin` returned False.
         """
         try:
             target = self._target(endpoint.url)
@@ -108,8 +110,8 @@ class Sender:
         lane = self._lanes[self._memory.lane(endpoint.id)]
         await lane.places.acquire(target.server)
         try:
-            if may_begin is not None and not may_begin():
-                raise NotBegunError("the delivery must not begin any more")
+            if not message.may_begin():
+                raise NotBegunError
             at, began = self._clock(), time.monotonic()
             ending = await self._attempt(lane.sessions, endpoint, target, message, at)
             seconds = time.monotonic() - began
@@ -129,20 +131,26 @@ class Sender:
         try:
             for _ in range(_STALE_CONNECTIONS):
                 with suppress(StaleConnectionError):  # the receiver is not to blame for it
-                    return await self._request(sessions, target, message.body, signature)
-            return await self._request(sessions, target, message.body, signature)
+                    return await self._request(sessions, target, message, signature)
+            return await self._request(sessions, target, message, signature)
         except (aiohttp.ClientError, aiohttp.EofStream, OSError, ValueError) as error:
             return _Ending(*failure(error, target.host, self._seconds))
 
     async def _request(
-        self, sessions: Sessions, target: Target, body: bytes, signature: Mapping[str, str]
+        self, sessions: Sessions, target: Target, message: Message, signature: Mapping[str, str]
     ) -> _Ending:
         session = sessions.direct
         if sessions.proxied is not None:
             session = await sessions.session_for(target)
-        response = await session.post(
-            target.url, data=body, headers=signature, allow_redirects=False
-        )
+        body = DeliveryBody(message.body, message.may_begin)
+        try:
+            response = await session.post(
+                target.url, data=body, headers=signature, allow_redirects=False
+            )
+        except aiohttp.ClientConnectionError:
+            if body.withheld:
+                raise NotBegunError from None
+            raise
         status, answer = response.status, await read_head(response)
         outcome = outcome_of(status)
         if outcome is Outcome.TAKEN:
