@@ -55,7 +55,10 @@ OWNERS: dict[str, tuple[str, ...]] = {
         *("shared.webhooks.attempts", "shared.webhooks.progress", "shared.webhooks.store"),
     ),
     "webhook_redeliveries": ("shared.webhooks.redeliveries", "shared.webhooks.store"),
-    "webhook_partition": ("services.webhooks.partitions.leases", "shared.webhooks.progress"),
+    "webhook_partition": (
+        *("services.webhooks.partitions.leases", "shared.webhooks.progress"),
+        "shared.webhooks.redeliveries",
+    ),
     "webhook_dispatchers": ("services.webhooks.partitions.membership",),
     "connections": ("services.fanout.connections.limits",),
 }

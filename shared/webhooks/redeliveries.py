@@ -69,10 +69,17 @@ class RedeliveryStore:
         finally:  # also if too few replicas have it yet
             await self._changes.add(Change(endpoint_id, ChangeKind.REDELIVER, redelivery_id))
 
-    async def move(self, endpoint_id: str, redelivery: Redelivery) -> bool:
-        """Store how far a redelivery is: `after` has moved. False if it was stopped."""
-        key, arguments = self._keys.webhook_redeliveries(endpoint_id), [redelivery.id]
-        return bool(await self._move(keys=[key], args=[*arguments, _encode(redelivery)]))
+    async def move(
+        self, endpoint_id: str, redelivery: Redelivery, *, partition: int, token: str
+    ) -> bool:
+        """Store how far a redelivery is: `after` has moved.
+
+        False if it was stopped, or if the lease of the partition does not have this token. Then
+        nothing was stored.
+        """
+        keys = [self._keys.webhook_partition(partition)]
+        keys.append(self._keys.webhook_redeliveries(endpoint_id))
+        return bool(await self._move(keys=keys, args=[token, redelivery.id, _encode(redelivery)]))
 
     async def delete(self, endpoint_id: str, redelivery_id: str) -> None:
         """Forget a redelivery that has ended."""

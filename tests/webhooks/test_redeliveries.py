@@ -174,15 +174,17 @@ async def test_a_redelivery_ends_with_its_webhook(
     assert await ended(store, endpoint), "the end of a delivery does not bring it back"
 
 
-async def test_a_redelivery_that_was_stopped_is_not_stored_again(
+async def test_a_redelivery_is_stored_until_it_is_stopped_and_only_by_its_dispatcher(
     redis: Redis, world: World
 ) -> None:
     store = RedeliveryStore(redis, world.keys)
     redelivery = await store.add("wh_1", Position(1, 0), Position(9, 0))
     assert redelivery
     moved = replace(redelivery, after=Position(5, 0))
-    assert await store.move("wh_1", moved)
+    await redis.set(world.keys.webhook_partition(1), "dispatcher")
+    assert await store.move("wh_1", moved, partition=1, token="dispatcher")
+    assert not await store.move("wh_1", redelivery, partition=1, token="former dispatcher")
     assert await store.of_endpoint("wh_1") == [moved]
     assert await store.stop("wh_1", redelivery.id)
-    assert not await store.move("wh_1", redelivery)
+    assert not await store.move("wh_1", redelivery, partition=1, token="dispatcher")
     assert await store.of_endpoints(["wh_1", "wh_2"]) == {"wh_1": [], "wh_2": []}

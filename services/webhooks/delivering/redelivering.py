@@ -146,8 +146,9 @@ class RedeliveryRun:
 
     async def _save(self, position: Position) -> None:
         """Store how far it is. Raises NotBegunError if it was stopped, or is not ours any more."""
-        self._redelivery = replace(self._redelivery, after=position)
-        if not self._held.partition.is_valid:
-            raise NotBegunError("another dispatcher goes on with the redelivery")
-        if not await self._store.move(self._held.endpoint.id, self._redelivery):
-            raise NotBegunError("the redelivery was stopped, or its webhook was deleted")
+        held, self._redelivery = self._held, replace(self._redelivery, after=position)
+        number, token = held.partition.number, held.partition.token
+        if not await self._store.move(
+            held.endpoint.id, self._redelivery, partition=number, token=token
+        ):
+            raise NotBegunError("it was stopped, or another dispatcher goes on with it")

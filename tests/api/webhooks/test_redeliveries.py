@@ -67,7 +67,9 @@ async def test_a_redelivery_shows_what_is_left_of_its_range(
     assert await answer_of(client, "GET", f"{path}/redeliveries") == (200, listed(asked))
     at = parse_position(second)
     moved = Redelivery(asked["id"], Position(at.toid, at.n - 1), parse_position(last))
-    assert await RedeliveryStore(redis, keys).move(path[1:], moved)
+    await redis.set(keys.webhook_partition(1), "dispatcher")
+    store = RedeliveryStore(redis, keys)
+    assert await store.move(path[1:], moved, partition=1, token="dispatcher")
     left = {"id": asked["id"], "from": second, "to": last}
     assert await answer_of(client, "GET", f"{path}/redeliveries") == (200, listed(left))
 
