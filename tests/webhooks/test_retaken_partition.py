@@ -1,17 +1,18 @@
-"""A lease that is lost and taken again while a changed endpoint is read: it is loaded once."""
+"""A dispatcher loses the lease of a partition and takes it again before another one does."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.webhooks.delivering.held import HeldEndpoint
 from services.webhooks.delivering.loading import EndpointLoader
 from services.webhooks.partitions.sharing import partition_of
-from shared.webhooks.progress import Progress, ProgressStore
+from shared.webhooks.progress import Progress, ProgressStore, ProgressWrite
 from tests.support.waiting import until
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import World, dispatching
@@ -67,3 +68,45 @@ async def test_an_endpoint_is_loaded_once(
             made += await world.commit(1)
             await until(lambda: receiver.ids()[-1:] == made[-1:])  # noqa: B023
     assert receiver.ids() == made
+
+
+class FailingWrites:
+    """While `fails` is set, no progress can be stored. `tried` counts these attempts."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.fails = False
+        self.tried = 0
+        write = ProgressStore.write
+
+        async def written(
+            store: ProgressStore, partition: int, token: str, writes: Sequence[ProgressWrite]
+        ) -> bool:
+            if self.fails:
+                self.tried += 1
+                raise RedisConnectionError("Redis cannot write now")
+            return await write(store, partition, token, writes)
+
+        patch.setattr(ProgressStore, "write", written)
+
+
+async def test_what_is_only_remembered_is_stored_before_the_next_delivery(
+    redis_url: str, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else another dispatcher would repeat two deliveries, when this one dies."""
+    writes = FailingWrites(monkeypatch)
+    endpoint = await world.add(receiver.url())
+    made = await world.commit(3)
+    async with dispatching(redis_url, world.keys):
+        await until(lambda: world.stored_at(endpoint, made[-1]))
+        writes.fails = True
+        made += await world.commit(1)
+        await until(lambda: receiver.ids() == made and writes.tried)
+        lease = world.keys.webhook_partition(partition_of(endpoint.id))
+        await world.redis.delete(lease)
+        await until(lambda: world.redis.exists(lease), what="the lease")
+        made += await world.commit(1)
+        tried = writes.tried
+        await until(lambda: writes.tried > tried + 1)
+        assert receiver.ids() == made[:-1]
+        writes.fails = False
+        await until(lambda: receiver.ids() == made)

@@ -142,6 +142,8 @@ class EndpointDeliveries:
         now, progress = self._tools.clock(), self._held.progress
         if self._telling or not self._may_begin():
             return None
+        if self._held.is_unsaved:
+            return self._outcomes.save()
         if progress.retry_at is not None and progress.retry_at > now:
             self._wait(progress.retry_at - now)
             return None

@@ -26,14 +26,24 @@ class HeldEndpoint:
 
     An endpoint at rest was told everything up to the end of the journal. Its `progress` has an
     older position then.
+
+    `is_unsaved`: Redis has an older progress. It must be stored before the next delivery.
     """
 
-    __slots__ = ("deliveries", "endpoint", "partition", "progress")
+    __slots__ = ("deliveries", "endpoint", "is_unsaved", "partition", "progress")
 
-    def __init__(self, endpoint: Endpoint, partition: HeldPartition, progress: Progress) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        partition: HeldPartition,
+        progress: Progress,
+        *,
+        is_unsaved: bool = False,
+    ) -> None:
         self.endpoint = endpoint
         self.partition = partition
         self.progress = progress
+        self.is_unsaved = is_unsaved
         self.deliveries: EndpointDeliveries | None = None
 
     @property

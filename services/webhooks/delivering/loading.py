@@ -113,7 +113,7 @@ class EndpointLoader:
 
     def _held(self, endpoint: Endpoint, stored: Progress | None) -> HeldEndpoint:
         remembered = self._remembered.pop(endpoint.id, None)
-        progress = furthest(stored, None if remembered is None else remembered.progress)
-        top = self._registry.recent.top
+        known = furthest(stored, None if remembered is None else remembered.progress)
         partition = self.partitions[partition_of(endpoint.id)]
-        return HeldEndpoint(endpoint, partition, begun(endpoint, progress, top))
+        progress = begun(endpoint, known, self._registry.recent.top)
+        return HeldEndpoint(endpoint, partition, progress, is_unsaved=known != stored)

@@ -40,6 +40,10 @@ class Outcomes:
             self._held.progress, position=position, acknowledged=acknowledged
         )
 
+    async def save(self) -> None:
+        """Store what only this process knows, before anything else is delivered."""
+        await self._store()
+
     async def taken(self, window: DeliveryWindow, attempt: Attempt) -> None:
         """The receiver has acknowledged a delivery."""
         self._held.progress = succeeded(self._held.progress)
@@ -84,14 +88,21 @@ class Outcomes:
         self._held.progress = replace(progress, disabled=reason, disabled_at=now, retry_at=None)
         return True
 
-    async def _store(self, attempt: Attempt) -> None:
-        """Store the progress. Tries until Redis answers; meanwhile nothing is delivered."""
-        held, encoded = self._held, encode_attempt(attempt)
+    async def _store(self, attempt: Attempt | None = None) -> None:
+        """Store the progress, before the next delivery."""
+        stored = False
+        try:
+            stored = await self._written(attempt)
+        finally:
+            self._held.is_unsaved = not stored
+
+    async def _written(self, attempt: Attempt | None) -> bool:
+        """Tries until Redis answers. False if the lease was lost."""
+        held, encoded = self._held, b"" if attempt is None else encode_attempt(attempt)
         waits = backoff(0.05, 1.0)
         while True:
             write = ProgressWrite(held.endpoint.id, held.progress, encoded)
             try:
-                await self._tools.writer.write(held.partition, write)
-                return
+                return await self._tools.writer.write(held.partition, write)
             except REDIS_UNAVAILABLE:
                 await asyncio.sleep(next(waits))
