@@ -15,7 +15,7 @@ import pytest_asyncio
 from tests.deploy.dockerfile import ROOT
 from tests.deploy.engine.commands import needed_as_root
 from tests.deploy.engine.docker_engine import Engine, docker_engine
-from tests.deploy.engine.images import TARGETS, Builder
+from tests.deploy.engine.images import Builder
 from tests.deploy.engine.stand_ins import OF_SERVICES, STAND_INS
 from tests.deploy.engine.system import System
 
@@ -75,9 +75,14 @@ async def running(
     builder: Builder, images: dict[str, str], engine: Engine, system: System
 ) -> AsyncIterator[System]:
     """The system, started with the images of this project."""
-    provide(builder, engine, {f"headrace-{name}": images[name] for name in TARGETS})
+    name_images(builder, engine, images)
     system.up()
     yield system
+
+
+def name_images(builder: Builder, engine: Engine, images: dict[str, str]) -> None:
+    """Do what `docker compose build` does: give images the names of compose.yaml, by target."""
+    provide(builder, engine, {f"headrace-{target}": image for target, image in images.items()})
 
 
 def provide(builder: Builder, engine: Engine, images: dict[str, str]) -> None:

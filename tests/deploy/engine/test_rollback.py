@@ -17,7 +17,7 @@ import pytest_asyncio
 
 from tests.deploy.engine import versions
 from tests.deploy.engine.clients import Subscribers
-from tests.deploy.engine.conftest import provide
+from tests.deploy.engine.conftest import name_images
 from tests.deploy.engine.docker_engine import Engine
 from tests.deploy.engine.images import TARGETS, Builder
 from tests.deploy.engine.system import System
@@ -72,11 +72,6 @@ async def here(
         clone, block("compose.md", "start Prometheus, Grafana and Alertmanager").text
     )
     yield system
-
-
-def name_images(builder: Builder, engine: Engine, images: dict[str, str]) -> None:
-    """Do what `docker compose build` does: give these images the names of compose.yaml."""
-    provide(builder, engine, {f"headrace-{name}": images[name] for name in TARGETS})
 
 
 async def test_an_upgrade_and_the_way_back_lose_nothing(

@@ -13,7 +13,7 @@ import pytest_asyncio
 from tests.deploy.dockerfile import ROOT
 from tests.deploy.engine.clients import Subscribers
 from tests.deploy.engine.commands import run
-from tests.deploy.engine.conftest import FOLDER, provide
+from tests.deploy.engine.conftest import FOLDER, name_images
 from tests.deploy.engine.docker_engine import Engine
 from tests.deploy.engine.images import TARGETS, Builder
 from tests.deploy.engine.system import System
@@ -58,10 +58,10 @@ async def old(
     that the last release did not have does not run yet.
     """
     before = {**builder.build(earlier), "network": images["network"]}
-    provide(builder, engine, {f"headrace-{name}": image for name, image in before.items()})
+    name_images(builder, engine, before)
     new = [name for name in TARGETS if name not in before]
     system.up(*(f"--scale={name}=0" for name in new))
-    provide(builder, engine, {f"headrace-{name}": images[name] for name in TARGETS})
+    name_images(builder, engine, images)
     yield system
 
 
