@@ -11,8 +11,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.webhooks.delivering.held import HeldEndpoint
 from services.webhooks.delivering.loading import EndpointLoader
-from services.webhooks.partitions.sharing import partition_of
+from services.webhooks.partitions.leases import HeldPartition, PartitionLeases, Renewal
+from services.webhooks.partitions.membership import Membership
+from services.webhooks.partitions.sharing import PARTITIONS, partition_of
 from shared.webhooks.progress import Progress, ProgressStore, ProgressWrite
+from shared.webhooks.store import new_endpoint_id
 from tests.support.waiting import until
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import World, dispatching
@@ -110,3 +113,59 @@ async def test_what_is_only_remembered_is_stored_before_the_next_delivery(
         assert receiver.ids() == made[:-1]
         writes.fails = False
         await until(lambda: receiver.ids() == made)
+
+
+class Outage:
+    """Renewals get no answer while `goes_on` is not set. `taken` are the partitions in order.
+
+    Each dispatcher counts `members` dispatchers.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.members = 2
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
+        self.waiting = 0
+        self.taken: list[int] = []
+        take, renew = PartitionLeases.take, PartitionLeases.renew
+
+        async def members(_: Membership) -> int:
+            return self.members
+
+        async def took(leases: PartitionLeases, numbers: Collection[int]) -> list[HeldPartition]:
+            taken = await take(leases, numbers)
+            self.taken += [each.number for each in taken]
+            return taken
+
+        async def renewed(leases: PartitionLeases, held: Collection[HeldPartition]) -> Renewal:
+            self.waiting += not self.goes_on.is_set()
+            await self.goes_on.wait()
+            return await renew(leases, held)
+
+        patch.setattr(Membership, "renew", members)
+        patch.setattr(PartitionLeases, "take", took)
+        patch.setattr(PartitionLeases, "renew", renewed)
+
+
+async def test_a_partition_that_it_still_has_is_not_taken(
+    redis_url: str, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis was away for longer than the lease, and answers before the renewal does."""
+    outage = Outage(monkeypatch)
+    async with dispatching(redis_url, world.keys):
+        await until(lambda: len(outage.taken) == PARTITIONS // 2)
+        own = next(each for each in iter(new_endpoint_id, "") if partition_of(each) in outage.taken)
+        await world.add(receiver.url(), id=own)
+        made = await world.commit(3)
+        await until(lambda: receiver.ids() == made)
+        outage.goes_on.clear()
+        await until(lambda: outage.waiting)
+        await world.redis.delete(world.keys.webhook_partition(partition_of(own)))
+        outage.members = 1
+        await until(lambda: len(outage.taken) >= PARTITIONS)
+        assert sorted(outage.taken) == list(range(PARTITIONS))
+        outage.goes_on.set()
+        await until(lambda: outage.taken[-1] == partition_of(own))
+        made += await world.commit(3)
+        await until(lambda: receiver.ids()[-1] == made[-1])
+    assert receiver.ids() == made

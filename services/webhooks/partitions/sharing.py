@@ -28,10 +28,13 @@ def surplus(held: Collection[int], members: int) -> list[int]:
 
 
 def wanted(held: Collection[int], free: Collection[int], members: int, *, first: int) -> list[int]:
-    """The free partitions that a dispatcher tries to take.
+    """The free partitions that a dispatcher tries to take, and that it does not have.
+
+    One that it has is free if its lease has expired. Then the next renewal says so.
 
     The search begins at `first`. Dispatchers that start together begin at different partitions, so
     they rarely want the same one.
     """
     missing = max(0, fair_share(members) - len(held))
-    return sorted(free, key=lambda number: (number - first) % PARTITIONS)[:missing]
+    others = set(free).difference(held)
+    return sorted(others, key=lambda number: (number - first) % PARTITIONS)[:missing]

@@ -36,3 +36,9 @@ def test_from_any_state_two_rounds_share_all_partitions(
             own |= set(wanted(own, free, members, first=first))
     assert sorted(n for own in held for n in own) == list(range(PARTITIONS))
     assert all(len(own) <= fair_share(members) for own in held)
+
+
+def test_a_partition_whose_lease_has_expired_is_not_taken_again_while_it_is_held() -> None:
+    """Its deliveries may still run. They end when the renewal says that the lease was lost."""
+    held = set(range(32))
+    assert wanted(held, range(PARTITIONS), 1, first=0) == list(range(32, PARTITIONS))
