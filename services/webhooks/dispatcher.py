@@ -27,7 +27,6 @@ from shared.journal.wire import JournalEntry
 from shared.redis.client import RedisError
 from shared.runtime.tasks import keep_running, run_until_first
 from shared.webhooks.changes import Change
-from shared.webhooks.progress import ProgressWrite
 
 log = structlog.get_logger()
 
@@ -182,10 +181,7 @@ class Dispatcher:
         waiting = list(endpoints)
         for start in range(0, len(waiting), _AT_ONCE):
             part = waiting[start : start + _AT_ONCE]
-            writes = [
-                self._writer.write(held.partition, ProgressWrite(held.endpoint.id, held.progress))
-                for held in part
-            ]
+            writes = [self._writer.write(held.partition, held.next_write()) for held in part]
             answers = await asyncio.gather(*writes, return_exceptions=True)
             for answer in answers:
                 if isinstance(answer, BaseException) and not isinstance(

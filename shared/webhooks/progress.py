@@ -34,6 +34,7 @@ class Progress:
     * `disabled`: why the endpoint gets nothing any more; "" if it does. `disabled_at`: since when.
     * `lost`: an event that was acknowledged and that Redis has lost. The receiver must get `reset`
       before anything else. None if there is none.
+    * `writes`: how many writes were begun. One that reaches Redis late is ignored.
     """
 
     generation: int
@@ -45,6 +46,7 @@ class Progress:
     disabled: str = ""
     disabled_at: float | None = None
     lost: Position | None = None
+    writes: int = 0
 
 
 class ProgressWrite(NamedTuple):
@@ -78,7 +80,8 @@ class ProgressStore:
         """Store progress of endpoints of one partition.
 
         False if the lease of the partition does not have this token. Then nothing was stored.
-        Endpoints that were deleted in the meantime are left out.
+        Endpoints that were deleted in the meantime are left out, and those for which Redis has a
+        progress with as many or more `writes`.
         """
         keys, names = self._keys, [each.endpoint_id for each in writes]
         arguments: list[str | bytes] = [token, str(KEPT_ATTEMPTS), keys.webhooks]
@@ -109,6 +112,7 @@ def encode_progress(progress: Progress) -> bytes:
             "disabled": progress.disabled,
             "disabledAt": progress.disabled_at,
             "lost": None if progress.lost is None else str(progress.lost),
+            "writes": progress.writes,
         }
     )
 
@@ -127,4 +131,5 @@ def parse_progress(stored: bytes) -> Progress:
         disabled=document["disabled"],
         disabled_at=document["disabledAt"],
         lost=None if lost is None else parse_position(lost),
+        writes=document.get("writes", 0),  # earlier releases did not store it
     )

@@ -9,10 +9,17 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end
+-- A write whose answer did not come in time is tried again on another connection. The first one may
+-- still be under way, and must not move the position back. Earlier releases stored no number.
+local function is_newer(progress, stored)
+  local before = stored and string.match(stored, '"writes":(%d+)')
+  return not before or tonumber(string.match(progress, '"writes":(%d+)')) > tonumber(before)
+end
 for n = 3, #KEYS do
   local at = 4 + (n - 3) * 3
   local id, progress, attempt = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  if redis.call('HEXISTS', ARGV[3], id) == 1 then
+  local stored = redis.call('HGET', KEYS[2], id)
+  if redis.call('HEXISTS', ARGV[3], id) == 1 and is_newer(progress, stored) then
     redis.call('HSET', KEYS[2], id, progress)
     if attempt ~= '' then
       redis.call('LPUSH', KEYS[n], attempt)

@@ -17,24 +17,28 @@ def begun(endpoint: Endpoint, known: Progress | None, top: Position) -> Progress
     """
     if known is not None and known.generation >= endpoint.generation:
         return known
+    new = Progress(endpoint.generation, top, writes=0 if known is None else known.writes)
     if endpoint.begins_after is not None:
-        return Progress(endpoint.generation, endpoint.begins_after)
+        return replace(new, position=endpoint.begins_after)
     if known is None:
-        return Progress(endpoint.generation, top)
-    return Progress(endpoint.generation, known.position, known.acknowledged, lost=known.lost)
+        return new
+    return replace(new, position=known.position, acknowledged=known.acknowledged, lost=known.lost)
 
 
 def furthest(stored: Progress | None, remembered: Progress | None) -> Progress | None:
     """The later one of the progress in Redis and that in the memory of this process.
 
     A failover of Redis can lose the last acknowledgements. While nobody else had the endpoint, this
-    process still knows them. If another dispatcher had it, the stored progress is not older.
+    process still knows them. If another dispatcher had it, the stored progress is not older. So at
+    the same position, the stored one tells whether the receiver fails.
     """
     if stored is None or remembered is None:
         return stored or remembered
+    writes = max(stored.writes, remembered.writes)
     same = remembered.generation == stored.generation
     if not same or remembered.position < stored.position:
-        return stored
+        return replace(stored, writes=writes)
+    later = remembered if remembered.position > stored.position else stored
     both = {*remembered.acknowledged, *stored.acknowledged}
-    above = tuple(sorted(each for each in both if each > remembered.position))
-    return replace(remembered, acknowledged=above)
+    above = tuple(sorted(each for each in both if each > later.position))
+    return replace(later, acknowledged=above, lost=remembered.lost or later.lost, writes=writes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from services.webhooks.delivering.announcing import DisabledAnnouncer
@@ -14,7 +14,7 @@ from services.webhooks.sending.sender import Sender
 from shared.domain.position import Position
 from shared.journal.pages import PageReader
 from shared.webhooks.endpoint import Endpoint
-from shared.webhooks.progress import Progress
+from shared.webhooks.progress import Progress, ProgressWrite
 from shared.webhooks.state import current_progress
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ class HeldEndpoint:
         self.progress = progress
         self.is_unsaved = is_unsaved
         self.deliveries: EndpointDeliveries | None = None
+
+    def next_write(self, attempt: bytes = b"") -> ProgressWrite:
+        """What is written next. Each write has a higher number than all before."""
+        self.progress = replace(self.progress, writes=self.progress.writes + 1)
+        return ProgressWrite(self.endpoint.id, self.progress, attempt)
 
     @property
     def gets_events(self) -> bool:

@@ -17,7 +17,6 @@ from shared.redis.client import REDIS_UNAVAILABLE
 from shared.runtime.tasks import backoff
 from shared.webhooks.attempts import Attempt, encode_attempt
 from shared.webhooks.endpoint import Endpoint
-from shared.webhooks.progress import ProgressWrite
 
 log = structlog.get_logger()
 
@@ -101,8 +100,7 @@ class Outcomes:
         held, encoded = self._held, b"" if attempt is None else encode_attempt(attempt)
         waits = backoff(0.05, 1.0)
         while True:
-            write = ProgressWrite(held.endpoint.id, held.progress, encoded)
             try:
-                return await self._tools.writer.write(held.partition, write)
+                return await self._tools.writer.write(held.partition, held.next_write(encoded))
             except REDIS_UNAVAILABLE:
                 await asyncio.sleep(next(waits))

@@ -24,19 +24,23 @@ from shared.redis.lease import Lease
 
 
 class HeldPartition:
-    """One partition of this dispatcher."""
+    """One partition of this dispatcher.
 
-    __slots__ = ("_lease", "_until", "number")
+    Each time it is taken, the lease has a new token. So a write that was asked for before the lease
+    was lost is refused, also if this dispatcher has the partition again.
+    """
+
+    __slots__ = ("_until", "lease", "number")
 
     def __init__(self, number: int, lease: Lease) -> None:
         self.number = number
-        self._lease = lease
+        self.lease = lease
         self._until = 0.0
 
     @property
     def token(self) -> str:
         """The token with which progress is stored."""
-        return self._lease.token
+        return self.lease.token
 
     @property
     def is_valid(self) -> bool:
@@ -73,7 +77,6 @@ class PartitionLeases:
         self._redis = redis
         self._keys = [keys.webhook_partition(number) for number in range(PARTITIONS)]
         self._seconds = seconds
-        self._leases = [Lease(redis, key, seconds=seconds) for key in self._keys]
 
     async def free(self) -> list[int]:
         """The partitions that nobody has."""
@@ -83,13 +86,15 @@ class PartitionLeases:
     async def take(self, numbers: Collection[int]) -> list[HeldPartition]:
         """Try to take these partitions. Returns those that this dispatcher has now."""
         until = time.monotonic() + self._seconds
-        answers = await asyncio.gather(*(self._leases[number].take() for number in numbers))
-        taken = []
-        for number, answer in zip(numbers, answers, strict=True):
-            if answer:
-                taken.append(partition := HeldPartition(number, self._leases[number]))
-                partition.extend(until)
+        partitions = [HeldPartition(number, self._new_lease(number)) for number in numbers]
+        answers = await asyncio.gather(*(each.lease.take() for each in partitions))
+        taken = [each for each, answer in zip(partitions, answers, strict=True) if answer]
+        for partition in taken:
+            partition.extend(until)
         return taken
+
+    def _new_lease(self, number: int) -> Lease:
+        return Lease(self._redis, self._keys[number], seconds=self._seconds)
 
     async def renew(self, partitions: Collection[HeldPartition]) -> Renewal:
         """Renew the leases.
@@ -97,7 +102,7 @@ class PartitionLeases:
         A lease that still has our token was never another's, even if it was not renewed in time.
         """
         until = time.monotonic() + self._seconds
-        answers = await asyncio.gather(*(self._leases[p.number].renew() for p in partitions))
+        answers = await asyncio.gather(*(each.lease.renew() for each in partitions))
         renewal = Renewal([], [])
         for partition, answer in zip(partitions, answers, strict=True):
             if not answer:
@@ -115,4 +120,4 @@ class PartitionLeases:
         for partition in partitions:
             partition.end()
         with suppress(RedisError, OSError):
-            await asyncio.gather(*(self._leases[p.number].release() for p in partitions))
+            await asyncio.gather(*(each.lease.release() for each in partitions))

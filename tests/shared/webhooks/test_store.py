@@ -13,7 +13,7 @@ from shared.journal.keys import Keys
 from shared.webhooks.attempts import Attempt, AttemptKind, AttemptStore, encode_attempt
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
 from shared.webhooks.endpoint import DeliveryOrder, Endpoint, SealedSecret
-from shared.webhooks.progress import Progress, ProgressStore, ProgressWrite
+from shared.webhooks.progress import Progress, ProgressStore, ProgressWrite, encode_progress
 from shared.webhooks.redeliveries import RedeliveryStore
 from shared.webhooks.store import (
     EndpointConflictError,
@@ -77,6 +77,26 @@ async def test_progress_is_stored_only_with_the_lease(redis: Redis, keys: Keys) 
     assert await progress.write(3, "mine", [write, gone])
     assert await progress.load([made.id, gone.endpoint_id]) == {made.id: at}
     assert await attempts.newest(made.id) == [attempt]
+
+
+async def test_a_write_that_comes_late_moves_no_position_back(redis: Redis, keys: Keys) -> None:
+    """Its answer did not come in time, so it was written again on another connection."""
+    store, made = EndpointStore(redis, keys), endpoint()
+    await store.create(made, most=1)
+    await redis.set(keys.webhook_partition(3), "mine")
+    before = Progress(1, Position(5, 1))
+    document = encode_progress(before).replace(b',"writes":0', b"")
+    await redis.hset(keys.webhook_progress, made.id, document)  # that of an earlier release
+    progress, attempts = ProgressStore(redis, keys), AttemptStore(redis, keys)
+    assert await progress.load([made.id]) == {made.id: before}
+    late = Attempt(1.5, AttemptKind.EVENT, "9-1", 1, 0.25, status=200)
+    steps = [(10, 9), (12, 12), (11, 10)]  # position and number, in the order of their arrival
+    for position, writes in steps:
+        at = Progress(1, Position(position, 1), writes=writes)
+        attempt = encode_attempt(late) if writes == 10 else b""
+        assert await progress.write(3, "mine", [ProgressWrite(made.id, at, attempt)])
+    assert (await progress.load([made.id]))[made.id].position == Position(12, 1)
+    assert await attempts.newest(made.id) == []
 
 
 async def test_a_deleted_endpoint_leaves_nothing_behind(redis: Redis, keys: Keys) -> None:

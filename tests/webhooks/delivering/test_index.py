@@ -77,3 +77,17 @@ def test_of_two_progresses_the_later_one_of_the_same_generation_counts() -> None
     assert furthest(early, rewound) == rewound, "after a failover only we know what was taken"
     newer = Progress(2, Position(1, 0))
     assert furthest(newer, late) == newer
+
+
+def test_at_the_same_position_the_stored_progress_tells_how_the_receiver_is() -> None:
+    """Another dispatcher may have had the endpoint, and may have disabled it."""
+    remembered = Progress(1, Position(3, 0), failures=2, retry_at=5.0, writes=8)
+    stored = Progress(1, Position(3, 0), failures=3, disabled="gone", disabled_at=7.0, writes=6)
+    assert furthest(stored, remembered) == replace(stored, writes=8)
+
+
+def test_the_number_of_writes_never_gets_lower() -> None:
+    stored = Progress(1, Position(7, 0), writes=3)
+    assert furthest(stored, Progress(1, Position(3, 0), writes=8)) == replace(stored, writes=8)
+    for endpoint in (ENDPOINT, replace(ENDPOINT, begins_after=None)):
+        assert begun(replace(endpoint, generation=2), stored, TOP).writes == 3
