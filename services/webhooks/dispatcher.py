@@ -66,6 +66,7 @@ class Dispatcher:
         self._first = secrets.randbelow(PARTITIONS)
         self._held: dict[int, HeldPartition] = {}
         self._sharing = asyncio.Lock()
+        self._resumed: set[HeldPartition] = set()  # their redeliveries have stopped
         self._closing = False
 
     async def run(self) -> None:
@@ -123,8 +124,10 @@ class Dispatcher:
                 del self._held[partition.number]
             await self._cut(self._loader.remember(partition))
         metrics.PARTITIONS.set(len(self._held))
-        if resumed:
-            await self._jobs.resume(self._registry.of(resumed))
+        self._resumed.update(resumed)
+        if self._resumed:
+            await self._jobs.resume(self._registry.of(self._resumed))
+            self._resumed.clear()
 
     async def _share_partitions(self) -> None:
         while True:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from redis.asyncio import Redis
 
 from services.webhooks.delivering.deliveries import EndpointDeliveries
 from services.webhooks.partitions.leases import HeldPartition
+from shared.journal.reader import Journal
 from shared.redis.lease import Lease
 from tests.support.waiting import until
 from tests.webhooks.receiver import Receiver
@@ -51,11 +53,15 @@ class LateAnswers:
 
     async def expire(self) -> None:
         """Let all partitions end while their renewal waits, until a delivery could not begin."""
+        await self.end_all()
+        await self.stopped.wait()
+
+    async def end_all(self) -> None:
+        """Let all partitions end while their renewal waits."""
         self.hold.clear()
         await until(lambda: self.waiting)
         for each in self.partitions:
             each.end()
-        await self.stopped.wait()
 
 
 async def test_deliveries_go_on_when_a_renewal_was_answered_late(
@@ -73,3 +79,27 @@ async def test_deliveries_go_on_when_a_renewal_was_answered_late(
         receiver.answer = lambda _: 200
         answers.hold.set()
         await until(lambda: receiver.ids() == made)
+
+
+async def test_no_disabling_is_announced_without_the_lease(
+    redis: Redis, redis_url: str, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another dispatcher may have delivered the event in the meantime."""
+    answers = LateAnswers(monkeypatch)
+    receiver.answer = lambda _: 410
+    receiver.hold.clear()
+    await world.add(receiver.url())
+    await world.commit(1)
+    async with dispatching(redis_url, world.keys, webhook_lease_seconds=8):
+        await until(lambda: receiver.asked)
+        await answers.end_all()
+        receiver.hold.set()
+        await answers.stopped.wait()
+        journal = Journal(redis, world.keys)
+        assert [each.type for each in await journal.latest(10)] == ["stream.created"]
+        answers.hold.set()
+
+        async def announced() -> bool:
+            return "webhook.disabled" in {each.type for each in await journal.latest(10)}
+
+        await until(announced)

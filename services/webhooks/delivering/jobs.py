@@ -90,7 +90,17 @@ class OwnerJobs:
         if name in self._running:
             job.close()
             return
-        self._running[name] = asyncio.create_task(self._guarded(name, job), name="webhook-job")
+        task = asyncio.create_task(self._guarded(name, job), name="webhook-job")
+        self._running[name] = task
+        task.add_done_callback(lambda _: self._forget(name, task, job))
+
+    def _forget(
+        self, name: _Name, task: asyncio.Task[None], job: Coroutine[Any, Any, None]
+    ) -> None:
+        """Needed if the job was cancelled before its first step."""
+        job.close()
+        if self._running.get(name) is task:
+            del self._running[name]
 
     async def _guarded(self, name: _Name, job: Coroutine[Any, Any, None]) -> None:
         try:

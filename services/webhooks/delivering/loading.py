@@ -109,7 +109,8 @@ class EndpointLoader:
 
     def _add(self, endpoints: Sequence[Endpoint], known: Mapping[str, Progress]) -> None:
         mine = [each for each in endpoints if partition_of(each.id) in self.partitions]
-        self._registry.add([self._held(each, known.get(each.id)) for each in mine])
+        new = [each for each in mine if self._registry.get(each.id) is None]  # HSCAN may repeat
+        self._registry.add([self._held(each, known.get(each.id)) for each in new])
 
     def _held(self, endpoint: Endpoint, stored: Progress | None) -> HeldEndpoint:
         remembered = self._remembered.pop(endpoint.id, None)

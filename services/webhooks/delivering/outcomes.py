@@ -77,6 +77,8 @@ class Outcomes:
     async def _disable(self, endpoint: Endpoint, reason: str, now: float) -> bool:
         """Tell the owner, then disable. If the journal accepts no event now, try again later."""
         progress = self._held.progress
+        if not self._held.partition.is_valid:
+            return False  # another dispatcher may have delivered meanwhile
         since = progress.failing_since or now
         try:
             await self._tools.announcer.announce(endpoint, reason, since, now)

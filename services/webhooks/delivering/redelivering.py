@@ -21,7 +21,8 @@ from shared.journal.pages import next_page
 from shared.journal.reader import JournalGap, JournalPage, Page
 from shared.journal.wire import JournalEntry
 from shared.redis.client import REDIS_UNAVAILABLE
-from shared.webhooks.attempts import AttemptKind, AttemptStore
+from shared.runtime.tasks import backoff
+from shared.webhooks.attempts import Attempt, AttemptKind, AttemptStore
 from shared.webhooks.progress import Progress
 from shared.webhooks.redeliveries import Redelivery, RedeliveryStore
 
@@ -129,7 +130,7 @@ class RedeliveryRun:
             result = await self._tools.sender.send(endpoint, message)
         except NotBegunError:
             return False  # the caller looks whether it may go on
-        await self._attempts.add(endpoint.id, result.attempt)
+        await self._note(result.attempt)
         if result.attempt.was_taken:
             self._failing = succeeded(self._failing)
             return True
@@ -140,15 +141,36 @@ class RedeliveryRun:
         now = self._tools.clock()
         self._failing = failed(self._failing, now, self._tools.chance(), retry_after)
         if is_given_up(self._failing, now, self._tools.retry_days):
+            self._require_begin()
             await self._store.delete(self._held.endpoint.id, self._redelivery.id)
             raise NotBegunError("the redelivery has only failed for too long")
         await asyncio.sleep((self._failing.retry_at or now) - now)
 
+    async def _note(self, attempt: Attempt) -> None:
+        """Store the attempt if Redis answers. It must not lead to another attempt."""
+        own = self._held.endpoint.id
+        try:
+            await self._attempts.add(own, attempt)
+        except REDIS_UNAVAILABLE as error:
+            log.warning("attempt_not_stored", webhook=own, error=str(error))
+
     async def _save(self, position: Position) -> None:
-        """Store how far it is. Raises NotBegunError if it was stopped, or is not ours any more."""
-        held, self._redelivery = self._held, replace(self._redelivery, after=position)
-        number, token = held.partition.number, held.partition.token
-        if not await self._store.move(
-            held.endpoint.id, self._redelivery, partition=number, token=token
-        ):
+        """Store how far it is, before the next delivery. Tries until Redis answers.
+
+        Raises NotBegunError if it was stopped, or is not ours any more.
+        """
+        self._redelivery = replace(self._redelivery, after=position)
+        waits = backoff(0.05, 1.0)
+        while True:
+            try:
+                stored = await self._move()
+                break
+            except REDIS_UNAVAILABLE:
+                await asyncio.sleep(next(waits))
+        if not stored:
             raise NotBegunError("it was stopped, or another dispatcher goes on with it")
+
+    async def _move(self) -> bool:
+        own, partition = self._held.endpoint.id, self._held.partition
+        number, token = partition.number, partition.token
+        return await self._store.move(own, self._redelivery, partition=number, token=token)

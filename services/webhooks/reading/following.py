@@ -137,10 +137,13 @@ class JournalFollower:
     async def _check(self, readers: Readers) -> None:
         """Compare the end of the journal with what was read."""
         tip, server = await self._read_tip(), self._server
+        is_another = server is not None and server != tip.server
         if self._emptied:
             raise RedisEmptiedError("Redis was emptied, so there are no webhooks any more")
-        if tip.top < self._recent.top or (server is not None and server != tip.server):
+        if tip.top < self._recent.top or is_another:
             await self._find_loss(readers)
+        if is_another:  # an HSCAN of the former one may have gone on with this one: read all again
+            await readers.changed(None)
         self._server = tip.server
         await self._read_missed_changes(readers)
 
