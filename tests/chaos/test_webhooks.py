@@ -94,6 +94,8 @@ ALL = [worked(number) for number in range(1, 5)]
         ([worked(1, 2), worked(3, 4)], []),
         ([*ALL[:2], ALL[1], *ALL[2:]], []),
         ([worked(1, 2), worked(1, 2, 3), worked(4)], []),
+        ([worked(1, 2, 3), worked(1), worked(2, 3), worked(4)], []),
+        ([worked(1, 2, 3), worked(1), worked(2), worked(1), *ALL[2:]], [Kind.DUPLICATE]),
         ([*ALL[:3], ALL[1], *ALL[2:]], [Kind.DUPLICATE]),
         ([worked(1, 2), worked(3), worked(2, 4)], [Kind.DUPLICATE]),
         ([ALL[1], ALL[0], *ALL[2:]], [Kind.DUPLICATE]),

@@ -2,7 +2,7 @@
 
 Each event comes at least once, in order, and as the journal has it. An event comes again only if
 its acknowledgement may not have been stored: it was in the delivery right before, because progress
-is stored before the next delivery begins.
+is stored before the next delivery begins. A batch may come again as several smaller ones.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def _order(name: str, deliveries: Sequence[Sequence[tuple[str, str]]]) -> Iterat
             top = max(top, position)
         if ids != sorted(ids, key=parse_position):
             yield Violation(Kind.DISORDER, name, ids[0], tuple(ids))
-        before = frozenset(ids)
+        last = max(map(parse_position, ids), default=top)
+        before = frozenset(ids) | {each for each in before if parse_position(each) > last}
 
 
 def _content(

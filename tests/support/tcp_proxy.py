@@ -56,7 +56,9 @@ class TcpProxy:
     delays them while it returns True. `refusing` closes new connections at once.
 
     In both directions: `frozen` passes nothing and closes nothing, as when a cable is unplugged;
-    `delay` is in seconds; `rate` is in bytes a second, 0 is unlimited.
+    `delay` is in seconds; `rate` is in bytes a second, 0 is unlimited. What a frozen client sent
+    before it closed is discarded. A network may deliver it, but then no test could say whether the
+    client or the network repeated something.
     """
 
     def __init__(self, target: int, port: int = 0, host: str = "127.0.0.1") -> None:
@@ -144,7 +146,10 @@ class TcpProxy:
     ) -> None:
         while data := await reader.read(1 << 16):
             link.first_bytes = (link.first_bytes + data)[:4096]
-            await self._pass_on(link, data, writer)
+            was_frozen = self.frozen(link)
+            await self._thawed(link)
+            if not (was_frozen and reader.at_eof()):
+                await self._pass_on(link, data, writer)
 
     async def _down(
         self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -158,12 +163,15 @@ class TcpProxy:
             else:
                 await self._pass_on(link, data, writer)
 
+    async def _thawed(self, link: Link) -> None:
+        await until(lambda: not self.frozen(link), seconds=600, what="the end of `frozen`")
+
     async def _pass_on(self, link: Link, data: bytes, writer: asyncio.StreamWriter) -> None:
         """Write the data at the current rate."""
         if self.delay:
             await asyncio.sleep(self.delay)
         while data:
-            await until(lambda: not self.frozen(link), seconds=600, what="the end of `frozen`")
+            await self._thawed(link)
             step = max(1, self.rate // 20) if self.rate else len(data)
             writer.write(data[:step])
             await writer.drain()
