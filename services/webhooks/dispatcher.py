@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 
 import structlog
 
@@ -73,10 +73,15 @@ class Dispatcher:
         """Deliver until cancelled. Raises RedisEmptiedError: then begin with a new dispatcher."""
         await self._follower.start()
         readers = Readers(self._registry.publish, self._rewind, self._registry.skip, self._changed)
+
+        def follow() -> Awaitable[None]:
+            self._registry.mark_unsaved()  # the connection broke, perhaps in a failover
+            return self._follower.run(readers)
+
         await run_until_first(
             keep_running(
                 "webhook_reader",
-                lambda: self._follower.run(readers),
+                follow,
                 fatal=(RedisEmptiedError,),
                 max_wait=1.0,
             ),
@@ -102,6 +107,7 @@ class Dispatcher:
 
     async def _changed(self, changes: Sequence[Change] | None) -> None:
         if changes is None:
+            self._registry.mark_unsaved()
             await self._loader.reload_all()
             await self._jobs.resume(self._registry)
         else:
@@ -125,16 +131,20 @@ class Dispatcher:
             await self._cut(self._loader.remember(partition))
         metrics.PARTITIONS.set(len(self._held))
         self._resumed.update(resumed)
-        if self._resumed:
-            await self._jobs.resume(self._registry.of(self._resumed))
-            self._resumed.clear()
 
     async def _share_partitions(self) -> None:
         while True:
             async with self._sharing:
                 if not self._closing:
                     await self._share(await self._membership.renew())
+                    await self._resume_jobs()
             await asyncio.sleep(min(_SHARE_SECONDS, self._pause))
+
+    async def _resume_jobs(self) -> None:
+        """Not in the loop that renews the leases: with many endpoints it can take long."""
+        if resumed := set(self._resumed):
+            await self._jobs.resume(self._registry.of(resumed))
+            self._resumed -= resumed
 
     async def _share(self, members: int) -> None:
         """Give up what others should have, and take what is free."""
@@ -165,7 +175,6 @@ class Dispatcher:
         for partition in partitions:
             self._held.pop(partition.number, None)
         await self._leases.release(partitions)
-        self._loader.forget([each.number for each in partitions])
 
     async def _cut(self, endpoints: Sequence[HeldEndpoint], seconds: float = 0.0) -> None:
         """End the deliveries and the jobs of endpoints that are not ours any more."""
@@ -180,8 +189,11 @@ class Dispatcher:
             await self._store(self._registry.at_rest())
 
     async def _store(self, endpoints: Iterable[HeldEndpoint]) -> None:
-        """Store the positions of endpoints. What cannot be stored now is stored later."""
-        waiting = list(endpoints)
+        """Store the positions of endpoints, first those of which Redis has an older one.
+
+        Ends when Redis does not answer. Then the rest is stored later.
+        """
+        waiting = sorted(endpoints, key=lambda held: not held.is_unsaved)
         for start in range(0, len(waiting), _AT_ONCE):
             part = waiting[start : start + _AT_ONCE]
             writes = [self._writer.write(held.partition, held.next_write()) for held in part]
@@ -191,3 +203,5 @@ class Dispatcher:
                     answer, RedisError | OSError
                 ):
                     raise answer
+            if any(isinstance(answer, BaseException) for answer in answers):
+                return

@@ -56,8 +56,10 @@ class RedeliveryStore:
         redelivery = Redelivery(secrets.token_hex(8), after, to)
         pipe = self._replicas.pipeline()
         pipe.hset(key, redelivery.id, _encode(redelivery))
-        await self._replicas.execute(pipe)
-        await self._changes.add(Change(endpoint_id, ChangeKind.REDELIVER, redelivery.id))
+        try:
+            await self._replicas.execute(pipe)
+        finally:  # also if too few replicas have it yet
+            await self._changes.add(Change(endpoint_id, ChangeKind.REDELIVER, redelivery.id))
         return redelivery
 
     async def stop(self, endpoint_id: str, redelivery_id: str) -> bool:
@@ -72,7 +74,7 @@ class RedeliveryStore:
     async def move(
         self, endpoint_id: str, redelivery: Redelivery, *, partition: int, token: str
     ) -> bool:
-        """Store how far a redelivery is: `after` has moved.
+        """Store how far a redelivery is: `after` has moved. It is never moved back.
 
         False if it was stopped, or if the lease of the partition does not have this token. Then
         nothing was stored.

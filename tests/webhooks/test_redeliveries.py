@@ -185,6 +185,11 @@ async def test_a_redelivery_is_stored_until_it_is_stopped_and_only_by_its_dispat
     assert await store.move("wh_1", moved, partition=1, token="dispatcher")
     assert not await store.move("wh_1", redelivery, partition=1, token="former dispatcher")
     assert await store.of_endpoint("wh_1") == [moved]
+    assert await store.move("wh_1", redelivery, partition=1, token="dispatcher"), "a late copy"
+    assert await store.of_endpoint("wh_1") == [moved]
+    further = replace(redelivery, after=Position(5, 1 << 60))
+    assert await store.move("wh_1", further, partition=1, token="dispatcher")
+    assert await store.of_endpoint("wh_1") == [further]
     assert await store.stop("wh_1", redelivery.id)
     assert not await store.move("wh_1", redelivery, partition=1, token="dispatcher")
     assert await store.of_endpoints(["wh_1", "wh_2"]) == {"wh_1": [], "wh_2": []}

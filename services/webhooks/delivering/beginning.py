@@ -15,8 +15,10 @@ def begun(endpoint: Endpoint, known: Progress | None, top: Position) -> Progress
     A new generation begins where its owner said, else where the one before stopped. `top` is the
     end of the journal: there begins an endpoint that has no progress and names no position.
     """
-    if known is not None and known.generation >= endpoint.generation:
+    if known is not None and known.generation == endpoint.generation:
         return known
+    if known is not None and known.generation > endpoint.generation:  # lost in a failover
+        return replace(known, generation=endpoint.generation)
     new = Progress(endpoint.generation, top, writes=0 if known is None else known.writes)
     if endpoint.begins_after is not None:
         return replace(new, position=endpoint.begins_after)
@@ -35,8 +37,10 @@ def furthest(stored: Progress | None, remembered: Progress | None) -> Progress |
     if stored is None or remembered is None:
         return stored or remembered
     writes = max(stored.writes, remembered.writes)
-    same = remembered.generation == stored.generation
-    if not same or remembered.position < stored.position:
+    if remembered.generation != stored.generation:
+        later = max(stored, remembered, key=lambda each: each.generation)
+        return replace(later, writes=writes)
+    if remembered.position < stored.position:
         return replace(stored, writes=writes)
     later = remembered if remembered.position > stored.position else stored
     both = {*remembered.acknowledged, *stored.acknowledged}

@@ -199,7 +199,8 @@ class EndpointDeliveries:
             self._window.free(taken)
 
     async def _failed(self, result: SendResult, taken: Taken | None = None) -> None:
-        self.stopping |= await self._outcomes.failed(self._endpoint, self._window, result)
+        disabled = await self._outcomes.failed(self._endpoint, self._window, result)
+        self.stopping |= disabled  # not in one line with the await: `stop` may have been called
         progress, now = self._held.progress, self._tools.clock()
         if taken is not None:  # later than the next attempt, so that another stream comes first
             self._window.hold(taken, 2 * (progress.retry_at or now) - now)

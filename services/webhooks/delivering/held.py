@@ -27,10 +27,11 @@ class HeldEndpoint:
     An endpoint at rest was told everything up to the end of the journal. Its `progress` has an
     older position then.
 
-    `is_unsaved`: Redis has an older progress. It must be stored before the next delivery.
+    `is_unsaved`: Redis may have an older progress. It must be stored before the next delivery.
+    `is_removed`: this dispatcher does not have the endpoint any more, or it was deleted.
     """
 
-    __slots__ = ("deliveries", "endpoint", "is_unsaved", "partition", "progress")
+    __slots__ = ("deliveries", "endpoint", "is_removed", "is_unsaved", "partition", "progress")
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class HeldEndpoint:
         self.partition = partition
         self.progress = progress
         self.is_unsaved = is_unsaved
+        self.is_removed = False
         self.deliveries: EndpointDeliveries | None = None
 
     def next_write(self, attempt: bytes = b"") -> ProgressWrite:
@@ -53,13 +55,14 @@ class HeldEndpoint:
 
     @property
     def gets_events(self) -> bool:
-        """False while it is paused or disabled.
+        """False while it is paused or disabled, and after it was removed.
 
         An endpoint that was enabled again gets events, also if the deliveries that ended with the
         disabling have not ended yet.
         """
         current = current_progress(self.endpoint, self.progress)
-        return self.endpoint.enabled and not (current and current.disabled)
+        runs = self.endpoint.enabled and not (current and current.disabled)
+        return runs and not self.is_removed
 
 
 @dataclass(frozen=True, slots=True)

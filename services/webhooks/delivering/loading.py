@@ -67,7 +67,7 @@ class EndpointLoader:
                     self._registry.remove(held)
             elif held is None:
                 self._add([endpoint], known)
-            elif endpoint.revision > held.endpoint.revision:
+            elif endpoint != held.endpoint:  # a failover can bring an earlier revision back
                 self._registry.replace(held, endpoint)
         return [held for own in ids if (held := self._registry.get(own))]
 

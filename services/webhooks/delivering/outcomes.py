@@ -76,17 +76,18 @@ class Outcomes:
 
     async def _disable(self, endpoint: Endpoint, reason: str, now: float) -> bool:
         """Tell the owner, then disable. If the journal accepts no event now, try again later."""
-        progress = self._held.progress
-        if not self._held.partition.is_valid:
-            return False  # another dispatcher may have delivered meanwhile
-        since = progress.failing_since or now
+        held = self._held
+        if not held.partition.is_valid or held.endpoint.url != endpoint.url:
+            return False  # another dispatcher may have delivered meanwhile, or the owner moved it
+        since = held.progress.failing_since or now
         try:
             await self._tools.announcer.announce(endpoint, reason, since, now)
         except (*REDIS_UNAVAILABLE, CommitError) as error:
             log.warning("webhook_not_disabled", webhook=endpoint.id, error=str(error))
             return False
         log.warning("webhook_disabled", webhook=endpoint.id, reason=reason)
-        self._held.progress = replace(progress, disabled=reason, disabled_at=now, retry_at=None)
+        known = held.progress  # not from before the await: other streams went on
+        held.progress = replace(known, disabled=reason, disabled_at=now, retry_at=None)
         return True
 
     async def _store(self, attempt: Attempt | None = None) -> None:

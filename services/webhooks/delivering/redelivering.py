@@ -94,8 +94,8 @@ class RedeliveryRun:
                 end = min(resumes_after, to)
                 await self._until_taken(gap_content(after, end))
                 await self._save(end)
-            case _:
-                await self._save(to)
+            case _:  # a failover lost the end of the range: what comes back is delivered
+                await asyncio.sleep(1.0)
 
     def _is_wanted(self, entry: JournalEntry) -> bool:
         is_before_end = parse_position(entry.position) <= self._redelivery.to

@@ -75,6 +75,7 @@ class EndpointRegistry:
         """Forget an endpoint. Deliveries under way end."""
         if held.deliveries is None:
             self._reach_top(held)
+        held.is_removed = True
         if self._held.get(held.endpoint.id) is held:
             del self._held[held.endpoint.id]
         self._index.remove(held)
@@ -92,10 +93,13 @@ class EndpointRegistry:
 
         Those of the chain will be published again.
         """
+        self.mark_unsaved()
         events = self._audiences(lost)
         top = parse_position(lost[-1].position) if lost else common
         for held in list(self):
             loss = Loss(common, tuple(events.get(held, ())))
+            if held not in self._index:
+                loss = loss_of(held.endpoint, common, lost)
             if held.deliveries is not None:
                 held.deliveries.losses.append(loss)
                 held.deliveries.stop()
@@ -104,7 +108,12 @@ class EndpointRegistry:
                 held.progress = rewound(held.progress, loss)
                 self._place([held] if held.progress.lost else [])
             elif held.progress.position > common:
-                held.progress = rewound(held.progress, loss_of(held.endpoint, common, lost))
+                held.progress = rewound(held.progress, loss)
+
+    def mark_unsaved(self) -> None:
+        """Redis may have lost progress: each endpoint stores its own before its next delivery."""
+        for held in self:
+            held.is_unsaved = True
 
     def _audiences(self, entries: Sequence[JournalEntry]) -> dict[HeldEndpoint, list[Position]]:
         found: defaultdict[HeldEndpoint, list[Position]] = defaultdict(list)

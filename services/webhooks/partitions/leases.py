@@ -77,24 +77,32 @@ class PartitionLeases:
         self._redis = redis
         self._keys = [keys.webhook_partition(number) for number in range(PARTITIONS)]
         self._seconds = seconds
+        self._asked: dict[int, Lease] = {}  # those of which no answer has come
 
     async def free(self) -> list[int]:
-        """The partitions that nobody has."""
+        """The partitions that nobody has, or that this dispatcher has taken without an answer."""
         holders: Any = await self._redis.mget(self._keys)
-        return [number for number, holder in enumerate(holders) if holder is None]
+        return [number for number, holder in enumerate(holders) if self._is_free(number, holder)]
+
+    def _is_free(self, number: int, holder: bytes | None) -> bool:
+        asked = self._asked.get(number)
+        return holder is None or (asked is not None and asked.token.encode() == holder)
 
     async def take(self, numbers: Collection[int]) -> list[HeldPartition]:
         """Try to take these partitions. Returns those that this dispatcher has now."""
         until = time.monotonic() + self._seconds
         partitions = [HeldPartition(number, self._new_lease(number)) for number in numbers]
         answers = await asyncio.gather(*(each.lease.take() for each in partitions))
+        for number in numbers:
+            del self._asked[number]
         taken = [each for each, answer in zip(partitions, answers, strict=True) if answer]
         for partition in taken:
             partition.extend(until)
         return taken
 
     def _new_lease(self, number: int) -> Lease:
-        return Lease(self._redis, self._keys[number], seconds=self._seconds)
+        lease = Lease(self._redis, self._keys[number], seconds=self._seconds)
+        return self._asked.setdefault(number, lease)
 
     async def renew(self, partitions: Collection[HeldPartition]) -> Renewal:
         """Renew the leases.

@@ -86,6 +86,12 @@ def test_at_the_same_position_the_stored_progress_tells_how_the_receiver_is() ->
     assert furthest(stored, remembered) == replace(stored, writes=8)
 
 
+def test_a_generation_that_a_failover_lost_counts_for_the_one_before() -> None:
+    lost = Progress(2, Position(7, 0), failures=1, writes=4)
+    assert begun(ENDPOINT, lost, TOP) == replace(lost, generation=1)
+    assert furthest(Progress(1, Position(9, 0), writes=2), lost) == lost
+
+
 def test_the_number_of_writes_never_gets_lower() -> None:
     stored = Progress(1, Position(7, 0), writes=3)
     assert furthest(stored, Progress(1, Position(3, 0), writes=8)) == replace(stored, writes=8)
