@@ -142,9 +142,14 @@ class Dispatcher:
 
     async def _resume_jobs(self) -> None:
         """Not in the loop that renews the leases: with many endpoints it can take long."""
-        if resumed := set(self._resumed):
+        resumed, self._resumed = self._resumed, set()
+        if not resumed:
+            return
+        try:
             await self._jobs.resume(self._registry.of(resumed))
-            self._resumed -= resumed
+        except BaseException:
+            self._resumed |= resumed
+            raise
 
     async def _share(self, members: int) -> None:
         """Give up what others should have, and take what is free."""
@@ -198,7 +203,8 @@ class Dispatcher:
             part = waiting[start : start + _AT_ONCE]
             writes = [self._writer.write(held.partition, held.next_write()) for held in part]
             answers = await asyncio.gather(*writes, return_exceptions=True)
-            for answer in answers:
+            for held, answer in zip(part, answers, strict=True):
+                held.is_unsaved = answer is not True
                 if isinstance(answer, BaseException) and not isinstance(
                     answer, RedisError | OSError
                 ):

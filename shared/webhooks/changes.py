@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from shared.journal.keys import Keys
 from shared.webhooks.store import CHANGES_KEPT
@@ -44,8 +45,14 @@ class ChangeLog:
 
     async def add(self, change: Change) -> None:
         """Tell all dispatchers."""
+        pipe = self._redis.pipeline(transaction=False)
+        self.queue(pipe, change)
+        await pipe.execute()
+
+    def queue(self, pipe: Pipeline, change: Change) -> None:
+        """Tell all dispatchers, together with the other commands of the pipeline."""
         fields: Any = {"endpoint": change.endpoint_id, "kind": change.kind, "job": change.job}
-        await self._redis.xadd(self._key, fields, maxlen=CHANGES_KEPT, approximate=True)
+        pipe.xadd(self._key, fields, maxlen=CHANGES_KEPT, approximate=True)
 
     async def end(self) -> str:
         """The id of the newest entry, to read from there. "0-0" if there is none."""

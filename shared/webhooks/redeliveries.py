@@ -56,20 +56,16 @@ class RedeliveryStore:
         redelivery = Redelivery(secrets.token_hex(8), after, to)
         pipe = self._replicas.pipeline()
         pipe.hset(key, redelivery.id, _encode(redelivery))
-        try:
-            await self._replicas.execute(pipe)
-        finally:  # also if too few replicas have it yet
-            await self._changes.add(Change(endpoint_id, ChangeKind.REDELIVER, redelivery.id))
+        self._changes.queue(pipe, Change(endpoint_id, ChangeKind.REDELIVER, redelivery.id))
+        await self._replicas.execute(pipe)
         return redelivery
 
     async def stop(self, endpoint_id: str, redelivery_id: str) -> bool:
         """End a redelivery, as its owner asks. False if it has ended."""
         key, pipe = self._keys.webhook_redeliveries(endpoint_id), self._replicas.pipeline()
         pipe.hdel(key, redelivery_id)
-        try:
-            return bool((await self._replicas.execute(pipe))[0])
-        finally:  # also if too few replicas have it yet
-            await self._changes.add(Change(endpoint_id, ChangeKind.REDELIVER, redelivery_id))
+        self._changes.queue(pipe, Change(endpoint_id, ChangeKind.REDELIVER, redelivery_id))
+        return bool((await self._replicas.execute(pipe))[0])
 
     async def move(
         self, endpoint_id: str, redelivery: Redelivery, *, partition: int, token: str

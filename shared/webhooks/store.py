@@ -17,7 +17,7 @@ from redis.commands.core import AsyncScript
 from shared.domain.errors import HeadraceError
 from shared.journal.keys import Keys
 from shared.journal.plan import StoredResponse
-from shared.redis.replication import Replicas
+from shared.redis.replication import NotReplicatedError, Replicas
 from shared.redis.scripts import load_script
 from shared.webhooks.endpoint import Endpoint, encode_endpoint, parse_endpoint
 
@@ -114,7 +114,22 @@ class EndpointStore:
             return await script(keys=names, args=arguments)
         pipe = self._replicas.pipeline()
         await script(keys=names, args=arguments, client=pipe)
-        return (await self._replicas.execute(pipe))[0]
+        try:
+            return (await self._replicas.execute(pipe))[0]
+        except NotReplicatedError as late:
+            if late.answers[0] in (0, _FULL):  # nothing was written
+                return late.answers[0]
+            raise
+
+    async def confirm(self) -> None:
+        """Wait until the replicas have all writes: an earlier request may not have got that far.
+
+        Raises NotReplicatedError.
+        """
+        if self._replicas.count:
+            pipe = self._replicas.pipeline()
+            pipe.exists(self._keys.webhooks)  # WAIT needs a command before it on its connection
+            await self._replicas.execute(pipe)
 
     async def load(self, endpoint_ids: Collection[str]) -> Mapping[str, Endpoint]:
         """These endpoints. Those that do not exist are left out."""

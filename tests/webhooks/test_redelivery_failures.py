@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.webhooks.delivering.jobs import OwnerJobs
+from services.webhooks.dispatcher import Dispatcher
 from shared.domain.position import parse_position
 from shared.webhooks.attempts import Attempt, AttemptStore
 from shared.webhooks.changes import Change, ChangeKind
@@ -118,6 +119,31 @@ async def test_a_job_that_is_cancelled_before_its_first_step_can_begin_again() -
     assert begun == []
     await jobs.begin([change], [held])
     await until(lambda: begun == ["t1"])
+
+
+async def test_a_partition_that_is_resumed_twice_is_not_forgotten() -> None:
+    """The second time, while the redeliveries of the first are being read."""
+    gate, calls = asyncio.Event(), list[object]()
+
+    class Jobs:
+        async def resume(self, endpoints: object) -> None:
+            calls.append(endpoints)
+            await gate.wait()
+
+    class Registry:
+        def of(self, partitions: Collection[object]) -> list[object]:
+            return [*partitions]
+
+    dispatcher = Dispatcher.__new__(Dispatcher)
+    dispatcher._jobs, dispatcher._registry = cast(Any, Jobs()), cast(Any, Registry())
+    dispatcher._resumed = {cast(Any, "partition")}
+    first = asyncio.create_task(dispatcher._resume_jobs())
+    await until(lambda: calls)
+    dispatcher._resumed.add(cast(Any, "partition"))
+    gate.set()
+    await first
+    await dispatcher._resume_jobs()
+    assert calls == [["partition"], ["partition"]]
 
 
 async def add(redis: Redis, world: World, endpoint_id: str, made: Sequence[str]) -> None:

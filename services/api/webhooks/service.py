@@ -166,6 +166,7 @@ class WebhookService:
             if versions is not None and endpoint.revision not in versions:
                 raise StaleVersionError(f"Webhook {endpoint_id}", endpoint.revision)
             if (edited_one := await edit(endpoint, progress)) == endpoint:
+                await self._store.confirm()
                 return endpoint, progress
             changed = replace(edited_one, revision=endpoint.revision + 1)
             try:

@@ -41,7 +41,7 @@ def furthest(stored: Progress | None, remembered: Progress | None) -> Progress |
         later = max(stored, remembered, key=lambda each: each.generation)
         return replace(later, writes=writes)
     if remembered.position < stored.position:
-        return replace(stored, writes=writes)
+        return replace(stored, lost=stored.lost or remembered.lost, writes=writes)
     later = remembered if remembered.position > stored.position else stored
     both = {*remembered.acknowledged, *stored.acknowledged}
     above = tuple(sorted(each for each in both if each > later.position))

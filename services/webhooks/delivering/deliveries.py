@@ -199,14 +199,12 @@ class EndpointDeliveries:
             self._window.free(taken)
 
     async def _failed(self, result: SendResult, taken: Taken | None = None) -> None:
-        disabled = await self._outcomes.failed(self._endpoint, self._window, result)
+        disabled = await self._outcomes.failed(self._endpoint, self._window, result, taken)
         self.stopping |= disabled  # not in one line with the await: `stop` may have been called
-        progress, now = self._held.progress, self._tools.clock()
-        if taken is not None:  # later than the next attempt, so that another stream comes first
-            self._window.hold(taken, 2 * (progress.retry_at or now) - now)
-        if progress.failures >= _FORGET_AFTER and not self._by_stream:
+        if self._held.progress.failures >= _FORGET_AFTER and not self._by_stream:
             self._window = self._new_window(self._window.position)
             self._catchup.behind = True
+            self._catchup.gap = None  # it is after the events that were forgotten
 
     def _new_window(self, position: Position) -> DeliveryWindow:
         known = self._held.progress.acknowledged

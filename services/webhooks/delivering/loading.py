@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 
 import structlog
 
@@ -45,7 +45,8 @@ class EndpointLoader:
         async for page in self._endpoints.chosen(lambda own: partition_of(own) in new):
             known = await self._progress.load([each.id for each in page])
             self._add([each for each in page if each.id not in self._changed], known)
-        self.forget(new)
+        loaded = {number for number, each in new.items() if self.partitions.get(number) is each}
+        self._forget(loaded, but=self._changed)  # these are added by `reload`
         log.info("webhooks_loaded", partitions=len(new), endpoints=len(self._registry))
 
     async def reload(self, endpoint_ids: Collection[str]) -> list[HeldEndpoint]:
@@ -63,6 +64,7 @@ class EndpointLoader:
         for own in ids:
             held, endpoint = self._registry.get(own), found.get(own)
             if endpoint is None:
+                self._remembered.pop(own, None)
                 if held is not None:
                     self._registry.remove(held)
             elif held is None:
@@ -99,13 +101,14 @@ class EndpointLoader:
 
     def forget(self, numbers: Collection[int]) -> None:
         """Another dispatcher has these partitions, or had them: what Redis has is newer."""
-        if self._remembered:
-            wanted = set(numbers)
-            self._remembered = {
-                own: held
-                for own, held in self._remembered.items()
-                if partition_of(own) not in wanted
-            }
+        self._forget(set(numbers))
+
+    def _forget(self, numbers: Set[int], but: Set[str] = frozenset()) -> None:
+        self._remembered = {
+            own: held
+            for own, held in self._remembered.items()
+            if partition_of(own) not in numbers or own in but
+        }
 
     def _add(self, endpoints: Sequence[Endpoint], known: Mapping[str, Progress]) -> None:
         mine = [each for each in endpoints if partition_of(each.id) in self.partitions]
@@ -114,7 +117,15 @@ class EndpointLoader:
 
     def _held(self, endpoint: Endpoint, stored: Progress | None) -> HeldEndpoint:
         remembered = self._remembered.pop(endpoint.id, None)
-        known = furthest(stored, None if remembered is None else remembered.progress)
+        known = furthest(stored, None if remembered is None else _rewound(remembered))
         partition = self.partitions[partition_of(endpoint.id)]
         progress = begun(endpoint, known, self._registry.recent.top)
         return HeldEndpoint(endpoint, partition, progress, is_unsaved=known != stored)
+
+
+def _rewound(held: HeldEndpoint) -> Progress:
+    """Its progress, also if its deliveries are still being cut."""
+    progress = held.progress
+    for loss in held.deliveries.losses if held.deliveries else ():
+        progress = rewound(progress, loss)
+    return progress

@@ -8,8 +8,8 @@ from dataclasses import replace
 import structlog
 
 from services.webhooks.delivering.held import DeliveryTools, HeldEndpoint
-from services.webhooks.delivering.retries import failed, is_given_up, succeeded
-from services.webhooks.delivering.window import DeliveryWindow
+from services.webhooks.delivering.retries import MOST_SECONDS, failed, is_given_up, succeeded
+from services.webhooks.delivering.window import DeliveryWindow, Taken
 from services.webhooks.metrics import Outcome
 from services.webhooks.sending.sender import SendResult
 from shared.journal.commit_errors import CommitError
@@ -19,6 +19,9 @@ from shared.webhooks.attempts import Attempt, encode_attempt
 from shared.webhooks.endpoint import Endpoint
 
 log = structlog.get_logger()
+
+_LATER_SECONDS = 1.0
+"""A stream that failed waits for so much longer than its endpoint, or less."""
 
 
 class Outcomes:
@@ -56,17 +59,30 @@ class Outcomes:
         if self.last is not None:
             await self.taken(window, self.last)
 
-    async def failed(self, endpoint: Endpoint, window: DeliveryWindow, result: SendResult) -> bool:
-        """A delivery failed. True if the endpoint was disabled."""
+    async def failed(
+        self, endpoint: Endpoint, window: DeliveryWindow, result: SendResult, taken: Taken | None
+    ) -> bool:
+        """A delivery failed. True if the endpoint was disabled.
+
+        `taken` is None if it was a gap or a reset.
+        """
         now, attempt = self._tools.clock(), result.attempt
         if attempt.at >= self._failed_at:  # not one that was under way when another failed
             self._failed_at, chance = now, self._tools.chance()
             self._held.progress = failed(self._held.progress, now, chance, result.retry_after)
+        if taken is not None:
+            window.hold(taken, self._held_until(now, result))
         self.note(window)
         reason = self._reason(result, now)
         disabled = bool(reason) and await self._disable(endpoint, reason, now)
         await self._store(attempt)
         return disabled
+
+    def _held_until(self, now: float, result: SendResult) -> float:
+        """When the stream may be tried again: after the next attempt, so that others come first."""
+        asked = min(MOST_SECONDS, max(_LATER_SECONDS, result.retry_after or 0.0))
+        retry_at = self._held.progress.retry_at or now + asked
+        return retry_at + min(_LATER_SECONDS, max(0.0, retry_at - now))
 
     def _reason(self, result: SendResult, now: float) -> str:
         if result.outcome is Outcome.GONE:
@@ -77,8 +93,9 @@ class Outcomes:
     async def _disable(self, endpoint: Endpoint, reason: str, now: float) -> bool:
         """Tell the owner, then disable. If the journal accepts no event now, try again later."""
         held = self._held
-        if not held.partition.is_valid or held.endpoint.url != endpoint.url:
-            return False  # another dispatcher may have delivered meanwhile, or the owner moved it
+        same = (held.endpoint.url, held.endpoint.generation) == (endpoint.url, endpoint.generation)
+        if not held.partition.is_valid or not same:
+            return False  # another dispatcher may have delivered meanwhile, or the owner changed it
         since = held.progress.failing_since or now
         try:
             await self._tools.announcer.announce(endpoint, reason, since, now)

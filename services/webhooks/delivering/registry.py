@@ -107,7 +107,7 @@ class EndpointRegistry:
                 self._reach(held, top)
                 held.progress = rewound(held.progress, loss)
                 self._place([held] if held.progress.lost else [])
-            elif held.progress.position > common:
+            else:
                 held.progress = rewound(held.progress, loss)
 
     def mark_unsaved(self) -> None:
@@ -133,12 +133,12 @@ class EndpointRegistry:
                 self._begin(held, held.progress.position, behind=True).start()
 
     def at_rest(self) -> Iterable[HeldEndpoint]:
-        """The endpoints at rest whose progress is older than what they were told."""
+        """The endpoints at rest whose progress is older than what they were told, or unsaved."""
         for held in self:
             if held.deliveries is None and held in self._index:
                 before = held.progress
                 self._reach_top(held)
-                if held.progress is not before:
+                if held.progress is not before or held.is_unsaved:
                     yield held
 
     def _restart(self, held: HeldEndpoint) -> None:
@@ -159,6 +159,7 @@ class EndpointRegistry:
             return
         for loss in deliveries.losses:
             held.progress = rewound(held.progress, loss)
+            held.is_unsaved = True
         if self._held.get(held.endpoint.id) is held:
             self._place([held])
 

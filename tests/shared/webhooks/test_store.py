@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from shared.domain.position import Position
 from shared.domain.topics import Subscription
 from shared.journal.keys import Keys
+from shared.redis.replication import NotReplicatedError, Replicas
 from shared.webhooks.attempts import Attempt, AttemptKind, AttemptStore, encode_attempt
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
 from shared.webhooks.endpoint import DeliveryOrder, Endpoint, SealedSecret
@@ -60,6 +61,22 @@ async def test_of_two_changes_of_the_same_revision_one_is_refused(redis: Redis, 
     with pytest.raises(EndpointConflictError):
         await store.replace(replace(made, description="late", revision=2))
     assert (await store.load([made.id]))[made.id].enabled is False
+
+
+async def test_a_refusal_does_not_wait_for_replicas(redis: Redis, keys: Keys) -> None:
+    """Nothing was written, so nothing can get lost."""
+    store, made = EndpointStore(redis, keys), endpoint()
+    await store.create(made, most=1)
+    waiting = EndpointStore(redis, keys, Replicas(redis, 1))
+    with pytest.raises(TooManyEndpointsError):
+        await waiting.create(replace(made, id=new_endpoint_id()), most=1)
+    with pytest.raises(EndpointConflictError):
+        await waiting.replace(replace(made, revision=3))
+    assert not await waiting.delete(endpoint())
+    with pytest.raises(NotReplicatedError):
+        await waiting.replace(replace(made, revision=2))
+    with pytest.raises(NotReplicatedError):
+        await waiting.confirm()
 
 
 async def test_progress_is_stored_only_with_the_lease(redis: Redis, keys: Keys) -> None:
