@@ -202,9 +202,13 @@ class Dispatcher:
         for start in range(0, len(waiting), _AT_ONCE):
             part = waiting[start : start + _AT_ONCE]
             writes = [self._writer.write(held.partition, held.next_write()) for held in part]
+            written = [held.progress for held in part]
             answers = await asyncio.gather(*writes, return_exceptions=True)
-            for held, answer in zip(part, answers, strict=True):
-                held.is_unsaved = answer is not True
+            for held, progress, answer in zip(part, written, answers, strict=True):
+                if answer is not True:
+                    held.is_unsaved = True
+                elif held.progress is progress:  # not changed by a loss in the meantime
+                    held.is_unsaved = False
                 if isinstance(answer, BaseException) and not isinstance(
                     answer, RedisError | OSError
                 ):

@@ -188,9 +188,13 @@ class WebhookService:
 
     async def delete(self, endpoint_id: str, by: Principal) -> None:
         """Delete a webhook. Raises WebhookNotFoundError, PermissionDeniedError."""
-        endpoint, _ = await self._changeable(endpoint_id, by)
-        if not await self._store.delete(endpoint):
-            raise WebhookNotFoundError(endpoint_id)
+        try:
+            endpoint, _ = await self._changeable(endpoint_id, by)
+            if not await self._store.delete(endpoint):
+                raise WebhookNotFoundError(endpoint_id)
+        except WebhookNotFoundError:
+            await self._store.confirm()  # an earlier request may have deleted it
+            raise
 
     async def test(self, endpoint_id: str, by: Principal) -> str:
         """Ask for a test delivery. Returns the id of its message, `webhook-id`."""

@@ -42,7 +42,7 @@ def furthest(stored: Progress | None, remembered: Progress | None) -> Progress |
         return replace(later, writes=writes)
     if remembered.position < stored.position:
         return replace(stored, lost=stored.lost or remembered.lost, writes=writes)
-    later = remembered if remembered.position > stored.position else stored
+    later = stored if remembered.position == stored.position else remembered
     both = {*remembered.acknowledged, *stored.acknowledged}
     above = tuple(sorted(each for each in both if each > later.position))
     return replace(later, acknowledged=above, lost=remembered.lost or later.lost, writes=writes)

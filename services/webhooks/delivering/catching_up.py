@@ -8,7 +8,7 @@ from services.webhooks.delivering.held import DeliveryTools
 from services.webhooks.delivering.index import topics_of_endpoint
 from services.webhooks.delivering.messages import Content, gap_content
 from services.webhooks.delivering.window import WINDOW_EVENTS, DeliveryWindow
-from shared.domain.position import Position
+from shared.domain.position import Position, parse_position
 from shared.journal.pages import next_page
 from shared.journal.read_size import ReadSize
 from shared.journal.reader import JournalGap, JournalPage, Page
@@ -63,6 +63,7 @@ class Catchup:
                 page = await self._next_page(window)
         finally:
             self._reading = False
+        top = self._tools.top()  # what is above it is offered later: a loss of it would be noticed
         match page:
             case JournalGap(resumes_after):
                 after = window.end
@@ -71,10 +72,10 @@ class Catchup:
             case JournalPage(entries, _, end):
                 self._size.saw(len(entry.body) for entry in entries)
                 for entry in entries:
-                    if self._endpoint.wants(entry):
+                    if parse_position(entry.position) <= top and self._endpoint.wants(entry):
                         window.add(entry)
-                window.passed(end)
-        self.behind = window.end < self._tools.top()
+                window.passed(min(end, top))
+        self.behind = window.end < top
         return not self.behind or isinstance(page, JournalPage)
 
     async def _next_page(self, window: DeliveryWindow) -> Page:

@@ -80,8 +80,8 @@ class Outcomes:
 
     def _held_until(self, now: float, result: SendResult) -> float:
         """When the stream may be tried again: after the next attempt, so that others come first."""
-        asked = min(MOST_SECONDS, max(_LATER_SECONDS, result.retry_after or 0.0))
-        retry_at = self._held.progress.retry_at or now + asked
+        asked = now + min(MOST_SECONDS, result.retry_after or 0.0)
+        retry_at = max(self._held.progress.retry_at or now + _LATER_SECONDS, asked)
         return retry_at + min(_LATER_SECONDS, max(0.0, retry_at - now))
 
     def _reason(self, result: SendResult, now: float) -> str:

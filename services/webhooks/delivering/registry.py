@@ -135,7 +135,7 @@ class EndpointRegistry:
     def at_rest(self) -> Iterable[HeldEndpoint]:
         """The endpoints at rest whose progress is older than what they were told, or unsaved."""
         for held in self:
-            if held.deliveries is None and held in self._index:
+            if held.deliveries is None:
                 before = held.progress
                 self._reach_top(held)
                 if held.progress is not before or held.is_unsaved:

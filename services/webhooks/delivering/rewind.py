@@ -37,8 +37,8 @@ def rewound(progress: Progress, loss: Loss) -> Progress:
     """The progress with which the endpoint continues after a loss."""
     before = set(progress.acknowledged)
     had = {each for each in loss.events if each <= progress.position or each in before}
-    had |= {each for each in before if each > loss.common}
-    lost = [each for each in had if each.by_clock]
+    had |= before
+    lost = [each for each in had if each.by_clock and each > loss.common]
     owed = [] if progress.lost is None else [progress.lost]
     return replace(
         progress,

@@ -131,6 +131,9 @@ class JournalFollower:
                 log.warning("journal_entries_passed", after=str(after), to=str(resumes_after))
                 self._recent.clear(resumes_after)
                 readers.skip(after)
+            case JournalPage(entries, _) if parse_position(entries[0].previous) < after:
+                before = parse_position(entries[0].previous)
+                readers.rewind(before, self._recent.truncate(before))  # `after` was lost too
             case JournalPage(entries, _):
                 self._publish(entries, readers)
 

@@ -101,8 +101,9 @@ async def test_a_change_waits_for_replicas(start: StartApi, keys: Keys, tmp_path
         assert (status, "0 of 1 replicas have it" in problem["detail"]) == (503, True)
         _, listed = await answer_of(client, "GET", "", headers=OWNER)
         path = f"/{listed['items'][0]['id']}"
-        again = ("PATCH", "")  # changes nothing, but the first one is not confirmed either
-        for method, end in [again, again, ("POST", "/rotate-secret"), ("DELETE", "")]:
+        patch, delete = ("PATCH", ""), ("DELETE", "")
+        twice = [patch, patch, ("POST", "/rotate-secret"), delete, delete]  # nor are repetitions
+        for method, end in twice:
             sent: dict[str, Any] = {"json": {"batch": 2}} if method == "PATCH" else {}
             status, _ = await answer_of(client, method, path + end, headers=OWNER, **sent)
             assert status == 503, method

@@ -90,6 +90,7 @@ def test_a_paused_endpoint_is_told_of_a_loss_above_its_position() -> None:
     registry.add([HeldEndpoint(by_stream, partition(), known)])
     registry.rewind(Position(3, 0), registry.recent.truncate(Position(3, 0)))
     assert held_by(registry).progress.lost == API
+    assert list(registry.at_rest()) == [held_by(registry)], "so it is stored"
 
 
 async def test_what_is_owed_outlives_a_load_beside_a_reload() -> None:

@@ -46,20 +46,21 @@ def test_a_reset_that_is_owed_is_not_forgotten_in_the_next_loss() -> None:
 
 @given(
     before=st.integers(0, 20),
-    taken=st.integers(0, 20),
+    taken=st.sets(st.integers(0, 39)),
     lost=st.integers(0, 20),
     api=st.sets(st.integers(1, 20)),
     new=st.sets(st.integers(1, 30)),
 )
 def test_nothing_of_the_chain_is_delivered_twice_and_nothing_is_left_out(
-    before: int, taken: int, lost: int, api: set[int], new: set[int]
+    before: int, taken: set[int], lost: int, api: set[int], new: set[int]
 ) -> None:
     journal = sorted([chain(n) for n in range(1, 21)] + [by_api(n) for n in api])
     kept, gone = journal[:lost], journal[lost:]
-    done = journal[: before + taken]
-    position = done[-1] if done else chain(0)
+    above = tuple(journal[n] for n in sorted(taken) if before <= n < len(journal))
+    done = [*journal[:before], *above]
+    position = journal[before - 1] if before else chain(0)
     common = kept[-1] if kept else chain(0)
-    progress = rewound(Progress(1, position), Loss(common, tuple(gone)))
+    progress = rewound(Progress(1, position, above), Loss(common, tuple(gone)))
     back = [each for each in gone if not each.by_clock] + [chain(n, 1) for n in new]
     again = sorted(kept + [each for each in back if each > common])
     window = DeliveryWindow(progress.position, progress.acknowledged)
