@@ -31,7 +31,7 @@ EXPECTED = {
     "losses": r"^the events after 1-0 up to .*: load the state again\nload .*\n\d+-\d+ stream",
     "cursor": r"^\d+-0 stream\.created$",
     "exactly-once": r"^\d+-0 stream\.created$",
-    "follow": r"^\d+ streams\nstream\.created 0$",
+    "follow": r"^\d+ streams\n(stream\.depleted 0\n)*stream\.created 0$",
     "calls": r"“USDC”\n(.*\n)*.* stream\.topped_up\n.* stream\.created\n.* Read the stream again",
     "login": r"^open$",
 }
