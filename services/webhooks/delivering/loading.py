@@ -9,7 +9,7 @@ import structlog
 from services.webhooks.delivering.beginning import begun, furthest
 from services.webhooks.delivering.held import HeldEndpoint
 from services.webhooks.delivering.registry import EndpointRegistry
-from services.webhooks.delivering.rewind import loss_of, rewound
+from services.webhooks.delivering.rewind import loss_of, rewound, rewound_by_all
 from services.webhooks.partitions.leases import HeldPartition
 from services.webhooks.partitions.sharing import partition_of
 from shared.domain.position import Position
@@ -117,15 +117,12 @@ class EndpointLoader:
 
     def _held(self, endpoint: Endpoint, stored: Progress | None) -> HeldEndpoint:
         remembered = self._remembered.pop(endpoint.id, None)
-        known = furthest(stored, None if remembered is None else _rewound(remembered))
+        known = furthest(stored, None if remembered is None else _progress_of(remembered))
         partition = self.partitions[partition_of(endpoint.id)]
         progress = begun(endpoint, known, self._registry.recent.top)
         return HeldEndpoint(endpoint, partition, progress, is_unsaved=known != stored)
 
 
-def _rewound(held: HeldEndpoint) -> Progress:
+def _progress_of(held: HeldEndpoint) -> Progress:
     """Its progress, also if its deliveries are still being cut."""
-    progress = held.progress
-    for loss in held.deliveries.losses if held.deliveries else ():
-        progress = rewound(progress, loss)
-    return progress
+    return rewound_by_all(held.progress, held.deliveries.losses if held.deliveries else ())

@@ -14,7 +14,7 @@ from services.webhooks.delivering.beginning import begun
 from services.webhooks.delivering.deliveries import EndpointDeliveries
 from services.webhooks.delivering.held import DeliveryTools, HeldEndpoint
 from services.webhooks.delivering.index import EndpointIndex, topics_of_endpoint
-from services.webhooks.delivering.rewind import Loss, loss_of, rewound
+from services.webhooks.delivering.rewind import Loss, loss_of, rewound, rewound_by_all
 from services.webhooks.partitions.leases import HeldPartition
 from services.webhooks.reading.recent import RecentEntries
 from shared.domain.position import Position, parse_position
@@ -97,8 +97,9 @@ class EndpointRegistry:
         events = self._audiences(lost)
         top = parse_position(lost[-1].position) if lost else common
         for held in list(self):
-            loss = Loss(common, tuple(events.get(held, ())))
-            if held not in self._index:
+            if held in self._index:
+                loss = Loss(common, tuple(events.get(held, ())))
+            else:
                 loss = loss_of(held.endpoint, common, lost)
             if held.deliveries is not None:
                 held.deliveries.losses.append(loss)
@@ -157,8 +158,8 @@ class EndpointRegistry:
         deliveries, held.deliveries = held.deliveries, None
         if deliveries is None or not deliveries.stopping:
             return
-        for loss in deliveries.losses:
-            held.progress = rewound(held.progress, loss)
+        if deliveries.losses:
+            held.progress = rewound_by_all(held.progress, deliveries.losses)
             held.is_unsaved = True
         if self._held.get(held.endpoint.id) is held:
             self._place([held])

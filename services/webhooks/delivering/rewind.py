@@ -33,6 +33,13 @@ def loss_of(endpoint: Endpoint, common: Position, lost: Iterable[JournalEntry]) 
     return Loss(common, tuple(parse_position(e.position) for e in lost if endpoint.wants(e)))
 
 
+def rewound_by_all(progress: Progress, losses: Iterable[Loss]) -> Progress:
+    """The progress after several losses, in their order."""
+    for loss in losses:
+        progress = rewound(progress, loss)
+    return progress
+
+
 def rewound(progress: Progress, loss: Loss) -> Progress:
     """The progress with which the endpoint continues after a loss."""
     before = set(progress.acknowledged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,18 +14,9 @@ from shared.domain.position import Position
 from shared.domain.topics import ALL, Subscription
 from shared.journal.reader import JournalPage
 from shared.journal.wire import JournalEntry
-from shared.webhooks.endpoint import Endpoint
+from tests.webhooks.delivering.samples import ENDPOINT as SAMPLE
 
-ENDPOINT = Endpoint(
-    id="wh_1",
-    account="G1",
-    url="https://shop.example/hook",
-    subscription=Subscription((ALL,)),
-    secrets=(),
-    created=0,
-    begins_after=None,
-    sees_all=True,
-)
+ENDPOINT = replace(SAMPLE, subscription=Subscription((ALL,)), sees_all=True)
 ENTRIES = [JournalEntry(f"{n}-0", f"{n - 1}-0", "stream.created", (), b"{}") for n in range(2, 5)]
 
 

@@ -11,19 +11,11 @@ from services.webhooks.delivering.beginning import begun, furthest
 from services.webhooks.delivering.index import EndpointIndex, topics_of_endpoint
 from shared.domain.position import Position
 from shared.domain.topics import ALL, Subscription, matches
-from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.progress import Progress
+from tests.webhooks.delivering.samples import ENDPOINT as SAMPLE
 
 TOPICS = st.sampled_from(["1", "2", "3", ALL])
-ENDPOINT = Endpoint(
-    id="wh_1",
-    account="G1",
-    url="https://shop.example/hook",
-    subscription=Subscription(("1",)),
-    secrets=(),
-    created=0,
-    begins_after=Position(5, 0),
-)
+ENDPOINT = replace(SAMPLE, begins_after=Position(5, 0))
 TOP = Position(9, 0)
 
 

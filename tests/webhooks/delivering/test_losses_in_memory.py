@@ -14,24 +14,15 @@ from services.webhooks.partitions.leases import HeldPartition
 from services.webhooks.partitions.sharing import partition_of
 from services.webhooks.reading.recent import RecentEntries
 from shared.domain.position import Position, parse_position
-from shared.domain.topics import Subscription
 from shared.journal.wire import JournalEntry
 from shared.redis.lease import Lease
 from shared.webhooks.endpoint import DeliveryOrder, Endpoint
 from shared.webhooks.progress import Progress, ProgressStore
 from shared.webhooks.store import EndpointStore
 from tests.support.pace import last
+from tests.webhooks.delivering.samples import ENDPOINT as SAMPLE
 
-PAUSED = Endpoint(
-    id="wh_1",
-    account="G1",
-    url="https://shop.example/hook",
-    subscription=Subscription(("1",)),
-    secrets=(),
-    created=0,
-    begins_after=None,
-    enabled=False,
-)
+PAUSED = replace(SAMPLE, enabled=False)
 BY_CLOCK = f"4-{1 << 40}"
 API = parse_position(BY_CLOCK)
 

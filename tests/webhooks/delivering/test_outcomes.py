@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,19 +17,11 @@ from shared.domain.topics import Subscription
 from shared.journal.wire import JournalEntry
 from shared.redis.lease import Lease
 from shared.webhooks.attempts import Attempt, AttemptKind
-from shared.webhooks.endpoint import DeliveryOrder, Endpoint
+from shared.webhooks.endpoint import DeliveryOrder
 from shared.webhooks.progress import Progress, ProgressWrite
+from tests.webhooks.delivering.samples import ENDPOINT as SAMPLE
 
-ENDPOINT = Endpoint(
-    id="wh_1",
-    account="G1",
-    url="https://shop.example/hook",
-    subscription=Subscription(("1", "2")),
-    secrets=(),
-    created=0,
-    begins_after=None,
-    order=DeliveryOrder.STREAM,
-)
+ENDPOINT = replace(SAMPLE, subscription=Subscription(("1", "2")), order=DeliveryOrder.STREAM)
 
 
 class Writer:
