@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import structlog
 
 from services.webhooks.delivering.held import DeliveryTools, HeldEndpoint
 from services.webhooks.delivering.retries import MOST_SECONDS, failed, is_given_up, succeeded
+from services.webhooks.delivering.waiting_for_redis import until_redis_answers
 from services.webhooks.delivering.window import DeliveryWindow, Taken
 from services.webhooks.metrics import Outcome
 from services.webhooks.sending.sender import SendResult
 from shared.journal.commit_errors import CommitError
 from shared.redis.client import REDIS_UNAVAILABLE
-from shared.runtime.tasks import backoff
 from shared.webhooks.attempts import Attempt, encode_attempt
 from shared.webhooks.endpoint import Endpoint
 
@@ -109,18 +108,11 @@ class Outcomes:
 
     async def _store(self, attempt: Attempt | None = None) -> None:
         """Store the progress, before the next delivery."""
-        stored = False
-        try:
-            stored = await self._written(attempt)
-        finally:
-            self._held.is_unsaved = not stored
-
-    async def _written(self, attempt: Attempt | None) -> bool:
-        """Tries until Redis answers. False if the lease was lost."""
         held, encoded = self._held, b"" if attempt is None else encode_attempt(attempt)
-        waits = backoff(0.05, 1.0)
-        while True:
-            try:
-                return await self._tools.writer.write(held.partition, held.next_write(encoded))
-            except REDIS_UNAVAILABLE:
-                await asyncio.sleep(next(waits))
+        stored, writer = False, self._tools.writer
+        try:
+            stored = await until_redis_answers(
+                lambda: writer.write(held.partition, held.next_write(encoded))
+            )
+        finally:
+            held.is_unsaved = not stored

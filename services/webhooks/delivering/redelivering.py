@@ -12,6 +12,7 @@ from services.webhooks.delivering.held import DeliveryTools, HeldEndpoint
 from services.webhooks.delivering.index import topics_of_endpoint
 from services.webhooks.delivering.messages import Content, events_content, gap_content
 from services.webhooks.delivering.retries import failed, is_given_up, succeeded
+from services.webhooks.delivering.waiting_for_redis import until_redis_answers
 from services.webhooks.delivering.window import DeliveryWindow
 from services.webhooks.sending.delivery_body import NotBegunError
 from services.webhooks.sending.sender import Message
@@ -21,7 +22,6 @@ from shared.journal.pages import next_page
 from shared.journal.reader import JournalGap, JournalPage, Page
 from shared.journal.wire import JournalEntry
 from shared.redis.client import REDIS_UNAVAILABLE
-from shared.runtime.tasks import backoff
 from shared.webhooks.attempts import Attempt, AttemptKind, AttemptStore
 from shared.webhooks.progress import Progress
 from shared.webhooks.redeliveries import Redelivery, RedeliveryStore
@@ -160,14 +160,7 @@ class RedeliveryRun:
         Raises NotBegunError if it was stopped, or is not ours any more.
         """
         self._redelivery = replace(self._redelivery, after=position)
-        waits = backoff(0.05, 1.0)
-        while True:
-            try:
-                stored = await self._move()
-                break
-            except REDIS_UNAVAILABLE:
-                await asyncio.sleep(next(waits))
-        if not stored:
+        if not await until_redis_answers(self._move):
             raise NotBegunError("it was stopped, or another dispatcher goes on with it")
 
     async def _move(self) -> bool:
