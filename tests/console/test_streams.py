@@ -91,8 +91,12 @@ async def test_errors_of_the_api_are_shown(whole: Installation, someone: User) -
     for name, value in [("From", SENDER), ("To", SENDER[:-1] + "A"), ("Token", TOKEN)]:
         await page.get_by_label(name, exact=True).fill(value)
     await page.get_by_label("Rate a second").fill("11")
+    button = page.get_by_role("button", name="Create stream")
+    before = await button.bounding_box()
     await page.get_by_label("Deposit").fill("995000")
-    await page.get_by_role("button", name="Create stream").click()
+    await expect(page.locator(".preview")).to_contain_text("in total")
+    assert await button.bounding_box() == before, "a button that moves can miss its click"
+    await button.click()
     await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
         "recipient must be a G…, C… or M… address"
     )
