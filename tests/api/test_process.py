@@ -28,7 +28,7 @@ async def test_it_logs_its_port_serves_and_stops_cleanly(redis_url: str, keys: K
     process = await start(REDIS_URL=redis_url, CONTRACTS=TOKEN, NAMESPACE=keys.namespace, PORT="0")
     assert process.stderr
     lines = []
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(90):
         async for line in process.stderr:
             lines.append(json.loads(line))
             if lines[-1]["event"] == "listening":
@@ -44,7 +44,7 @@ async def test_it_logs_its_port_serves_and_stops_cleanly(redis_url: str, keys: K
         async with session.post("/v1/streams", json=order()) as response:
             assert response.status == 201
     process.terminate()
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(90):
         await process.communicate()
     assert process.returncode == 0
 
@@ -54,7 +54,7 @@ async def test_it_logs_its_port_serves_and_stops_cleanly(redis_url: str, keys: K
 async def test_every_invalid_setting_is_reported_and_it_exits_with_2(kept: dict[str, Any]) -> None:
     bad = {"AUTH_MODE": "closed", "FANOUT_URLS": "ftp://x", "PORT": "70000", "CORS_ORIGINS": "x"}
     process = await start(**bad, **kept)
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(90):
         _, output = await process.communicate()
     assert process.returncode == 2
     for name in bad:

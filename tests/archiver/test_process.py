@@ -89,7 +89,8 @@ async def test_an_archiver_with_a_wrong_store_lets_another_one_archive(
     async def is_held() -> bool:
         return bool(await redis.exists(keys.archiver_lease))
 
-    async with running("services.archiver", **environment(redis_url, keys, wrong)) as first:
+    settings = environment(redis_url, keys, wrong) | {"ARCHIVE_LEASE_SECONDS": "2"}
+    async with running("services.archiver", **settings) as first:
         await until(is_held)
         async with running("services.archiver", **environment(redis_url, keys, right)) as second:
             await ChainCommits(redis, keys).commit(3)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf
 
 from shared.domain.position import END, START, Position
 
@@ -151,19 +150,19 @@ def _received(
     top, first_at = START, dict[Position, int]()
     for n, each in enumerate(frames):
         if each.name == "reset":
-            yield _violation(Kind.RESET, observer, frames, n - 1, n)
+            yield violation(Kind.RESET, observer, frames, n - 1, n)
         if each.name not in _CONTROL | _LOSS:
             fact = known.get(each.position)
             if each.position in first_at:
-                yield _violation(Kind.DUPLICATE, observer, frames, first_at[each.position], n)
+                yield violation(Kind.DUPLICATE, observer, frames, first_at[each.position], n)
             elif each.position <= top:
-                yield _violation(Kind.DISORDER, observer, frames, _setter(frames, n, top), n)
+                yield violation(Kind.DISORDER, observer, frames, _setter(frames, n, top), n)
             if fact is None:
-                yield _violation(Kind.UNKNOWN, observer, frames, n, n)
+                yield violation(Kind.UNKNOWN, observer, frames, n, n)
             elif not asked.is_for(fact):
-                yield _violation(Kind.LEAK, observer, frames, n, n)
+                yield violation(Kind.LEAK, observer, frames, n, n)
             elif fact.body and fact.body != each.body:
-                yield _violation(Kind.ALTERED, observer, frames, n, n)
+                yield violation(Kind.ALTERED, observer, frames, n, n)
             first_at.setdefault(each.position, n)
         top = max(top, each.position)
 
@@ -180,7 +179,7 @@ def _gaps(observer: str, frames: Frames, lost: Sequence[Span]) -> Iterable[Viola
         if since is None:
             continue
         if not any(since < last and first <= each.position for first, last in lost):
-            yield _violation(Kind.GAP, observer, frames, n, n)
+            yield violation(Kind.GAP, observer, frames, n, n)
 
 
 def _missing(
@@ -213,35 +212,15 @@ def _skipped(observer: str, frames: Frames, position: Position) -> Violation:
     """The violation for an event that is missing, with the frames before and after its position."""
     after = next((n for n, each in enumerate(frames) if each.position > position), len(frames) - 1)
     before = max((n for n in range(after) if frames[n].position < position), default=0)
-    return _violation(Kind.MISSING, observer, frames, before, after, where=str(position))
+    return violation(Kind.MISSING, observer, frames, before, after, where=str(position))
 
 
-def _violation(
+def violation(
     kind: Kind, observer: str, frames: Frames, first: int, last: int, *, where: str = ""
 ) -> Violation:
+    """A violation with the frames from `first` to `last`."""
     lines = tuple(str(each) for each in frames[max(0, first) : last + 1])
     return Violation(kind, observer, where or str(frames[last].position), lines)
-
-
-@dataclass(frozen=True, slots=True)
-class EndedToken:
-    """A token that ended: its holder must get no event published in this time (Unix seconds)."""
-
-    token: str
-    since: float
-    until: float = inf
-
-
-def check_ended_tokens(
-    observer: str, frames: Frames, ends: Iterable[EndedToken]
-) -> Iterable[Violation]:
-    """Events that were published after the token of their connection had ended."""
-    spans: dict[str, list[EndedToken]] = {}
-    for end in ends:
-        spans.setdefault(end.token, []).append(end)
-    for n, each in enumerate(frames):
-        if any(end.since < each.published < end.until for end in spans.get(each.token, ())):
-            yield _violation(Kind.ENDED, observer, frames, n, n)
 
 
 def shortest(violations: Iterable[Violation]) -> Violation | None:

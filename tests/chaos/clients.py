@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.domain.position import START, Position, parse_position
-from tests.chaos.checker import EndedToken, Kind, ReceivedFrame, SubscriberView, Violation
+from tests.chaos.checker import Kind, ReceivedFrame, SubscriberView, Violation
+from tests.chaos.ended_tokens import EndedToken
 from tests.chaos.tokens import token
 from tests.chaos.world import FANOUTS, World
 from tests.support.pace import last

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from tests.chaos.api_callers import ApiCallers
-from tests.chaos.checker import EndedToken
 from tests.chaos.clients import Client
+from tests.chaos.ended_tokens import EndedToken
 from tests.chaos.world import FANOUTS, World
 from tests.support.pace import last
 from tests.support.sse_client import SseClient

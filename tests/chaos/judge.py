@@ -21,11 +21,11 @@ from tests.chaos.checker import (
     Kind,
     Violation,
     check_client,
-    check_ended_tokens,
 )
 from tests.chaos.checker import Span as Missing
 from tests.chaos.clients import Client, reconnect_seconds
 from tests.chaos.clocks import Span, trusted
+from tests.chaos.ended_tokens import check_ended_tokens
 from tests.chaos.facts import expected_events
 from tests.chaos.failovers import losses_of
 from tests.chaos.insist import insist

@@ -8,14 +8,12 @@ import pytest
 
 from shared.domain.position import START, Position
 from tests.chaos.checker import (
-    EndedToken,
     ExpectedEvent,
     Kind,
     ReceivedFrame,
     Span,
     SubscriberView,
     check_client,
-    check_ended_tokens,
     shortest,
 )
 
@@ -169,23 +167,3 @@ def test_shortest_returns_the_violation_with_the_shortest_history() -> None:
 
 def test_the_first_position_is_below_all_events() -> None:
     assert connected().position == START
-
-
-def test_an_event_published_after_the_end_of_the_token_is_a_violation() -> None:
-    frames = ((3, "a", 99.0), (4, "a", 101.0), (5, "b", 101.0), (6, "a", 111.0))
-    story = [
-        replace(received(fact(n)), token=token, published=published)
-        for n, token, published in frames
-    ]
-    (found,) = check_ended_tokens("x", story, [EndedToken("a", 100.0, 110.0), EndedToken("c", 0.0)])
-    assert (found.kind, found.where) == (Kind.ENDED, "4-0")
-    assert (
-        len(
-            [
-                *check_ended_tokens(
-                    "x", story, [EndedToken("a", 100.0, 110.0), EndedToken("a", 98.0)]
-                )
-            ]
-        )
-        == 3
-    )

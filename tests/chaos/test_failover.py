@@ -32,9 +32,9 @@ async def test_in_a_failover_no_event_is_lost(tmp_path: Path, kind: str) -> None
     only = SHORT[kind]
     report = await run(tmp_path, seed=seed, seconds=at_length(6, 120), only=only, **of_kind(kind))
     assert report.violations == [], shown(report)
-    seconds = {each.name: each.recovery for each in report.injected}
-    assert KILLED in seconds, shown(report)
-    assert (seconds[KILLED] or 0.0) < GOALS[KILLED]
+    killed = [each for each in report.injected if each.name == KILLED]
+    assert killed, shown(report)
+    assert all((each.recovery or 0.0) < GOALS[KILLED] for each in killed if each.alone)
     assert report.acks > 3
     assert report.delivered > 3 * report.chain_events
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from playwright.async_api import Locator, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
@@ -36,11 +34,10 @@ FOCUS_FAULT = """() => {
 async def step(page: Page, key: str = "Tab") -> None:
     """Move the focus. It must be visible then, at the latest when a list that moves has stopped."""
     await page.keyboard.press(key)
-    if await page.evaluate(FOCUS_FAULT):
-        with suppress(PlaywrightTimeoutError):
-            await page.wait_for_function(f"!({FOCUS_FAULT})()", timeout=5_000)
-    fault = await page.evaluate(FOCUS_FAULT)
-    assert not fault, fault
+    try:
+        await page.wait_for_function(f"!({FOCUS_FAULT})()", timeout=5_000)
+    except PlaywrightTimeoutError:
+        raise AssertionError(await page.evaluate(FOCUS_FAULT)) from None
 
 
 async def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:

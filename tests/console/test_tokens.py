@@ -63,12 +63,12 @@ async def test_amounts_are_in_tokens_and_the_raw_number_is_one_click_away(
 
 
 async def test_a_running_amount_keeps_its_width(whole: Installation, browser: Browser) -> None:
-    made = await create(whole, token=USDC, deposit=DEPOSIT, rate="115741", ago=100)
+    made = await create(whole, token=USDC, deposit=DEPOSIT, rate="11574", ago=1000)
     gateway = whole.url(whole.ports.gateway)
     async with user(browser, gateway, reduced_motion="no-preference") as someone:
         page = await someone.open(f"#/streams/{made['id']}")
         number = page.locator("#claimable")
-        await expect(number).to_have_text(re.compile(r"^1\.\d{3}$"))
+        await expect(number).to_have_text(re.compile(r"^1\.\d{4}$"))
         seen: set[str] = set()
 
         async def runs() -> bool:
@@ -76,7 +76,7 @@ async def test_a_running_amount_keeps_its_width(whole: Installation, browser: Br
             return len(seen) > 4
 
         await until(runs, what="an amount that runs")
-        assert all(re.fullmatch(r"1\.\d{3}", each) for each in seen)
+        assert all(re.fullmatch(r"1\.\d{4}", each) for each in seen)
         paused = await step(whole, made["id"], "pause")
         amount = int(paused["claimable"]["amount"])
         exact = f"{amount / 10**7:.7f}".rstrip("0")

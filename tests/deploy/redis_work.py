@@ -23,6 +23,7 @@ from tests.deploy.composed import Composed, read_compose
 from tests.deploy.redis_webhooks import NETWORKS, use_webhooks
 from tests.support.name_server import name_server
 from tests.support.processes import ServiceProcess, running
+from tests.support.redis_server import PATIENT
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -79,7 +80,7 @@ async def guarded_redis(
         try:
             await composed.up()
             place = f"{composed.running['redis'][0].address}:6379"
-            async with connect(f"redis://test:any@{place}/0") as client:
+            async with connect(f"redis://test:any@{place}/0", timeout=PATIENT) as client:
                 yield Guarded(place, composed, client)
         finally:
             await composed.down()

@@ -19,6 +19,7 @@ from tests.deploy.gateways import Gateway, certificate, gateway, overloads
 from tests.fanout.replicas import Chain
 from tests.support.name_server import NameServer, name_server
 from tests.support.programs import needed
+from tests.support.redis_server import PATIENT
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
 
@@ -45,7 +46,7 @@ async def front(running: Gateway) -> AsyncIterator[Gateway]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chain(redis_url: str, module_keys: Keys) -> AsyncIterator[Chain]:
-    redis = connect(redis_url)
+    redis = connect(redis_url, timeout=PATIENT)
     yield Chain(redis, module_keys)
     await redis.aclose()
 
@@ -120,7 +121,7 @@ async def test_a_draining_fanout_gets_no_new_subscribers(front: Gateway, fanouts
     await until(lambda: is_reached(front, fanouts, leaving))
     await fanouts.drain(leaving)
     await fanouts.until_connections(staying, 0)
-    new = [await front.subscribe() for _ in range(20)]
+    new = await asyncio.gather(*(front.subscribe() for _ in range(20)))
     for client in new:
         await client.wait(1)
     assert [overloads(client) for client in new] == [[]] * 20

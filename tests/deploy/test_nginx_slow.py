@@ -31,7 +31,7 @@ async def front(
     api: StandIn, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Gateway, Path]]:
     folder = tmp_path_factory.mktemp("slow")
-    settings = {"API": f"api:{api.port}", "CLIENT_SECONDS": 1, "REQUESTS_PER_IP": "10000r/s"}
+    settings = {"API": f"api:{api.port}", "CLIENT_SECONDS": 3, "REQUESTS_PER_IP": "10000r/s"}
     async with (
         name_server({"api": ["127.0.0.1"]}) as names,
         gateway(folder, names, **settings) as front,

@@ -14,6 +14,7 @@ from tests.deploy.composed import Composed, read_compose
 from tests.deploy.redis_work import KEYS
 from tests.shared.samples import at, created
 from tests.support.name_server import name_server
+from tests.support.redis_server import PATIENT
 from tests.support.redis_servers import find_servers, one_of_each_kind
 from tests.support.waiting import until
 
@@ -35,7 +36,7 @@ async def test_the_replica_has_what_was_confirmed(tmp_path: Path) -> None:
         try:
             await composed.up()
             first, copy = (_url(composed, name) for name in both)
-            async with connect(first) as redis, Redis.from_url(copy) as copied:
+            async with connect(first, timeout=PATIENT) as redis, Redis.from_url(copy) as copied:
 
                 async def follows() -> bool:
                     info = await copied.info("replication")

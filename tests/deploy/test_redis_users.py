@@ -29,6 +29,7 @@ from tests.deploy.redis_work import (
     network,
 )
 from tests.support.processes import ServiceProcess
+from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.io
@@ -207,11 +208,11 @@ async def use_the_archive(guarded: Guarded) -> None:
     own: dict[str, Any] = {n: given[n.upper()] for n in WANTED if n.upper() in given}
     settings = ArchiverSettings(**own)
     await guarded.all.delete(KEYS.archiver_lease)  # of an archiver that was killed
-    async with connect(guarded.url("archiver")) as archiver:
+    async with connect(guarded.url("archiver"), timeout=PATIENT) as archiver:
         assert await verify.run(verify.arguments([]), settings, archiver) == 0
         assert await forget.run(settings, archiver) == 0
     await guarded.all.flushall()
-    async with connect(guarded.url("indexer")) as indexer:
+    async with connect(guarded.url("indexer"), timeout=PATIENT) as indexer:
         assert await restore.run(settings, indexer) == 0
         (stream, *_) = [key async for key in guarded.all.scan_iter(KEYS.stream("*"))]
         stream_id = stream.decode().removeprefix(KEYS.stream(""))

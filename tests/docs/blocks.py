@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.fenced import ROOT, Block
+from tests.support.waiting import until
 
 ADDRESS = "localhost:3001"
 """The address of the gateway in all examples: that of `make run`."""
@@ -73,3 +74,11 @@ class Shell:
         output = await self.run(command.replace("curl -N", f"curl -sSN --max-time {seconds}", 1))
         assert output.code == 28, f"{command}: {output.errors}"  # curl's code for a time-out
         return output.text
+
+    async def shows(self, command: str, text: str) -> None:
+        """Run a `curl -N` again and again until it prints this text."""
+
+        async def printed() -> bool:
+            return text in await self.watched(command, seconds=2)
+
+        await until(printed, seconds=60, what=f"{text} from {command}")

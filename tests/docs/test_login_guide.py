@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,9 +96,13 @@ async def test_a_token_opens_what_is_closed_without(closed: Installation, tmp_pa
         "401": curl.replace("$TOKEN", "none"),
         "403": curl.replace("users=$ACCOUNT", "all=true"),
     }
-    for expected, command in answers.items():
+
+    async def answered(expected: str, command: str) -> bool:
         output = await shell.run(token_commands() + command)
-        assert expected in output.text + output.errors, (command, output)
+        return expected in output.text + output.errors
+
+    for expected, command in answers.items():
+        await until(partial(answered, expected, command), seconds=60, what=f"{expected}: {command}")
 
 
 async def test_your_page_shows_your_stream(

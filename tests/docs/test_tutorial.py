@@ -43,7 +43,7 @@ def number_in(amount: str) -> float:
 
 async def test_the_commands_show_events_and_streams(shell: Shell) -> None:
     assert RUN.text == "make run\n"
-    assert '"type":"connected"' in await shell.watched(WATCH.text.strip(), seconds=2)
+    await shell.shows(WATCH.text.strip(), '"type":"connected"')
     listed = json.loads(await shell.done(LIST.text))
     assert listed["position"]
     assert all(stream["claimable"]["amount"].isdecimal() for stream in listed["items"])

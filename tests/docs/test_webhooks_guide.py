@@ -149,13 +149,16 @@ async def test_the_commands_of_the_page(reader: Reader) -> None:
         await reader.until_seen(2)
         await reader.type(TEST)
         await until(lambda: "webhook.test " in reader.output, what=lambda: reader.output)
+        await until(lambda: taken(reader, made["id"], "test"), what="the test in the deliveries")
         shown, attempts = map(json.loads, re.findall(r"\{.*?\}(?=\{\"|$)", await reader.type(SHOW)))
         assert (shown["id"], shown["state"]) == (made["id"], "active")
         assert {each["kind"] for each in attempts["items"]} == {"event", "test"}
 
         before = len(reader.seen)
         await reader.type(AGAIN)
-        await until(lambda: redelivered(reader, made["id"]), seconds=60, what="a redelivery")
+        await until(
+            lambda: taken(reader, made["id"], "redelivery"), seconds=60, what="a redelivery"
+        )
         await reader.until_seen(before + 1)
         await check(reader, made["position"])
 
@@ -170,10 +173,11 @@ async def test_the_commands_of_the_page(reader: Reader) -> None:
     await reader.type(DELETE)
 
 
-async def redelivered(reader: Reader, webhook: str) -> bool:
+async def taken(reader: Reader, webhook: str, kind: str) -> bool:
+    """Whether a delivery of this kind is among the latest ones, and the receiver took it."""
     path = f"/v1/webhooks/{webhook}/deliveries"
     _, answer = await reader.whole.get(reader.whole.ports.gateway, path)
-    return any(each["kind"] == "redelivery" and each["taken"] for each in answer["items"])
+    return any(each["kind"] == kind and each["taken"] for each in answer["items"])
 
 
 async def test_the_receivers_refuse_what_is_not_signed(reader: Reader) -> None:

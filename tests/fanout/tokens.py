@@ -55,3 +55,15 @@ async def status(replica: Replica, query: str, **more: Any) -> int:
         return client.status
     finally:
         client.close()
+
+
+async def ask_first_event(replica: Replica, query: str, **more: Any) -> SseClient:
+    """A handshake, and its first event."""
+    client = await ask(replica, query, **more)
+    await client.wait(1)
+    return client
+
+
+def count_connected(clients: list[SseClient]) -> int:
+    """How many of the clients are connected, and not turned away."""
+    return sum(client.events[0].name == "message" for client in clients)

@@ -65,7 +65,6 @@ REPLACED = {
     ("compose.md", "a certificate for the gateway"): {"sudo install": "install", " -o 101": ""},
     ("dead-letters.md", "verify ledgers with compose"): {"3700029": "3700003"},
     ("dead-letters.md", "verify ledgers in Kubernetes"): {"3700029": "3700003"},
-    ("install.md", "events as they arrive"): {"--max-time 10": "--max-time 2"},
     ("webhooks.md", "more dispatchers with compose"): {"=3": "=2"},
     ("webhooks.md", "more dispatchers in Kubernetes"): {"=3": "=2"},
 }

@@ -79,7 +79,7 @@ async def retry_until_answered(
     answers: list[Any] = []
 
     async def tried() -> bool:
-        with suppress(*REDIS_UNAVAILABLE):
+        with suppress(*REDIS_UNAVAILABLE, TimeoutError):
             answers.append(await call())
         return bool(answers)
 

@@ -123,13 +123,16 @@ class RedisSentinel:
     async def is_well(self) -> bool:
         """Whether each running Sentinel could fail over now, and all other servers are replicas.
 
-        All Sentinels must name the same primary: after a failover, one of them may be late.
+        All Sentinels must name the same primary: after a failover, one of them may be late. None
+        may be in TILT: for 30 s after a pause of 2 s, a Sentinel takes part in no failover.
         """
         named = set()
         with suppress(RedisError, OSError, IndexError):
             for sentinel in self.sentinels.values():
                 if sentinel.running:
                     await sentinel.ask("SENTINEL", "CKQUORUM", NAME)
+                    if (await sentinel.read_info("INFO", "sentinel"))["sentinel_tilt"] != "0":
+                        return False
                     flat = await sentinel.ask("SENTINEL", "REPLICAS", NAME)
                     if len(flat) + 1 < len(self.servers):
                         return False
@@ -141,7 +144,7 @@ class RedisSentinel:
         """Kill a server or a Sentinel, or send another signal that ends it."""
         await (self.servers.get(port) or self.sentinels[port]).stop(number)
 
-    async def failed_over(self, former: int, *, seconds: float = 20) -> int:
+    async def failed_over(self, former: int, *, seconds: float = 60) -> int:
         """Wait for another primary that knows its role. Returns its port."""
 
         async def another() -> int:

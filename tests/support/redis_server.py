@@ -15,9 +15,13 @@ PATIENT = 15.0
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
-    """A Redis server. Yields its URL."""
+    """A Redis server. Yields its URL.
+
+    It has an AOF, as services require, but does not wait for the disk: a slow disk would stop it
+    for seconds. Tests of durability have servers of their own (tests/support/redis_node.py).
+    """
     port = free_port()
-    process = local_redis.start(port, folder)
+    process = local_redis.start(port, folder, "--appendfsync", "no")
     try:
         local_redis.wait_until_up(port, process)
         yield f"redis://127.0.0.1:{port}/0"

@@ -13,6 +13,7 @@ from shared.redis.client import RedisError, connect
 from tests.support.processes import running
 from tests.support.redis_replicas import cut_off, let_in
 from tests.support.redis_sentinel import RedisSentinel
+from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import World, environment
@@ -30,7 +31,7 @@ async def servers(tmp_path: Path) -> AsyncIterator[RedisSentinel]:
 
 @pytest.fixture
 async def redis(servers: RedisSentinel, keys: Keys) -> AsyncIterator[Redis]:
-    client = connect(servers.url, slot_key=keys.slot_key)
+    client = connect(servers.url, slot_key=keys.slot_key, timeout=PATIENT)
     yield client
     await client.aclose()
 

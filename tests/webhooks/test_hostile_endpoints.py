@@ -33,6 +33,8 @@ MARGINS = ((0.5, 0.5), (0.9, 2.0), *at_length((), ((0.99, 0.1),)))
 
 A busy machine delays a few. A hostile receiver that holds others up costs ten seconds.
 """
+ROUNDS = at_length(3, 1)
+"""A machine that stands still for some seconds delays one round. A hostile receiver delays each."""
 GOOD = [f"good{n}" for n in range(10)]
 _MOST_GROWTH = 32 << 20
 """Bytes."""
@@ -89,12 +91,23 @@ async def test_good_endpoints_do_not_notice_hostile_ones(
         for name in GOOD:
             await receiver.numbers(name)
         before = server.rss()
-        beside = await _delays(world, receiver, BESIDE)
+        for _ in range(ROUNDS):
+            late = _later(alone, await _delays(world, receiver, BESIDE))
+            if not late:
+                break
         grown = server.rss() - before
+    assert not late
+    assert grown < _MOST_GROWTH, f"{grown / 1e6:.0f} MB more"
+
+
+def _later(alone: Sequence[float], beside: Sequence[float]) -> list[str]:
+    """Which parts of the delays were longer beside hostile ones than they may be."""
+    late = []
     for part, more in MARGINS:
         usual, now = (percentile(each, part) for each in (alone, beside))
-        assert now < usual + more, f"{part:.0%}: {usual:.3f} s alone, {now:.3f} s beside"
-    assert grown < _MOST_GROWTH, f"{grown / 1e6:.0f} MB more"
+        if now > usual + more:
+            late.append(f"{part:.0%}: {usual:.3f} s alone, {now:.3f} s beside")
+    return late
 
 
 async def _has_failed(world: World, endpoint: Endpoint) -> bool:

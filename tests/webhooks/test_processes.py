@@ -45,7 +45,7 @@ async def some_endpoints(
 async def test_another_dispatcher_goes_on_after_a_kill(
     redis: Redis, redis_url: str, world: World, receiver: Receiver, order: DeliveryOrder
 ) -> None:
-    count, given = 20, environment(redis_url, world.keys)
+    count, given = 20, environment(redis_url, world.keys, webhook_lease_seconds=2)
     await some_endpoints(world, receiver, count, order=order)
     async with running(MODULE, **given) as first, running(MODULE, **given) as second:
         await until(lambda: second.log_lines("webhooks_loaded"))
@@ -83,7 +83,7 @@ async def test_a_stopped_dispatcher_moves_nothing_back(
         for n in range(10):
             await until(lambda n=n: without_repeats(receiver.ids(f"hook{n}")) == made)
         for endpoint in endpoints:
-            assert str(await world.position(endpoint)) == made[-1]
+            await until(lambda e=endpoint: world.stored_at(e, made[-1]), what="its position")
     for n in range(10):
         assert len(receiver.ids(f"hook{n}")) <= len(made) + 1
 

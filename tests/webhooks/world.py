@@ -36,7 +36,7 @@ def environment(redis_url: str, keys: Keys, **more: object) -> dict[str, Any]:
         "NAMESPACE": keys.namespace,
         "CONTRACTS": f"{TOKEN}:stream",
         "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
-        "WEBHOOK_LEASE_SECONDS": "2",
+        "WEBHOOK_LEASE_SECONDS": "60",
     }
     return given | {name.upper(): value for name, value in more.items()}
 

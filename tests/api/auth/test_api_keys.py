@@ -61,7 +61,7 @@ async def test_a_key_without_an_account_sees_what_its_scopes_allow(
 async def everything(redis: Redis, keys: Keys) -> bytes:
     """All data of the namespace in Redis, as bytes."""
     found = []
-    async for name in redis.scan_iter(f"*{keys.namespace}*"):
+    async for name in redis.scan_iter(f"*{keys.namespace}*", count=1000):
         found += [name, await redis.dump(name) or b""]  # empty if it has just expired
         if await redis.type(name) == b"hash":
             fields: Any = await redis.hgetall(name)

@@ -22,7 +22,7 @@ async def end_logins(redis_url: str, namespace: str) -> tuple[int | None, str, s
              "NAMESPACE": namespace},
         stdout=pipe, stderr=pipe,
     )  # fmt: skip
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(90):
         output, errors = await process.communicate()
     return process.returncode, output.decode(), errors.decode()
 

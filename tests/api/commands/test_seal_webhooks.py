@@ -41,7 +41,7 @@ async def seal_webhooks(redis_url: str, namespace: str, keys: str) -> tuple[int 
              "NAMESPACE": namespace, "WEBHOOK_SECRET_KEYS": keys},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(90):
         _, errors = await process.communicate()
     return process.returncode, errors.decode()
 

@@ -24,7 +24,7 @@ async def command(*argv: str, **env: Any) -> tuple[int | None, str, str]:
         sys.executable, "-m", "services.api", "token", *argv,
         env=kept | env, stdout=pipe, stderr=pipe,
     )  # fmt: skip
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(90):
         output, errors = await process.communicate()
     return process.returncode, output.decode(), errors.decode()
 

@@ -17,7 +17,7 @@ KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 
 
 async def stored_reference(redis: Redis, keys: Keys) -> bytes:
-    (name,) = [key async for key in redis.scan_iter(keys.stored_response("*"))]
+    (name,) = [key async for key in redis.scan_iter(keys.stored_response("*"), count=1000)]
     stored: Any = await redis.get(name)
     assert isinstance(stored, bytes)
     return stored
@@ -79,7 +79,7 @@ async def test_an_event_of_another_stream_is_no_answer(
     first = await made(client)
     other = await made(client)
     (await client.post(f"/v1/streams/{first['id']}/pause", headers=KEY)).raise_for_status()
-    (name,) = [key async for key in redis.scan_iter(keys.stored_response("*"))]
+    (name,) = [key async for key in redis.scan_iter(keys.stored_response("*"), count=1000)]
     digest, stream_id, _ = (await stored_reference(redis, keys)).decode().split("\n")
     await redis.set(name, f"{digest}\n{stream_id}\n{other['position']}")
     again = await (await client.post(f"/v1/streams/{first['id']}/pause", headers=KEY)).json()
@@ -90,7 +90,7 @@ async def test_a_document_that_the_former_version_stored_is_returned(
     client: WebClient, redis: Redis, keys: Keys
 ) -> None:
     first = await client.post("/v1/streams", json=order(), headers=KEY)
-    (name,) = [key async for key in redis.scan_iter(keys.stored_response("*"))]
+    (name,) = [key async for key in redis.scan_iter(keys.stored_response("*"), count=1000)]
     digest = (await stored_reference(redis, keys)).partition(b"\n")[0]
     await redis.set(name, digest + b"\n" + await first.read())
     again = await client.post("/v1/streams", json=order(), headers=KEY)

@@ -13,7 +13,7 @@ from services.api.streams.memory import RedisMemory
 from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.api.samples import is_ready, made, on_chain, order
-from tests.support.redis_server import redis_server
+from tests.support.redis_server import PATIENT, redis_server
 from tests.support.waiting import free_port, until
 from tests.support.web_client import StartApi, WebClient
 
@@ -37,7 +37,7 @@ async def unready(client: WebClient, part: str, text: str = "") -> str:
 
 @pytest.fixture
 async def redis_of(own_redis: str) -> AsyncIterator[Redis]:
-    redis = connect(own_redis)
+    redis = connect(own_redis, timeout=PATIENT)
     yield redis
     await redis.aclose()
 
@@ -128,7 +128,7 @@ async def test_without_the_right_to_call_info_redis_never_counts_as_full(
     await redis_of.config_set("maxmemory", 1)
     await redis_of.execute_command("ACL SETUSER blind on nopass ~* &* +@all -info")
     place = own_redis.removeprefix("redis://")
-    async with connect(f"redis://blind:any@{place}") as blind:
+    async with connect(f"redis://blind:any@{place}", timeout=PATIENT) as blind:
         memory = RedisMemory(blind)
         await memory.check()
         assert memory.full_reason() is None

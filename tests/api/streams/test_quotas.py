@@ -16,6 +16,7 @@ from shared.journal.keys import Keys
 from shared.redis.client import connect
 from tests.api.auth.samples import ADMIN, ALICE, BOB, REQUIRED, writer
 from tests.api.samples import RECIPIENT, made, order
+from tests.support.redis_server import PATIENT
 from tests.support.web_client import StartApi, WebClient
 
 SLACK = 100
@@ -133,7 +134,7 @@ async def test_a_change_needs_no_more_memory_than_it_costs(
     client = await start(redis_url=empty_redis_url)
     order = {"metadata": metadata, "depositedAmount": "1000000"}
     copies = METADATA_COPIES * len(orjson.dumps(metadata))
-    async with connect(empty_redis_url) as redis:
+    async with connect(empty_redis_url, timeout=PATIENT) as redis:
         await asyncio.gather(*(made(client, **order) for _ in range(150)))
         before, count = await used(redis), 150
         ids = [

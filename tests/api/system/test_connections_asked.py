@@ -13,7 +13,7 @@ from tests.api.auth.samples import ADMIN, REQUIRED, SECRET
 from tests.api.system.fanouts import PATH, StartFanouts, page_of, urls
 from tests.support.programs import loopback
 from tests.support.sse_client import SseClient
-from tests.support.waiting import free_port
+from tests.support.waiting import free_port, until
 from tests.support.web import serving
 from tests.support.web_client import StartApi
 
@@ -145,17 +145,22 @@ async def test_a_fanout_that_hangs_delays_the_page_by_its_own_time_limit_only(
 ) -> None:
     (one,) = await fanouts(1)
 
-    async def hang(_: web.Request) -> web.Response:
+    hanging: list[web.Request] = []
+
+    async def hang(request: web.Request) -> web.Response:
+        hanging.append(request)
         await asyncio.Event().wait()
         raise AssertionError
 
     async with AsyncExitStack() as stack:
-        hanging = web.get("/v1/events/connections", hang)
-        ports = [await stack.enter_async_context(serving(hanging)) for _ in range(4)]
+        route = web.get("/v1/events/connections", hang)
+        ports = [await stack.enter_async_context(serving(route)) for _ in range(4)]
         hosts = ",".join(f"http://127.0.0.1:{port}" for port in ports)
         client = await start(system_urls=f"{hosts},{urls(one)}")
         clients.append(await one.subscribe())
-        async with asyncio.timeout(6):  # four that hang, and 2 s for each at the same time
-            page = await page_of(client)
+        asked = asyncio.create_task(page_of(client))
+        await until(lambda: len(hanging) == 4, what="four that are asked at the same time")
+        assert not asked.done()
+        page = await asked
     assert len(page["items"]) == 1
     assert sum(each["trouble"] is not None for each in page["replicas"]) == 4

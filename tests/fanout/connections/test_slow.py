@@ -44,8 +44,8 @@ async def test_a_stalled_client_is_closed_and_does_not_delay_the_others(
     latencies: list[float] = []
 
     async def closed() -> bool:
-        stopwatch = Stopwatch()
         positions.extend(await chain.commit(*(chain.event(padding=50_000) for _ in range(5))))
+        stopwatch = Stopwatch()
         for other in others:
             await other.wait_id(positions[-1])
         latencies.append(stopwatch.seconds)

@@ -65,7 +65,8 @@ class RoamingClient:
                     over.is_set()
                     if events is not None and len(client.positions) < events
                     else events is not None or reached(client, top)
-                )
+                ),
+                seconds=150,
             )
         finally:
             self._rng.choice([client.close, client.reset])()

@@ -19,6 +19,7 @@ from shared.journal.plan import StreamStates
 from shared.redis.client import connect
 from tests.shared.journal.audit import check, event_of, listening
 from tests.shared.samples import R2, TOKEN, TYPE, R, S, at, chain, creation
+from tests.support.redis_server import PATIENT
 from tests.support.tier import examples
 
 API = ("api-1", "api-2")
@@ -128,7 +129,7 @@ async def test_journal_channel_streams_and_indexes_agree_after_any_interleaving(
     parties: list[list[tuple[str, str]]],
 ) -> None:
     keys = Keys(f"test-{uuid.uuid4().hex[:12]}")
-    redis = connect(empty_redis_url)
+    redis = connect(empty_redis_url, timeout=PATIENT)
     chain = chain_of(transactions)
     try:
         async with listening(redis, keys) as listener:

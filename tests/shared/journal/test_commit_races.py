@@ -25,6 +25,7 @@ from shared.journal.streams import StoredStreams
 from shared.redis.client import connect
 from tests.shared.journal.audit import check, dump, entries_of, event_of, fold
 from tests.shared.samples import TOKEN, TYPE, R, S, at, chain, created, stored
+from tests.support.redis_server import PATIENT
 
 ID = "api-1"
 
@@ -234,7 +235,7 @@ async def test_a_commit_whose_reply_was_lost_is_not_repeated(
     redis: Redis, keys: Keys, redis_url: str
 ) -> None:
     async with swallowing(redis_url) as (url, armed):
-        client = connect(url)
+        client = connect(url, timeout=PATIENT)
         committer = Committer(client, keys)
         await committer.record([], progress={"ledger": "1"})
         armed.set()

@@ -17,6 +17,7 @@ from shared.journal.plan import StreamStates
 from shared.redis.client import connect
 from tests.shared.samples import TOKEN, R, S, at, created, stored
 from tests.support.redis_node import Node
+from tests.support.redis_server import PATIENT
 
 pytestmark = pytest.mark.io
 
@@ -41,7 +42,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
 
 @pytest.fixture
 async def redis(node: Node) -> AsyncIterator[Redis]:
-    client = connect(f"redis://127.0.0.1:{node.port}/0")
+    client = connect(f"redis://127.0.0.1:{node.port}/0", timeout=PATIENT)
     yield client
     await client.aclose()
 
@@ -85,7 +86,7 @@ async def test_a_user_without_the_right_to_info_is_checked_by_the_floor_alone(
     await Committer(redis, KEYS).record([created("1", at(5))], progress={"cursor": "5"})
     await started_again(node, redis)
     await node.ask("ACL", "SETUSER", "timid", "on", ">x", "~*", "&*", "+@all", "-info")
-    timid = connect(f"redis://timid:x@127.0.0.1:{node.port}/0")
+    timid = connect(f"redis://timid:x@127.0.0.1:{node.port}/0", timeout=PATIENT)
     await Committer(timid, KEYS).change([ID], create)
     await timid.aclose()
 

@@ -19,6 +19,7 @@ from shared.journal.topic_reader import TopicReader
 from shared.journal.wire import JournalEntry
 from shared.redis.client import connect
 from shared.runtime.metrics import LOST_ENTRY
+from tests.support.redis_server import PATIENT
 from tests.support.tier import examples
 
 TOPICS = ["1", "2", "user:GA", "user:GB"]
@@ -111,7 +112,7 @@ async def test_a_replay_by_topics_equals_a_scan(  # noqa: PLR0917 - hypothesis
     where: tuple[int, int],
     limit: int,
 ) -> None:
-    redis = connect(empty_redis_url)
+    redis = connect(empty_redis_url, timeout=PATIENT)
     try:
         journal = WrittenJournal(redis, Keys(f"test-{uuid.uuid4().hex[:12]}"))
         await journal.write(topics)

@@ -101,6 +101,7 @@ async def test_after_the_owner_died_all_calls_work_again(cluster: RedisCluster, 
         before = await clients.check_all()
         former = await cluster.owner_port(keys.journal)
         await cluster.kill(former)
+        await cluster.failed_over(keys.journal, former)  # what follows is ours
         began = time.monotonic()
         after = await clients.check_all()
         await until(fanout.ready, what="the fanout's /readyz")

@@ -20,7 +20,7 @@ from shared.redis.durability import (
 )
 from tests.fanout.replicas import CONTRACT
 from tests.support.processes import ServiceProcess, running
-from tests.support.redis_server import redis_server
+from tests.support.redis_server import PATIENT, redis_server
 from tests.support.waiting import until
 
 KEYS = Keys("durability")
@@ -56,7 +56,7 @@ def test_no_aof_and_no_memory_limit_are_warnings() -> None:
 @pytest.mark.io
 async def test_a_configuration_that_becomes_unsafe_is_found(tmp_path: Path) -> None:
     with redis_server(tmp_path) as url:
-        redis = connect(url)
+        redis = connect(url, timeout=PATIENT)
         await require_durable(redis, KEYS)
         await redis.config_set("maxmemory-policy", "allkeys-lfu")
         with pytest.raises(UnsafeRedisError, match="allkeys-lfu"):
@@ -68,11 +68,11 @@ async def test_a_configuration_that_becomes_unsafe_is_found(tmp_path: Path) -> N
 @pytest.mark.io
 async def test_a_user_without_the_right_to_run_info_is_let_through(tmp_path: Path) -> None:
     with redis_server(tmp_path) as url:
-        redis = connect(url)
+        redis = connect(url, timeout=PATIENT)
         await redis.acl_setuser(
             "timid", enabled=True, passwords="+x", commands=["+@all", "-info"], keys=["*"]
         )
-        timid = connect(url.replace("//", "//timid:x@"))
+        timid = connect(url.replace("//", "//timid:x@"), timeout=PATIENT)
         await require_durable(timid, KEYS)
         await timid.aclose()
         await redis.aclose()
@@ -85,7 +85,7 @@ async def test_a_service_whose_redis_evicts_data_is_never_ready(
 ) -> None:
     folder = tmp_path / "redis"
     with redis_server(folder) as url:
-        redis = connect(url)
+        redis = connect(url, timeout=PATIENT)
         await redis.config_set("maxmemory-policy", "allkeys-lru")
         source = {"HORIZON_URL": "http://127.0.0.1:1"}
         async with running(service, REDIS_URL=url, CONTRACTS=CONTRACT, **source) as process:
@@ -120,9 +120,9 @@ async def test_a_default_user_with_too_few_permissions_is_an_error_that_names_th
     tmp_path: Path, rights: str
 ) -> None:
     with redis_server(tmp_path) as url:
-        everyone = connect(url)
+        everyone = connect(url, timeout=PATIENT)
         await everyone.execute_command("ACL", "SETUSER", "all", "on", ">x", "~*", "&*", "+@all")
-        redis = connect(url.replace("//", "//all:x@"))
+        redis = connect(url.replace("//", "//all:x@"), timeout=PATIENT)
         for name, *_ in commands_in_aof(KEYS):
             assert await redis.execute_command("COMMAND", "INFO", name), name
         assert (await inspect(redis, KEYS)).error is None
@@ -144,11 +144,11 @@ async def test_a_user_without_the_right_to_check_the_default_user_gets_a_warning
     tmp_path: Path,
 ) -> None:
     with redis_server(tmp_path) as url:
-        redis = connect(url)
+        redis = connect(url, timeout=PATIENT)
         await redis.acl_setuser(
             "timid", enabled=True, passwords="+x", commands=["+@all", "-acl"], keys=["*"]
         )
-        timid = connect(url.replace("//", "//timid:x@"))
+        timid = connect(url.replace("//", "//timid:x@"), timeout=PATIENT)
         report = await inspect(timid, KEYS)
         assert report.error is None
         assert "+acl|dryrun" in report.warnings[-1]

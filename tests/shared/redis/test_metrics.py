@@ -14,6 +14,7 @@ from shared.redis.client import RedisError, connect
 from shared.redis.durability import DurabilityCheck
 from shared.redis.metrics import RedisProblem, observe, problems
 from tests.support.redis_node import Node
+from tests.support.redis_server import PATIENT
 
 KEYS = Keys("watched")
 
@@ -53,7 +54,7 @@ async def test_the_metrics_show_problems_of_a_real_redis_and_its_absence(tmp_pat
     settings = {"appendonly": "yes", "maxmemory": "64mb", "maxmemory-policy": "allkeys-lru"}
     node = Node(tmp_path / "redis", settings)
     await node.start()
-    redis = connect(f"redis://127.0.0.1:{node.port}/0")
+    redis = connect(f"redis://127.0.0.1:{node.port}/0", timeout=PATIENT)
     check = DurabilityCheck(redis, KEYS)
     try:
         assert "allkeys-lru" in (await check() or "")

@@ -14,6 +14,7 @@ from shared.redis.client import RedisError, connect
 from shared.redis.durability import DurabilityCheck
 from shared.redis.pressure import disk_reason, memory_reason
 from tests.support.redis_node import Node
+from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 
 KEYS = Keys("pressure")
@@ -53,7 +54,7 @@ def test_what_counts_as_a_disk_that_fails(info: dict[str, Any], reason: str | No
 async def test_a_full_memory_and_a_full_disk_are_notes_until_they_are_over(tmp_path: Path) -> None:
     node = Node(tmp_path / "redis", {"appendonly": "yes"})
     await node.start()
-    redis = connect(f"redis://127.0.0.1:{node.port}/0")
+    redis = connect(f"redis://127.0.0.1:{node.port}/0", timeout=PATIENT)
     check = DurabilityCheck(redis, KEYS)
     assert await check() is None
     assert (check.note("memory"), check.note("disk")) == (None, None)

@@ -22,6 +22,7 @@ from shared.redis.replica import (
 )
 from shared.redis.url import Address, parse_feed_url
 from tests.support.redis_links import LinkedRedis, linked_redis
+from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
 
 A, B, C = ("a", 1), ("b", 1), ("c", 1)
@@ -122,7 +123,7 @@ async def port_of_next(client: Redis) -> int:
 async def test_a_replica_is_preferred_to_the_primary_and_left_when_it_dies(
     servers: LinkedRedis,
 ) -> None:
-    client, current = connect_to_replica(servers.url_of())
+    client, current = connect_to_replica(servers.url_of(), timeout=PATIENT)
     first = await port_of(client)
     await servers.servers[first].stop()
     second = await port_of_next(client)

@@ -79,6 +79,7 @@ async def test_after_the_primary_died_all_calls_work_again(
         before = await clients.check_all()
         former = await sentinel.primary_port()
         await sentinel.kill(former)
+        await sentinel.failed_over(former)  # what follows is ours
         began = time.monotonic()
         after = await clients.check_all()
         await until(fanout.ready, what="the fanout's /readyz")

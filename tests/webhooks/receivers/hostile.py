@@ -149,6 +149,8 @@ async def hostile(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncItera
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
+    if serve is bomb:
+        _bomb()  # it takes a while, and the time of a delivery must not contain it
     server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]

@@ -10,6 +10,7 @@ from aiohttp import web
 from services.webhooks.metrics import IN_FLIGHT, Lane, Outcome
 from services.webhooks.sending import lanes
 from services.webhooks.sending.lanes import LaneMemory, Places
+from shared.runtime.tasks import cancel
 from tests.support.pace import last
 from tests.support.waiting import until
 from tests.support.web import serving
@@ -81,7 +82,7 @@ async def test_a_receiver_that_hangs_holds_a_healthy_place_once() -> None:
     async with (
         hostile(HOSTILE["silent"]) as bad,
         serving(web.post("/", take)) as good,
-        sending(webhook_connections=1, webhook_slow_connections=1, webhook_seconds=0.5) as sender,
+        sending(webhook_connections=1, webhook_slow_connections=1, webhook_seconds=5) as sender,
     ):
         hangs, works = (endpoint(f"http://127.0.0.1:{port}/") for port in (bad, good))
         assert (await sender.send(hangs, message())).outcome is Outcome.TIMEOUT
@@ -90,4 +91,4 @@ async def test_a_receiver_that_hangs_holds_a_healthy_place_once() -> None:
             await until(lambda: in_flight(Lane.SLOW) == 1)
             result = await sender.send(works, message(number))
             assert (result.outcome, again.done()) == (Outcome.TAKEN, False)
-            await again
+            await cancel(again)

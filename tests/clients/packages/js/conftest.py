@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
 from tests.clients.packages.js.archive import add_libraries, install, pack, require_libraries
 from tests.clients.packages.js.page_server import PageServer, page_server
@@ -14,6 +15,8 @@ from tests.console.browser import browser
 from tests.support.installation import Installation, installation
 
 __all__ = ["browser"]
+
+expect.set_options(timeout=30_000)  # milliseconds; 5 s are too few on a busy machine
 
 
 @pytest.fixture(scope="package")
