@@ -80,8 +80,9 @@ class Failover:
             self._emptied = False
             return True
         if self.last_seen.lost and published < tip.top:
-            # too early to check: the feed must first publish the journal's newer events
-            return False
+            # Too early to check: the feed must first publish the journal's newer events. A new
+            # journal that is still empty has none. Without a rewind, its beginning would be a gap.
+            return self._emptied and tip.empty
         known = previous.cursor if previous and published >= previous.top else None
         self.last_seen.update(published, known)
         emptied = self.last_seen.check(tip)
