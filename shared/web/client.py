@@ -55,7 +55,7 @@ def http_date(text: str) -> datetime | None:
     """Parse an HTTP date (RFC 9110, 5.6.7) in one of its three forms; None if it is not a date."""
     try:
         parsed = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: a number with very many digits
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)  # all forms are in GMT
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from structlog.testing import capture_logs
 
@@ -125,6 +127,33 @@ async def test_the_text_of_an_error_shows_no_url() -> None:
     assert "127.0.0.1:9" in http.reason(refused.value)
     assert "geheim" not in http.reason(refused.value)
     assert http.reason(TimeoutError()) == "TimeoutError"
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", "1994-11-06T08:49:37+00:00"),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", "1994-11-06T08:49:37+00:00"),
+        ("Sun Nov  6 08:49:37 1994", "1994-11-06T08:49:37+00:00"),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2029 00:00:00 +99999999999999999", None),
+        ("Mon, 01 Jan 2029 00:00:00 +2400", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_date_has_three_forms(text: str, date: str | None) -> None:
+    parsed = http.http_date(text)
+    assert (parsed and parsed.isoformat()) == date
+
+
+_NUMBER = st.sampled_from(("0", "1", "59", "2029", "")) | st.integers().map(str)
+
+
+@given(st.text() | st.builds("Mon, {} Jan {} {}:{}:00 {}".format, *[_NUMBER] * 5))
+def test_no_text_of_a_date_raises(text: str) -> None:
+    parsed = http.http_date(text)
+    assert parsed is None or isinstance(parsed.timestamp(), float)
 
 
 def calls(path: Path) -> Iterator[tuple[int, str]]:
