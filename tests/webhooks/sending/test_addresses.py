@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from typing import Any
-
 import pytest
 from aiohttp import web
 
@@ -13,27 +10,13 @@ from services.webhooks.sending import connecting
 from tests.support.proxy import proxying
 from tests.support.web import serving
 from tests.webhooks.receivers.hostile import HOSTILE, hostile
+from tests.webhooks.sending.names import Names
 from tests.webhooks.sending.samples import endpoint, message, sending
 
 pytestmark = pytest.mark.io
 
 ONLY = "127.0.0.1/32"
 """The only address that these tests allow."""
-
-
-class Names:
-    """Stands for the system's resolver. `addresses` are those of every name."""
-
-    def __init__(self, *addresses: str) -> None:
-        self.addresses = addresses
-        self.asked: list[str] = []
-
-    def getaddrinfo(self, host: str, port: int, *_: Any) -> list[Any]:
-        self.asked.append(host)
-        if not self.addresses:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        kind = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
-        return [(socket.AF_INET, *kind, (each, port)) for each in self.addresses]
 
 
 @pytest.fixture
