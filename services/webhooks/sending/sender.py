@@ -156,13 +156,11 @@ class Sender:
     async def _request(
         self, sessions: Sessions, target: Target, message: Message, signature: Mapping[str, str]
     ) -> _Ending:
-        session = sessions.direct
-        if sessions.proxied is not None:
-            session = await sessions.session_for(target)
+        session, proxy = await sessions.route(target)
         body = DeliveryBody(message.body, message.may_begin)
         try:
             response = await session.post(
-                target.url, data=body, headers=signature, allow_redirects=False
+                target.url, data=body, headers=signature, proxy=proxy, allow_redirects=False
             )
         except aiohttp.ClientConnectionError:
             if body.withheld:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 from aiohttp import web
 
@@ -92,6 +95,35 @@ async def test_a_proxy_is_used_and_the_name_is_checked_before(
         async with sending(webhook_allowed_networks="") as sender:
             result = await sender.send(endpoint("https://shop.example/"), message())
     assert (proxy.asked, result.outcome) == (asked, outcome)
+
+
+async def test_a_proxy_that_is_not_used_evades_no_check(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aiohttp ignores a proxy whose URL is https, and the name changes after the check."""
+
+    class Rebound(Names):
+        def getaddrinfo(self, host: str, port: int, *_: Any) -> list[Any]:
+            found = super().getaddrinfo(host, port)
+            self.addresses = ("127.0.0.2",)  # another receiver: the test allows ONLY
+            return found
+
+    connected = []
+
+    async def connect(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.append(writer)
+        writer.close()
+
+    rebound = Rebound("127.0.0.1")
+    async with await asyncio.start_server(connect, "127.0.0.2", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", "https://127.0.0.1:9")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.setattr("socket.getaddrinfo", rebound.getaddrinfo)
+        async with sending(webhook_allowed_networks=ONLY) as sender:
+            result = await sender.send(endpoint(f"https://shop.example:{port}/"), message())
+    assert result.outcome is Outcome.UNREACHABLE
+    assert connected == []
 
 
 async def test_without_a_name_in_the_environment_of_the_proxy_it_is_not_used(
