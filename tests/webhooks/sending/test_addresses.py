@@ -97,10 +97,28 @@ async def test_a_proxy_is_used_and_the_name_is_checked_before(
     assert (proxy.asked, result.outcome) == (asked, outcome)
 
 
+@pytest.mark.parametrize(
+    ("unknown", "error"),
+    [
+        ("proxy.example", "the proxy of the dispatcher cannot be reached"),
+        ("shop.example", "the name shop.example was not found in DNS"),
+    ],
+)
+async def test_the_owner_learns_which_name_was_not_found(
+    names: Names, monkeypatch: pytest.MonkeyPatch, unknown: str, error: str
+) -> None:
+    names.unknown = unknown
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with sending() as sender:
+        result = await sender.send(endpoint("https://SHOP.example/"), message())
+    assert (result.outcome, result.attempt.error) == (Outcome.UNREACHABLE, error)
+
+
 async def test_a_proxy_that_is_not_used_evades_no_check(
     names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Aiohttp ignores a proxy whose URL is https, and the name changes after the check."""
+    """A proxy whose URL is https is ignored, and the name changes after the check."""
 
     class Rebound(Names):
         def getaddrinfo(self, host: str, port: int, *_: Any) -> list[Any]:
