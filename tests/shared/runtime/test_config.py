@@ -79,7 +79,7 @@ def test_all_invalid_settings_are_printed_one_on_each_line(
 def test_a_proxy_that_is_no_http_proxy_is_refused(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, url: str
 ) -> None:
-    """Without the check, aiohttp would ignore it and connect directly, or each request would fail."""
+    """Otherwise it would be ignored, with direct connections, or each request would fail."""
     environment.setenv(name, url)
     environment.setenv("PORT", "70000")
     first, port, proxy = error_lines(capsys)
