@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from typing import NamedTuple
+from urllib.request import getproxies
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -55,8 +56,10 @@ class Sessions:
         self._tls = ssl.create_default_context()
         self._resolver = PublicResolver(PooledResolver(), allowed)
         self.direct = self._session(self._resolver)
-        # It resolves only the proxy's name, which is rarely public.
-        self.proxied = self._session(PooledResolver())
+        self.proxied: aiohttp.ClientSession | None = None
+        if getproxies():  # asked once: it reads all variables, which takes about 50 µs
+            # aiohttp resolves only the proxy's name here. It is rarely public.
+            self.proxied = self._session(PooledResolver())
 
     def _session(self, resolver: AbstractResolver) -> aiohttp.ClientSession:
         connector = BoundedConnector(
@@ -82,7 +85,7 @@ class Sessions:
 
         A proxy resolves names itself, so the name is checked here before.
         """
-        if (proxy := await http.proxy_of(target.url)) is None:
+        if self.proxied is None or (proxy := await http.proxy_of(target.url)) is None:
             return Route(self.direct, None)
         async with asyncio.timeout(CONNECT_SECONDS):
             await self._resolver.resolve(target.host, target.url.port or 443)
@@ -91,5 +94,6 @@ class Sessions:
     async def aclose(self) -> None:
         """Close all connections."""
         await self.direct.close()
-        await self.proxied.close()
         await self._resolver.close()
+        if self.proxied is not None:
+            await self.proxied.close()
