@@ -111,12 +111,14 @@ class DispatcherParts:
         self, follower: JournalFollower, tools: DeliveryTools, registry: EndpointRegistry
     ) -> Dispatcher:
         keys, redis, seconds = self.keys, self.redis, self.settings.webhook_lease_seconds
+        endpoints, progress = EndpointStore(redis, keys), ProgressStore(redis, keys)
+        needs_owner = self.settings.auth_mode == "required"
         return Dispatcher(
             follower=follower,
             leases=PartitionLeases(redis, keys, seconds=seconds),
             membership=Membership(redis, keys, self.clock, seconds=seconds),
             registry=registry,
-            loader=EndpointLoader(registry, EndpointStore(redis, keys), ProgressStore(redis, keys)),
+            loader=EndpointLoader(registry, endpoints, progress, needs_owner=needs_owner),
             jobs=OwnerJobs(tools, AttemptStore(redis, keys), RedeliveryStore(redis, keys)),
             writer=tools.writer,
             pause=seconds / 4,

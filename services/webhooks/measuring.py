@@ -29,9 +29,19 @@ def _measure(registry: EndpointRegistry, now: float | None) -> None:
     )
     for state in EndpointState:
         metrics.ENDPOINTS.labels(state).set(counts[state])
-    oldest = min(filter(None, map(_oldest, registry)), key=_place, default=None)
-    lag = 0.0 if oldest is None or now is None else now - times_of(oldest).published_at
-    metrics.LAG.set(max(0.0, lag))
+    metrics.LAG.set(0.0 if now is None else max(0.0, now - _waits_since(registry, now)))
+
+
+def _waits_since(registry: EndpointRegistry, now: float) -> float:
+    """Since when an event waits, at least, in Unix seconds. `now` if none waits.
+
+    While the history of an endpoint cannot be read, nobody knows the age of its next event.
+    """
+    running = [held.deliveries for held in registry if held.deliveries]
+    times = [each.unread_since for each in running if each.unread_since is not None]
+    if oldest := min(filter(None, map(_oldest, registry)), key=_place, default=None):
+        times.append(times_of(oldest).published_at)
+    return min(times, default=now)
 
 
 def _oldest(held: HeldEndpoint) -> JournalEntry | None:

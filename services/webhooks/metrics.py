@@ -54,7 +54,8 @@ IN_FLIGHT = at_zero(
 )
 LAG = Gauge(
     "headrace_webhook_lag_seconds",
-    "Seconds since the commit of the oldest event that a receiver which answers has not got yet",
+    "Seconds since the commit of the oldest event that a receiver which answers has not got yet, "
+    "or since its history cannot be read",
 )
 SECONDS = Histogram(
     "headrace_webhook_attempt_seconds",

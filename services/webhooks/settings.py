@@ -5,11 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from shared.archive.settings import ArchiveSettings
+from shared.auth.settings import AccessSettings
 from shared.journal.settings import JournalSettings
 from shared.webhooks.settings import WebhookSettings
 
 
-class DispatcherSettings(WebhookSettings, ArchiveSettings, JournalSettings):
+class DispatcherSettings(WebhookSettings, AccessSettings, ArchiveSettings, JournalSettings):
     """All settings of a dispatcher, read from environment variables."""
 
     webhook_seconds: float = Field(

@@ -1,4 +1,4 @@
-"""Settings of the API and the fanout: how they check tokens, and which web pages may call them."""
+"""Settings about access: how tokens are checked, and which web pages may call a service."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from shared.runtime.config import http_url, split_list
 from shared.web.cors import ANY_ORIGIN
 
 
-class AuthSettings(BaseSettings):
-    """How tokens are checked. The settings of the API and of the fanout derive from this class."""
+class AccessSettings(BaseSettings):
+    """Whether a login is needed. All services that give events to somebody have this setting."""
 
     # Without this line, a class with two bases would use the configuration of BaseSettings.
     model_config = CommonSettings.model_config
@@ -30,6 +30,11 @@ class AuthSettings(BaseSettings):
         description="open: no login, every client may read and change everything; "
         "required: a token is needed",
     )
+
+
+class AuthSettings(AccessSettings):
+    """How tokens are checked. The settings of the API and of the fanout derive from this class."""
+
     jwt_secret: SecretStr = Field(
         SecretStr(""), description="secret key of HS256 tokens, at least 32 bytes"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -40,23 +41,48 @@ def load(settings: type[S]) -> S:
 
     If some are invalid, prints all invalid settings and exits with code 2.
     """
+    wrong = _unusable_proxies()
     try:
-        return settings()
+        made = settings()
     except ValidationError as error:
-        print("\n".join(_error_lines(settings, error)), file=sys.stderr)
-        raise SystemExit(2) from None
+        wrong = [*_error_lines(settings, error), *wrong]
+    if not wrong:
+        return made
+    first = f"{len(wrong)} invalid setting{'' if len(wrong) == 1 else 's'}:"
+    print("\n  ".join([first, *wrong]), file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _unusable_proxies() -> list[str]:
+    """Aiohttp would ignore such a proxy and connect directly, or each request would fail.
+
+    A line does not show the value, which may have a password.
+    """
+    found = getproxies()
+    return [
+        f"{name.upper()}_PROXY: expected http://host:port, also if it is for https:// URLs"
+        for name in ("http", "https")
+        if name in found and not _is_http(found[name])
+    ]
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "http" and bool(parts.hostname)
 
 
 def _error_lines(settings: type[BaseSettings], error: ValidationError) -> list[str]:
-    count = error.error_count()
-    lines = [f"{count} invalid setting{'' if count == 1 else 's'}:"]
+    lines = []
     for invalid in error.errors(include_url=False):
         name, *entry = invalid["loc"] or ("",)  # a check of several settings names them itself
         where = [str(name).upper(), *(f"entry {n + 1}" for n in entry if isinstance(n, int))]
         message = invalid["msg"].removeprefix("Value error, ")
         if invalid["type"] == "missing":
             message = f"not set; expected {settings.model_fields[str(name)].description}"
-        lines.append("  " + ": ".join(filter(None, [*where, message])))
+        lines.append(": ".join(filter(None, [*where, message])))
     return lines
 
 

@@ -8,15 +8,17 @@ See docs/decisions/0046-one-function-makes-client-sessions.md.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies
 
 import aiohttp
 import structlog
+from aiohttp.helpers import get_env_proxy_for_url
 from yarl import URL
 
 log = structlog.get_logger()
@@ -26,16 +28,26 @@ def session(**options: Any) -> aiohttp.ClientSession:
     """A ClientSession with these options of aiohttp. The caller closes it.
 
     `trust_env` is set only if the environment names a proxy, because with `trust_env` aiohttp uses
-    two threads for each request and reads ~/.netrc.
+    two threads for each request and reads ~/.netrc. A caller that must know the way of its requests
+    sets it to False, and gives each request the proxy that `proxy_of` has returned.
     """
     _warn_about_no_proxy(os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "")
-    return aiohttp.ClientSession(trust_env=bool(getproxies()), **options)
+    return aiohttp.ClientSession(**{"trust_env": bool(getproxies()), **options})
 
 
-def is_proxied(url: str) -> bool:
-    """True if a session sends requests for this URL through a proxy."""
-    parsed = URL(url)
-    return parsed.scheme in getproxies() and not proxy_bypass(parsed.host or "")
+async def proxy_of(url: URL) -> URL | None:
+    """The proxy of the environment for this URL; None if it is reached directly.
+
+    aiohttp decides, as it does for each request of a session with `trust_env`. It reads ~/.netrc,
+    so this runs in a thread.
+    """
+    if not getproxies():
+        return None
+    try:
+        proxy, login = await asyncio.to_thread(get_env_proxy_for_url, url)
+    except LookupError:
+        return None
+    return proxy if login is None else proxy.with_user(login.login).with_password(login.password)
 
 
 def reason(error: BaseException) -> str:
@@ -55,7 +67,7 @@ def http_date(text: str) -> datetime | None:
     """Parse an HTTP date (RFC 9110, 5.6.7) in one of its three forms; None if it is not a date."""
     try:
         parsed = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: a number with very many digits
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)  # all forms are in GMT
 

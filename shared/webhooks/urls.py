@@ -1,8 +1,8 @@
 """Which URLs an endpoint can have. Pure.
 
 https only. http is accepted for a receiver on this machine, if the operator allows its network with
-WEBHOOK_ALLOWED_NETWORKS. The addresses behind a host name are checked at each connection
-(shared.web.public_resolver).
+WEBHOOK_ALLOWED_NETWORKS. The addresses behind a host name are checked when the name
+is looked up (shared.web.public_resolver).
 """
 
 from __future__ import annotations

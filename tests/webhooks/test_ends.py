@@ -9,6 +9,8 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
+from services.webhooks import measuring
+from services.webhooks.metrics import LAG
 from shared.domain.topics import Subscription, user_topic
 from shared.journal.reader import Journal
 from shared.webhooks.attempts import AttemptKind, AttemptStore
@@ -20,6 +22,12 @@ from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import World, dispatching
 
 DISABLED = Subscription((user_topic(S),), frozenset({"webhook.disabled"}))
+
+
+def lag() -> float:
+    """The metric of this process."""
+    (metric,) = LAG.collect()
+    return metric.samples[0].value
 
 
 @pytest.mark.parametrize(("status", "reason"), [(410, "gone"), (500, "failed")])
@@ -107,6 +115,29 @@ async def test_events_that_only_the_archive_has_are_delivered(
     async with dispatching(redis_url, world.keys, archive_url=archive.url):
         await until(lambda: receiver.ids() == made)
     assert "gap" not in receiver.kinds()
+
+
+async def test_a_history_that_cannot_be_read_lags(
+    redis_url: str,
+    world: World,
+    receiver: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody knows the age of the next event, but an operator must learn that it waits."""
+    monkeypatch.setattr(measuring, "_EVERY_SECONDS", 0.05)
+    await world.add(receiver.url())
+    made = await world.commit(30)
+    archive = JournalArchive(world.redis, world.keys, tmp_path / "archive")
+    await archive.append()
+    await archive.trim(kept=10)
+    away = archive.folder.rename(tmp_path / "away")
+    async with dispatching(redis_url, world.keys, archive_url=archive.url):
+        await until(lambda: lag() > 0.5, what="a lag")
+        assert receiver.ids() == []
+        away.rename(archive.folder)
+        await until(lambda: receiver.ids() == made)
+        await until(lambda: lag() == 0, what="no lag")
 
 
 async def test_a_dispatcher_that_restarts_tells_no_false_gap(

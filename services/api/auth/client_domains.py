@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from yarl import URL
 
 from services.api.errors import ClientDomainRejectedError
 from shared.domain.strkeys import is_public_key
@@ -45,7 +46,7 @@ async def fetch_toml(domain: str) -> bytes:
     url = f"https://{domain}/.well-known/stellar.toml"
     resolver: AbstractResolver = PublicResolver(aiohttp.ThreadedResolver())
     try:
-        if http.is_proxied(url):
+        if proxy := await http.proxy_of(URL(url)):
             async with asyncio.timeout(_TIMEOUT.total):
                 await resolver.resolve(domain, 443)
             # From here on, aiohttp resolves only the proxy's name. The proxy's address is rarely
@@ -53,8 +54,12 @@ async def fetch_toml(domain: str) -> bytes:
             resolver = aiohttp.ThreadedResolver()
         connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False)
         async with (
-            http.session(connector=connector, timeout=_TIMEOUT, auto_decompress=False) as session,
-            session.get(url, allow_redirects=False, headers=_NO_COMPRESSION) as response,
+            http.session(
+                connector=connector, timeout=_TIMEOUT, auto_decompress=False, trust_env=False
+            ) as session,
+            session.get(
+                url, proxy=proxy, allow_redirects=False, headers=_NO_COMPRESSION
+            ) as response,
         ):
             return await read_bounded(response)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):

@@ -37,7 +37,13 @@ class WebhookDocument(ResponseModel):
 
     id: EndpointId
     version: Annotated[int, Field(ge=1, description="grows by one with each change; also the ETag")]
-    account: Annotated[str | None, Field(description="the owner; null in AUTH_MODE=open")]
+    account: Annotated[
+        str | None,
+        Field(
+            description="the owner; null if it was made in AUTH_MODE=open: such a webhook gets "
+            "nothing in AUTH_MODE=required"
+        ),
+    ]
     url: Annotated[str, Field(examples=["https://shop.example/headrace"])]
     streams: list[StreamIdText]
     users: list[Address]

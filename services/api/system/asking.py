@@ -33,7 +33,8 @@ ASKING = web.AppKey("system_asking", Asking)
 
 async def asking_session(app: web.Application) -> AsyncIterator[None]:
     """Open the session, and close it when the application stops."""
-    async with http.session(timeout=_TIMEOUT) as session:
+    # NO_PROXY has names. It cannot tell for an address, so the replica itself has its proxy.
+    async with http.session(timeout=_TIMEOUT, trust_env=False) as session:
         app[ASKING].session = session
         yield
 

@@ -68,6 +68,7 @@ async def _send(
         url,
         headers={**replica.headers, **credential},
         server_hostname=replica.server_name,
+        proxy=replica.proxy,
         allow_redirects=False,
     ) as response:
         if response.status == 401 and response.headers.get("WWW-Authenticate") == _CHALLENGE:

@@ -39,6 +39,8 @@ class Replica:
     headers: dict[str, str]
     server_name: str | None
     """The name in the certificate of an https:// URL."""
+    proxy: URL | None = None
+    """The proxy that this replica is asked through."""
 
     @property
     def key(self) -> str:
@@ -62,8 +64,8 @@ async def replicas_of(url: str, resolve: Resolve) -> list[Replica]:
     """The replicas at a URL. Raises OSError or TimeoutError if its name has no address."""
     service, parsed = host_of(url), URL(url)
     host = parsed.host or ""
-    if http.is_proxied(url):
-        return [Replica(service, None, parsed, {}, None)]
+    if proxy := await http.proxy_of(parsed):
+        return [Replica(service, None, parsed, {}, None, proxy)]
     server_name = host if parsed.scheme == "https" else None
     return [
         Replica(service, address, parsed.with_host(address), {"Host": service}, server_name)

@@ -119,6 +119,7 @@ async def _ask(asking: Asking, replica: Replica) -> dict[str, Any]:
             replica.url,
             headers=replica.headers,
             server_hostname=replica.server_name,
+            proxy=replica.proxy,
             allow_redirects=False,
         ) as response:
             response.raise_for_status()

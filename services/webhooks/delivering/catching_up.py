@@ -27,14 +27,19 @@ class GapNotice(NamedTuple):
 class Catchup:
     """`behind`: the endpoint's next events are in its history.
 
-    `gap`: what the receiver must be told before the next read.
+    `gap`: what the receiver must be told before the next read. `unread_since`: since when the next
+    events could not be read, in Unix seconds; None after a read that succeeded.
     """
 
-    __slots__ = ("_endpoint", "_reading", "_size", "_tools", "_topics", "behind", "gap")
+    __slots__ = (
+        *("_endpoint", "_reading", "_size", "_tools", "_topics"),
+        *("behind", "gap", "unread_since"),
+    )
 
     def __init__(self, endpoint: Endpoint, tools: DeliveryTools, *, behind: bool) -> None:
         self.behind = behind
         self.gap: GapNotice | None = None
+        self.unread_since: float | None = None
         self._endpoint = endpoint
         self._tools = tools
         self._topics = topics_of_endpoint(endpoint)
@@ -58,11 +63,14 @@ class Catchup:
         must try again later. Raises the errors of Redis and of the archive.
         """
         self._reading = True
+        if self.unread_since is None:
+            self.unread_since = self._tools.clock()
         try:
             async with self._tools.reads:
                 page = await self._next_page(window)
         finally:
             self._reading = False
+        self.unread_since = None
         top = self._tools.top()  # what is above it is offered later: a loss of it would be noticed
         match page:
             case JournalGap(resumes_after):

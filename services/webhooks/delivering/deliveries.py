@@ -75,6 +75,11 @@ class EndpointDeliveries:
         """The oldest event that waits; None if there is none, or while the receiver fails."""
         return None if self._held.progress.failures else self._window.first
 
+    @property
+    def unread_since(self) -> float | None:
+        """Since when the next events could not be read. None if nothing is wrong."""
+        return self._catchup.unread_since
+
     def offer(self, entry: JournalEntry) -> None:
         """A new event for this endpoint. If too many wait, it is read from the history later."""
         if self._catchup.behind or self.stopping:

@@ -1,4 +1,7 @@
-"""Loads endpoints from Redis: those of new partitions, and those that their owners changed."""
+"""Loads endpoints from Redis: those of new partitions, and those that their owners changed.
+
+See docs/decisions/0130-a-webhook-keeps-the-rights-of-its-creation.md.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +23,25 @@ from shared.webhooks.store import EndpointStore
 
 log = structlog.get_logger()
 
+_OWNERLESS = "made in AUTH_MODE=open, so they get nothing in AUTH_MODE=required: delete them"
+
 
 class EndpointLoader:
     """Keeps the registry like the endpoints in Redis. All methods raise redis-py's errors.
 
-    `partitions`: those whose endpoints belong into the registry.
+    `partitions`: those whose endpoints belong into the registry. `needs_owner`: endpoints without
+    an account are left out. They were made in AUTH_MODE=open, when everybody could read everything.
     """
 
     def __init__(
-        self, registry: EndpointRegistry, endpoints: EndpointStore, progress: ProgressStore
+        self,
+        registry: EndpointRegistry,
+        endpoints: EndpointStore,
+        progress: ProgressStore,
+        *,
+        needs_owner: bool,
     ) -> None:
+        self._needs_owner = needs_owner
         self.partitions: dict[int, HeldPartition] = {}
         self._registry = registry
         self._endpoints = endpoints
@@ -42,12 +54,16 @@ class EndpointLoader:
         new = {each.number: each for each in partitions}
         self.partitions |= new
         self._changed.clear()
+        ownerless = 0
         async for page in self._endpoints.chosen(lambda own: partition_of(own) in new):
             known = await self._progress.load([each.id for each in page])
             self._add([each for each in page if each.id not in self._changed], known)
+            ownerless += sum(not self._may_deliver(each) for each in page)
         loaded = {number for number, each in new.items() if self.partitions.get(number) is each}
         self._forget(loaded, but=self._changed)  # these are added by `reload`
         log.info("webhooks_loaded", partitions=len(new), endpoints=len(self._registry))
+        if ownerless:
+            log.warning("webhooks_without_owner", count=ownerless, meaning=_OWNERLESS)
 
     async def reload(self, endpoint_ids: Collection[str]) -> list[HeldEndpoint]:
         """Load endpoints that may have changed. Returns those that this dispatcher has now.
@@ -112,8 +128,12 @@ class EndpointLoader:
 
     def _add(self, endpoints: Sequence[Endpoint], known: Mapping[str, Progress]) -> None:
         mine = [each for each in endpoints if partition_of(each.id) in self.partitions]
+        mine = [each for each in mine if self._may_deliver(each)]
         new = [each for each in mine if self._registry.get(each.id) is None]  # HSCAN may repeat
         self._registry.add([self._held(each, known.get(each.id)) for each in new])
+
+    def _may_deliver(self, endpoint: Endpoint) -> bool:
+        return bool(endpoint.account) or not self._needs_owner
 
     def _held(self, endpoint: Endpoint, stored: Progress | None) -> HeldEndpoint:
         remembered = self._remembered.pop(endpoint.id, None)

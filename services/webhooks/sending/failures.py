@@ -6,6 +6,7 @@ The sentences name the host, and never the path, the query or a secret.
 from __future__ import annotations
 
 import errno
+import socket
 import ssl
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ _SYSTEM_ERRORS = {
     errno.ECONNRESET: "reset the connection",
     errno.EPIPE: "closed the connection before it had the whole request",
 }
+_PROXY_AWAY = "the proxy of the dispatcher cannot be reached"
 
 
 class SendFailure(NamedTuple):
@@ -71,14 +73,16 @@ def _unreachable(error: Exception, host: str) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return _certificate(error.certificate_error, host)
-        case aiohttp.ClientConnectorDNSError():
+        case aiohttp.ClientConnectorDNSError() if error.host.lower() != host:
+            return _PROXY_AWAY
+        case aiohttp.ClientConnectorDNSError() | socket.gaierror():
             return f"the name {host} was not found in DNS"
         case aiohttp.ClientConnectorSSLError():
             return f"no TLS connection to {host}: {_tls_reason(error.os_error)}"
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answered {error.status} when it was asked for {host}"
         case aiohttp.ClientProxyConnectionError():
-            return "the proxy of the dispatcher cannot be reached"
+            return _PROXY_AWAY
         case AnswerTooLongError():
             return f"{host} sent an answer whose head is too long: at most {MOST_HEAD_BYTES} bytes"
         case aiohttp.ServerDisconnectedError() | StaleConnectionError():

@@ -1,8 +1,13 @@
 """Looks host names up in threads of its own.
 
 A name server that does not answer blocks a thread for many seconds. asyncio's own threads are few,
-and other code needs them. Each lane has a resolver of its own, so names that are never answered
-block the lookups of the slow lane only.
+and other code needs them. Each lane has a resolver of its own, so names that were not answered
+before block the lookups of the slow lane only.
+
+A new webhook is in the healthy lane, and anybody can create and delete webhooks all the time. So a
+lookup has its place for a second at most. After that the thread still waits, but does not count.
+
+See docs/decisions/0129-a-receiver-holds-up-no-other.md.
 """
 
 from __future__ import annotations
@@ -14,21 +19,37 @@ from concurrent.futures import ThreadPoolExecutor
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 LOOKUPS = 48
-"""Lookups at the same time. A thread exists only after it was needed."""
+"""Lookups at the same time, without those that have taken longer than PLACE_SECONDS."""
+PLACE_SECONDS = 1.0
+MOST_LATE_LOOKUPS = 200
+"""Lookups that have taken longer.
+
+glibc gives up after 10 to 30 s, and an account has 20 requests a second (RATE_LIMIT_SUBJECT). It
+needs three of them for each new webhook that is tested, so it cannot fill this.
+"""
 
 
 class PooledResolver(AbstractResolver):
     """Resolves names as the system does (getaddrinfo)."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="dns")
+        # A thread exists only after it was needed.
+        self._threads = ThreadPoolExecutor(LOOKUPS + MOST_LATE_LOOKUPS, thread_name_prefix="dns")
+        self._places = asyncio.Semaphore(LOOKUPS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The addresses of a host. Raises OSError."""
         loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(self._threads, _lookup, host, port, family)
+        async with self._places:
+            lookup = loop.run_in_executor(self._threads, _lookup, host, port, family)
+            try:
+                await asyncio.wait((lookup,), timeout=PLACE_SECONDS)
+            except asyncio.CancelledError:
+                lookup.cancel()  # if no thread has begun it
+                raise
+        rows = await lookup
         return [_result(host, row[0], row[2], row[4]) for row in rows if row[0] in _FAMILIES]
 
     async def close(self) -> None:

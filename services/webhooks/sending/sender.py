@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import aiohttp
+import structlog
 
 from services.webhooks.metrics import ATTEMPTS, SECONDS, Lane, Outcome
 from services.webhooks.sending.answer import explanation, outcome_of, read_head, retry_after
@@ -25,6 +26,11 @@ from services.webhooks.settings import DispatcherSettings
 from shared.webhooks.attempts import Attempt, AttemptKind
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.secrets import SecretBox
+
+log = structlog.get_logger()
+
+_EXPECTED_ERRORS = (aiohttp.ClientError, aiohttp.EofStream, OSError, ValueError)
+"""What a receiver that fails causes."""
 
 _STALE_CONNECTIONS = 2
 """So many kept connections may turn out to be closed."""
@@ -129,23 +135,32 @@ class Sender:
         except NotSignedError as error:
             return _Ending(Outcome.UNSIGNED, str(error))
         try:
-            for _ in range(_STALE_CONNECTIONS):
-                with suppress(StaleConnectionError):  # the receiver is not to blame for it
-                    return await self._request(sessions, target, message, signature)
-            return await self._request(sessions, target, message, signature)
-        except (aiohttp.ClientError, aiohttp.EofStream, OSError, ValueError) as error:
+            return await self._requests(sessions, target, message, signature)
+        except NotBegunError:
+            raise
+        except Exception as error:
+            if not isinstance(error, _EXPECTED_ERRORS):
+                # Our defect, but this receiver caused it. It counts as a failure, so that there
+                # are pauses between the attempts, and an end.
+                log.exception("webhook_attempt_failed", webhook=endpoint.id)
             return _Ending(*failure(error, target.host, self._seconds))
+
+    async def _requests(
+        self, sessions: Sessions, target: Target, message: Message, signature: Mapping[str, str]
+    ) -> _Ending:
+        for _ in range(_STALE_CONNECTIONS):
+            with suppress(StaleConnectionError):  # the receiver is not to blame for it
+                return await self._request(sessions, target, message, signature)
+        return await self._request(sessions, target, message, signature)
 
     async def _request(
         self, sessions: Sessions, target: Target, message: Message, signature: Mapping[str, str]
     ) -> _Ending:
-        session = sessions.direct
-        if sessions.proxied is not None:
-            session = await sessions.session_for(target)
+        session, proxy = await sessions.route(target)
         body = DeliveryBody(message.body, message.may_begin)
         try:
             response = await session.post(
-                target.url, data=body, headers=signature, allow_redirects=False
+                target.url, data=body, headers=signature, proxy=proxy, allow_redirects=False
             )
         except aiohttp.ClientConnectionError:
             if body.withheld:

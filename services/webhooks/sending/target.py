@@ -30,10 +30,10 @@ def target_of(url: str, allowed: AllowedNetworks) -> Target:
     """
     # Nothing is encoded anew: the receiver gets the path and the query that its owner wrote.
     parsed = URL(check_endpoint_url(url, allowed), encoded=True)
-    if (parsed.host or "").lower() != (urlsplit(url).hostname or ""):
+    host = (parsed.raw_host or "").lower()  # `host` decodes xn--…, and fails for some names
+    if host != (urlsplit(url).hostname or ""):
         # aiohttp connects to the host that yarl reads, so both must read the same.
         raise ValueError("the host of the URL can be read in two ways")
-    host = parsed.host or ""
     return Target(parsed, host, f"{host}:{parsed.port}")
 
 

@@ -15,6 +15,7 @@ from services.api.system.asking import ASKING
 from services.api.system.measures import totals
 from services.api.system.replicas import MOST_REPLICAS, resolve
 from tests.support.programs import loopback
+from tests.support.proxy import proxying
 from tests.support.waiting import free_port, until
 from tests.support.web_client import StartApi, WebClient
 
@@ -88,6 +89,20 @@ async def test_every_address_is_asked_and_added_up(start: StartApi, setting: str
     assert (total["kind"], total["replicas"], total["answering"]) == ("fanout", 4, 3)
     assert total["measures"]["connections"] == 33
     assert servers == [[f"{NAME}:{port}"]] * 3, "one question each, with the name as host"
+
+
+async def test_addresses_of_a_name_in_no_proxy_are_asked_directly(
+    start: StartApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NO_PROXY has the name. The requests have addresses, which it does not have."""
+    port, address = free_port(), f"{loopback()}.1"
+    async with replica(address, port, connections=1), proxying() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", NAME)
+        client = await start(fanout_urls=f"http://{NAME}:{port}")
+        named(client, [address])
+        (part,) = (await system(client))["parts"]
+    assert (part["address"], part["trouble"], proxy.asked) == (address, None, [])
 
 
 async def test_a_replica_that_hangs_delays_the_answer_by_its_own_time_limit_only(

@@ -20,7 +20,7 @@ ASSET, OTHER = (StrKey.encode_contract(bytes([n]) * 32) for n in (1, 2))
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment that contains only what the test sets."""
-    for name in (*NAMES, FORMER):
+    for name in (*NAMES, FORMER, "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CONTRACTS", TOKEN)
     return monkeypatch
@@ -70,6 +70,28 @@ def test_all_invalid_settings_are_printed_one_on_each_line(
     assert "'warning'" in reasons["LOG_LEVEL"]
     assert "integer" in reasons["JOURNAL_MAX_AGE"]
     assert "greater than or equal to 1" in reasons["JOURNAL_MAX_LENGTH"]
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy"])
+@pytest.mark.parametrize(
+    "url", ["https://user:geheim@proxy:3128", "socks5://proxy:1080", "proxy:3128", "http://[", "/"]
+)
+def test_a_proxy_that_is_no_http_proxy_is_refused(
+    environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, url: str
+) -> None:
+    """Otherwise it would be ignored, with direct connections, or each request would fail."""
+    environment.setenv(name, url)
+    environment.setenv("PORT", "70000")
+    first, port, proxy = error_lines(capsys)
+    assert (first, port.split(":")[0]) == ("2 invalid settings:", "  PORT")
+    assert proxy.startswith(f"  {name.upper()}: expected http://")
+    assert "geheim" not in proxy
+
+
+def test_an_http_proxy_is_accepted(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("HTTPS_PROXY", "http://user:geheim@proxy.example:3128")
+    environment.setenv("ALL_PROXY", "socks5://proxy.example")  # no service uses it
+    assert load(JournalSettings).port == 0
 
 
 def test_a_missing_contract_is_reported(

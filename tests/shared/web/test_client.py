@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from structlog.testing import capture_logs
+from yarl import URL
 
 from shared.web import client as http
 from tests.support.proxy import Proxy, proxying
@@ -40,12 +46,18 @@ async def proxy(server: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[P
         yield made
 
 
+def _no_address(host: str, *_: object, **__: object) -> list[Any]:
+    if host == "127.0.0.1":
+        kind = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(socket.AF_INET, *kind, (host, 0))]
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
 @pytest.mark.io
 async def test_http_goes_through_the_proxy_with_path_and_query(proxy: Proxy) -> None:
     async with http.session() as session, session.get("http://horizon.example/p?k=v") as response:
         assert await response.text() == "horizon.example/p?k=v"
     assert proxy.asked == ["GET http://horizon.example/p?k=v"]
-    assert http.is_proxied("http://horizon.example/")
 
 
 @pytest.mark.io
@@ -78,7 +90,40 @@ async def test_hosts_in_no_proxy_are_called_directly_at_any_port(
     async with http.session() as session, session.get(url) as response:
         assert response.status == 200
     assert proxy.asked == []
-    assert not http.is_proxied(url)
+    assert await http.proxy_of(URL(url)) is None
+
+
+@pytest.mark.io
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("no_proxy", ["", "Example", "shop.example.", "shop.example:1", "*", ","])
+@pytest.mark.parametrize("host", ["shop.example", "SHOP.example", "shop.example."])
+async def test_a_session_uses_the_proxy_that_is_told(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, scheme: str, no_proxy: str, host: str
+) -> None:
+    """Whatever the environment has. aiohttp ignores a proxy whose URL is https."""
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("http:", "https:"))
+    monkeypatch.setattr("socket.getaddrinfo", _no_address)
+    url = URL(f"{scheme}://{host}:1/")
+    told = await http.proxy_of(url)
+    async with http.session() as session:
+        with suppress(aiohttp.ClientError):
+            await session.get(url)
+    assert bool(told) == bool(proxy.asked)
+    assert told is None or str(told) == proxy.url
+
+
+@pytest.mark.io
+async def test_a_request_can_name_the_proxy_itself(proxy: Proxy) -> None:
+    """With `trust_env` of False, the environment decides nothing."""
+    url = URL("https://elsewhere.example/")
+    async with http.session(trust_env=False) as session:
+        with pytest.raises(aiohttp.ClientHttpProxyError):
+            await session.get(url, proxy=await http.proxy_of(url))
+        assert "Proxy-Authorization: Basic dXNlcjpnZWhlaW0=" in proxy.heads[0]
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get("https://127.0.0.1:9/")
+    assert len(proxy.asked) == 1
 
 
 @pytest.mark.io
@@ -125,6 +170,33 @@ async def test_the_text_of_an_error_shows_no_url() -> None:
     assert "127.0.0.1:9" in http.reason(refused.value)
     assert "geheim" not in http.reason(refused.value)
     assert http.reason(TimeoutError()) == "TimeoutError"
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", "1994-11-06T08:49:37+00:00"),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", "1994-11-06T08:49:37+00:00"),
+        ("Sun Nov  6 08:49:37 1994", "1994-11-06T08:49:37+00:00"),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2029 00:00:00 +99999999999999999", None),
+        ("Mon, 01 Jan 2029 00:00:00 +2400", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_date_has_three_forms(text: str, date: str | None) -> None:
+    parsed = http.http_date(text)
+    assert (parsed and parsed.isoformat()) == date
+
+
+_NUMBER = st.sampled_from(("0", "1", "59", "2029", "")) | st.integers().map(str)
+
+
+@given(st.text() | st.builds("Mon, {} Jan {} {}:{}:00 {}".format, *[_NUMBER] * 5))
+def test_no_text_of_a_date_raises(text: str) -> None:
+    parsed = http.http_date(text)
+    assert parsed is None or isinstance(parsed.timestamp(), float)
 
 
 def calls(path: Path) -> Iterator[tuple[int, str]]:

@@ -29,7 +29,9 @@ class History:
 
 async def test_what_was_not_read_yet_is_offered_later() -> None:
     top = Position(3, 0)
-    tools = SimpleNamespace(top=lambda: top, history=History(), reads=asyncio.Semaphore(1))
+    tools = SimpleNamespace(
+        top=lambda: top, history=History(), reads=asyncio.Semaphore(1), clock=lambda: 0.0
+    )
     catchup = Catchup(ENDPOINT, cast(DeliveryTools, cast(Any, tools)), behind=True)
     window = DeliveryWindow(Position(1, 0), ())
     assert await catchup.read(window)

@@ -64,7 +64,7 @@ class StoredProgress:
 
 def loader_of(registry: EndpointRegistry, stored: Stored) -> EndpointLoader:
     progress = cast(ProgressStore, StoredProgress())
-    return EndpointLoader(registry, cast(EndpointStore, stored), progress)
+    return EndpointLoader(registry, cast(EndpointStore, stored), progress, needs_owner=False)
 
 
 def held_by(registry: EndpointRegistry) -> HeldEndpoint:

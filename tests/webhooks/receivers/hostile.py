@@ -90,8 +90,17 @@ async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
 
 async def back_in_a_year(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """503 with a Retry-After of a year."""
-    head = f"HTTP/1.1 503 S\r\nRetry-After: {YEAR}\r\nContent-Length: 0\r\n\r\n"
-    writer.write(head.encode())
+    _try_again(writer, str(YEAR).encode())
+
+
+async def date_of_no_calendar(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """503 with a Retry-After whose year is too large for any calendar."""
+    _try_again(writer, b"Mon, 01 Jan 99999999999 00:00:00 GMT")
+
+
+async def zone_of_no_clock(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """503 with a Retry-After whose time zone is too far away for any clock."""
+    _try_again(writer, b"Mon, 01 Jan 2029 00:00:00 +99999999999999999")
 
 
 async def bomb(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -117,9 +126,14 @@ HOSTILE: Mapping[str, Serve] = {
     each.__name__: each
     for each in (
         *(trickle, silent, endless_body, trickling_body, huge_head, interim_answers),
-        *(answers_nobody_asked_for, redirect, broken, reset, back_in_a_year, bomb, no_http),
+        *(answers_nobody_asked_for, redirect, broken, reset, back_in_a_year),
+        *(date_of_no_calendar, zone_of_no_clock, bomb, no_http),
     )
 }
+
+
+def _try_again(writer: asyncio.StreamWriter, after: bytes) -> None:
+    writer.write(b"HTTP/1.1 503 S\r\nRetry-After: " + after + b"\r\nContent-Length: 0\r\n\r\n")
 
 
 async def _forever(writer: asyncio.StreamWriter, piece: bytes) -> None:

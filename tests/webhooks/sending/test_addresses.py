@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,27 +13,13 @@ from services.webhooks.sending import connecting
 from tests.support.proxy import proxying
 from tests.support.web import serving
 from tests.webhooks.receivers.hostile import HOSTILE, hostile
+from tests.webhooks.sending.names import Names
 from tests.webhooks.sending.samples import endpoint, message, sending
 
 pytestmark = pytest.mark.io
 
 ONLY = "127.0.0.1/32"
 """The only address that these tests allow."""
-
-
-class Names:
-    """Stands for the system's resolver. `addresses` are those of every name."""
-
-    def __init__(self, *addresses: str) -> None:
-        self.addresses = addresses
-        self.asked: list[str] = []
-
-    def getaddrinfo(self, host: str, port: int, *_: Any) -> list[Any]:
-        self.asked.append(host)
-        if not self.addresses:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        kind = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
-        return [(socket.AF_INET, *kind, (each, port)) for each in self.addresses]
 
 
 @pytest.fixture
@@ -109,6 +95,53 @@ async def test_a_proxy_is_used_and_the_name_is_checked_before(
         async with sending(webhook_allowed_networks="") as sender:
             result = await sender.send(endpoint("https://shop.example/"), message())
     assert (proxy.asked, result.outcome) == (asked, outcome)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "error"),
+    [
+        ("proxy.example", "the proxy of the dispatcher cannot be reached"),
+        ("shop.example", "the name shop.example was not found in DNS"),
+    ],
+)
+async def test_the_owner_learns_which_name_was_not_found(
+    names: Names, monkeypatch: pytest.MonkeyPatch, unknown: str, error: str
+) -> None:
+    names.unknown = unknown
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with sending() as sender:
+        result = await sender.send(endpoint("https://SHOP.example/"), message())
+    assert (result.outcome, result.attempt.error) == (Outcome.UNREACHABLE, error)
+
+
+async def test_a_proxy_that_is_not_used_evades_no_check(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy whose URL is https is ignored, and the name changes after the check."""
+
+    class Rebound(Names):
+        def getaddrinfo(self, host: str, port: int, *_: Any) -> list[Any]:
+            found = super().getaddrinfo(host, port)
+            self.addresses = ("127.0.0.2",)  # another receiver: the test allows ONLY
+            return found
+
+    connected = []
+
+    async def connect(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.append(writer)
+        writer.close()
+
+    rebound = Rebound("127.0.0.1")
+    async with await asyncio.start_server(connect, "127.0.0.2", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", "https://127.0.0.1:9")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.setattr("socket.getaddrinfo", rebound.getaddrinfo)
+        async with sending(webhook_allowed_networks=ONLY) as sender:
+            result = await sender.send(endpoint(f"https://shop.example:{port}/"), message())
+    assert result.outcome is Outcome.UNREACHABLE
+    assert connected == []
 
 
 async def test_without_a_name_in_the_environment_of_the_proxy_it_is_not_used(

@@ -13,6 +13,7 @@ import pytest
 from services.webhooks.metrics import Outcome
 from services.webhooks.sending.sender import SendResult
 from tests.webhooks.receivers.certificates import Authority
+from tests.webhooks.sending.names import Names
 from tests.webhooks.sending.samples import endpoint, message, sending
 
 pytestmark = pytest.mark.io
@@ -49,6 +50,19 @@ async def delivered(context: ssl.SSLContext) -> SendResult:
 
 async def test_a_valid_certificate(authority: Authority) -> None:
     assert (await delivered(authority.server("127.0.0.1"))).outcome is Outcome.TAKEN
+
+
+@pytest.mark.parametrize("host", ["xn--bcher-kva.example", "xn--a.example", "SHOP.example"])
+async def test_a_name_that_is_not_ascii_is_written_with_xn(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """Also a name that means nothing when it is decoded (xn--a), and one in capital letters."""
+    names = Names("127.0.0.1")
+    monkeypatch.setattr("services.webhooks.sending.resolving.socket.getaddrinfo", names.getaddrinfo)
+    async with receiver(authority.server(host.lower())) as port, sending() as sender:
+        result = await sender.send(endpoint(f"https://{host}:{port}/"), message())
+    assert (result.outcome, result.attempt.error) == (Outcome.TAKEN, "")
+    assert host in names.asked
 
 
 async def test_an_expired_certificate(authority: Authority) -> None:

@@ -25,6 +25,8 @@ EXPECTED = {
     "broken": (Outcome.REFUSED, "answered 500"),
     "reset": (Outcome.UNREACHABLE, "reset the connection"),
     "back_in_a_year": (Outcome.REFUSED, "answered 503"),
+    "date_of_no_calendar": (Outcome.REFUSED, "answered 503"),
+    "zone_of_no_clock": (Outcome.REFUSED, "answered 503"),
     "bomb": (Outcome.TAKEN, ""),
     "no_http": (Outcome.UNREACHABLE, "no valid HTTP answer"),
 }

@@ -8,6 +8,7 @@ import time
 import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
+from structlog.testing import capture_logs
 
 from services.webhooks.metrics import Outcome
 from shared import __version__
@@ -96,6 +97,29 @@ async def test_the_beginning_of_the_answer_is_kept_as_text() -> None:
     async with serving(web.post("/", answer)) as port, sending() as sender:
         result = await sender.send(endpoint(f"http://127.0.0.1:{port}/"), message())
     assert result.attempt.answer == "\ufffdé" + "x" * 253
+
+
+async def test_a_defect_that_a_receiver_finds_is_a_failed_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is logged with its traceback. Without an attempt, there would be no pause and no end."""
+
+    def defect(*_: object) -> None:
+        raise TypeError("a defect")
+
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=503)
+
+    monkeypatch.setattr("services.webhooks.sending.sender.retry_after", defect)
+    async with serving(web.post("/", refuse)) as port, sending() as sender:
+        to = endpoint(f"http://127.0.0.1:{port}/")
+        with capture_logs() as logs:
+            result = await sender.send(to, message())
+    assert result.outcome is Outcome.UNREACHABLE
+    assert result.attempt.error == "the request to 127.0.0.1 failed (TypeError)"
+    [line] = logs
+    assert (line["event"], line["webhook"]) == ("webhook_attempt_failed", to.id)
+    assert line["exc_info"]
 
 
 @pytest.mark.parametrize(
