@@ -28,17 +28,21 @@ from tests.support.programs import needed, nginx_with_stream
 from tests.support.redis_servers import redis_tools
 from tests.support.waiting import until
 
-COMPOSE = ROOT / "deploy/compose.yaml"
+DEPLOY = ROOT / "deploy"
 
 
-def read_compose(env_file: str, *more: str, **environment: str) -> dict[str, Any]:
+def read_compose(
+    env_file: str, *more: str, folder: Path | str = DEPLOY, **environment: str
+) -> dict[str, Any]:
     """All of compose.yaml with variables filled in, like the output of `docker compose config`.
 
-    `more` are files of deploy/ that change it.
+    `more` are files that change it. `folder` has all files.
     """
-    command = [needed("docker-compose"), "-f", str(COMPOSE)]
-    command += [part for name in more for part in ("-f", str(ROOT / "deploy" / name))]
-    command += ["--env-file", str(ROOT / "deploy" / env_file), "--profile", "*"]
+    command = [needed("docker-compose")]
+    command += [
+        part for name in ("compose.yaml", *more) for part in ("-f", str(Path(folder) / name))
+    ]
+    command += ["--env-file", str(Path(folder) / env_file), "--profile", "*"]
     done = subprocess.run(
         [*command, "config", "--format", "json"],
         env={"PATH": os.environ["PATH"], "HOME": "/", **environment},

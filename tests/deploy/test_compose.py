@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from services.indexer.settings import IndexerSettings
 from services.webhooks.settings import DispatcherSettings
 from shared.journal.settings import CommonSettings
 from tests.deploy.composed import read_compose
-from tests.deploy.dockerfile import PINNED
+from tests.deploy.dockerfile import PINNED, ROOT
 
 pytestmark = pytest.mark.io(cached=True)  # the first case starts the tool
 
@@ -187,6 +189,24 @@ def test_the_api_and_the_dispatchers_have_the_same_settings_of_webhooks() -> Non
         environment = service.get("environment", {})
         own = {key: environment[key] for key in given if key in environment}
         assert own == (given if name in ("api", "webhooks") else {}), name
+
+
+def test_settings_that_the_file_does_not_name_come_from_a_file_of_their_own(
+    tmp_path: Path,
+) -> None:
+    for name in ("compose.yaml", "testnet.env"):
+        (tmp_path / "deploy").mkdir(exist_ok=True)
+        copy(ROOT / "deploy" / name, tmp_path / "deploy")
+    given = {"WEBHOOKS_PER_ACCOUNT": "7", "HTTPS_PROXY": "http://proxy:3128"}
+    lines = [f"{name}={value}\n" for name, value in given.items()]
+    (tmp_path / "settings.env").write_text("".join([*lines, "LOG_LEVEL=debug\n"]))
+    services = read_compose("testnet.env", folder=tmp_path / "deploy", **SECRETS)["services"]
+    for name in OURS:
+        environment = services[name]["environment"]
+        assert given.items() <= environment.items(), name
+        assert environment["LOG_LEVEL"] == "info", "the file names it, so it belongs into .env"
+    others = services.keys() - OURS.keys()
+    assert not [name for name in others if "HTTPS_PROXY" in services[name].get("environment", {})]
 
 
 def test_an_installation_can_do_without_webhooks() -> None:
