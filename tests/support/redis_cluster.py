@@ -180,7 +180,7 @@ class RedisCluster:
         """Restart a node. The other nodes make it a replica of the new owner."""
         await self.nodes[port].start()
 
-    async def failed_over(self, key: str, former: int, *, seconds: float = 20) -> int:
+    async def failed_over(self, key: str, former: int, *, seconds: float = 60) -> int:
         """Wait for another owner of the key that knows its role. Returns its port."""
 
         async def another() -> int:
