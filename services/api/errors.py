@@ -62,6 +62,7 @@ class WebhookQuotaError(ApiError):
     def __init__(self, most: int) -> None:
         super().__init__(
             f"Your account has {most} webhooks, and may have no more (WEBHOOKS_PER_ACCOUNT). "
+            "The webhooks of all its logins (M…, memos) count together. "
             "Delete one that you do not need."
         )
         self.most = most

@@ -164,7 +164,7 @@ class Keys:
         return self._key("webhooks")
 
     def webhooks_of(self, account: str) -> str:
-        """Sorted set of the webhook endpoints of an account, scored by creation."""
+        """Sorted set of the endpoints of all logins of an account, scored by creation."""
         return self._key("webhooks-of", account)
 
     @property

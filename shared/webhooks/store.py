@@ -1,7 +1,7 @@
 """The endpoints of a namespace in Redis, and the log of their changes.
 
-A hash with the JSON of each endpoint, a sorted set of the endpoints of each account, and a Redis
-Stream that tells dispatchers of changes, tests and redeliveries.
+A hash with the JSON of each endpoint, a sorted set of the endpoints of each account (those of all
+its logins together), and a Redis Stream that tells dispatchers of changes, tests and redeliveries.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from shared.domain.errors import HeadraceError
+from shared.domain.strkeys import account_of_login
 from shared.journal.keys import Keys
 from shared.journal.plan import StoredResponse
 from shared.redis.replication import NotReplicatedError, Replicas
@@ -66,7 +67,7 @@ class EndpointStore:
         """Store a new endpoint, and `response` for a repetition of the same request.
 
         Returns what an earlier request with the same key stored. Then nothing is written.
-        TooManyEndpointsError: its account has `most` of them.
+        TooManyEndpointsError: all logins of its account together have `most` of them.
         """
         reply = await self._put(endpoint, known=0, most=most, response=response)
         if reply == _FULL:
@@ -90,7 +91,7 @@ class EndpointStore:
         response: StoredResponse | None = None,
     ) -> int | bytes:
         keys, document = self._keys, encode_endpoint(endpoint)
-        names = [keys.webhooks, keys.webhooks_of(endpoint.account), keys.webhook_changes]
+        names = [keys.webhooks, self._index(endpoint.account), keys.webhook_changes]
         arguments: list[str | bytes | int] = [endpoint.id, document, known, most]
         arguments += [endpoint.created, CHANGES_KEPT]
         if response:
@@ -102,7 +103,7 @@ class EndpointStore:
     async def delete(self, endpoint: Endpoint) -> bool:
         """Delete an endpoint and all that is stored of it. False if it was deleted before."""
         keys, own = self._keys, endpoint.id
-        names = [keys.webhooks, keys.webhooks_of(endpoint.account), keys.webhook_changes]
+        names = [keys.webhooks, self._index(endpoint.account), keys.webhook_changes]
         names += [keys.webhook_progress, keys.webhook_attempts(own), keys.webhook_redeliveries(own)]
         return bool(await self._call(self._delete, names, [own, CHANGES_KEPT]))
 
@@ -139,11 +140,19 @@ class EndpointStore:
         found = [parse_endpoint(raw) for raw in stored if raw is not None]
         return {each.id: each for each in found}
 
-    async def of_account(self, account: str) -> Sequence[Endpoint]:
-        """The endpoints of an account, the oldest first."""
-        ids: Any = await self._redis.zrange(self._keys.webhooks_of(account), 0, -1)
-        found = await self.load([each.decode() for each in ids])
-        return sorted(found.values(), key=lambda each: (each.created, each.id))
+    def _index(self, login: str) -> str:
+        """The set whose size is limited. One key can log in as any number of M… addresses."""
+        return self._keys.webhooks_of(account_of_login(login))
+
+    async def of_account(self, login: str) -> Sequence[Endpoint]:
+        """The endpoints of exactly this login (G…, M…, or G… with a memo), the oldest first."""
+        pipe = self._redis.pipeline(transaction=False)
+        # Earlier versions had a set for each login. A change adds its endpoint to the other set.
+        for key in {self._index(login), self._keys.webhooks_of(login)}:
+            pipe.zrange(key, 0, -1)
+        ids = {each.decode() for rows in await pipe.execute() for each in rows}
+        found = [each for each in (await self.load(ids)).values() if each.account == login]
+        return sorted(found, key=lambda each: (each.created, each.id))
 
     async def all(self) -> AsyncIterator[Endpoint]:
         """All endpoints, in no order. One that is changed meanwhile can come twice."""

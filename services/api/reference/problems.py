@@ -163,10 +163,11 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     Slug.WEBHOOK_QUOTA: ProblemType(
         (403,),
-        "The account has as many webhooks as one account may have. `limit` is the number.",
+        "The account has as many webhooks as one account may have. The webhooks of all its logins "
+        "(M… addresses, memos) count together. `limit` is the number.",
         "Delete a webhook that you do not need, or ask the operator to raise WEBHOOKS_PER_ACCOUNT.",
-        "Your account has 20 webhooks, and may have no more (WEBHOOKS_PER_ACCOUNT). "
-        "Delete one that you do not need.",
+        "Your account has 20 webhooks, and may have no more (WEBHOOKS_PER_ACCOUNT). The webhooks "
+        "of all its logins (M…, memos) count together. Delete one that you do not need.",
         extra={"limit": 20},
     ),
     Slug.TRANSACTION_REFUSED: ProblemType(

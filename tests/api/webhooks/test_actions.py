@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from services.api.webhooks import routes
 from shared.domain.position import Position, parse_position
 from shared.journal.keys import Keys
 from shared.webhooks.changes import ChangeKind, ChangeLog
@@ -147,12 +145,3 @@ async def test_a_test_is_told_to_the_dispatchers(
     assert found
     ((endpoint_id, kind, job),) = found[1]
     assert (endpoint_id, kind, job) == (name, ChangeKind.TEST, answer["messageId"])
-
-
-async def test_tests_are_limited(client: WebClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    a_day = replace(routes.TESTS, window=86_400)  # the first comes back after the test
-    monkeypatch.setattr(routes, "TESTS", a_day)
-    path = f"/{(await created(client, {}, all=True))['id']}/test"
-    answers = [await answer_of(client, "POST", path) for _ in range(31)]
-    assert (answers[0][0], answers[-1][0]) == (202, 429)
-    assert "webhook-tests" in answers[-1][1]["detail"]

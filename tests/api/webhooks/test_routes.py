@@ -16,7 +16,7 @@ from shared.webhooks.attempts import Attempt, AttemptKind
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.progress import Progress
 from shared.webhooks.store import EndpointStore
-from tests.api.auth.samples import ALICE, REQUIRED, writer
+from tests.api.auth.samples import ALICE, writer
 from tests.api.samples import SENDER, made, on_chain
 from tests.api.webhooks.samples import URL, answer_of, created, delivered
 from tests.support.web_client import StartApi, WebClient
@@ -189,13 +189,3 @@ async def test_the_last_attempts_are_shown(secure: WebClient, redis: Redis, keys
     _, read = await answer_of(secure, "GET", path, headers=OWNER)
     assert (read["state"], read["failures"], read["position"]) == ("failing", 3, "7-1")
     assert (read["failingSince"], read["retryAt"]) == (50, 99)
-
-
-async def test_an_account_has_a_limited_number_of_webhooks(start: StartApi) -> None:
-    client = await start(**REQUIRED, webhooks_per_account=2)
-    path = f"/{(await created(client, OWNER))['id']}"
-    await created(client, OWNER)
-    status, problem = await answer_of(client, "POST", "", json={"url": URL}, headers=OWNER)
-    assert (status, problem["type"], problem["limit"]) == (403, "/problems/webhook-quota", 2)
-    await answer_of(client, "DELETE", path, headers=OWNER)
-    await created(client, OWNER)
