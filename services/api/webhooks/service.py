@@ -118,12 +118,14 @@ class WebhookService:
         """The response to a repeated request: the webhook now, with the secret it was made with.
 
         No secret is stored with the response. If the first secret was replaced and signs no more,
-        `secret` is null. Raises WebhookDeletedError.
+        `secret` is null. Another login of the same account can repeat the request, so showing the
+        secret needs the rights of a change. Raises WebhookDeletedError, PermissionDeniedError.
         """
         endpoint_id, digest = stored.split("\n")[:2]
         if not await self._store.load([endpoint_id]):
             raise WebhookDeletedError(endpoint_id)
         endpoint, progress = await self._reader.find(endpoint_id, by)
+        require_changeable(by, endpoint)
         sealed = next((s.sealed for s in endpoint.secrets if _digest(s.sealed) == digest), None)
         secret = None if sealed is None else self._box.open(sealed)
         return webhook_document(endpoint, progress) | {"secret": secret}

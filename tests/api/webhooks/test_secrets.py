@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
-from tests.api.auth.samples import ALICE, BOB, REQUIRED, writer
+from tests.api.auth.samples import ALICE, BOB, REQUIRED, bearer, token_of, writer
 from tests.api.samples import time_is_known
 from tests.api.webhooks.samples import URL, answer_of, created
 from tests.support.data import begun_long_ago
@@ -70,6 +70,18 @@ async def test_a_repetition_shows_only_the_first_secret(secure: WebClient) -> No
     assert (repeated["secret"], repeated["version"]) == (first["secret"], 2)
     await answer_of(secure, "POST", path, json={"seconds": 0}, headers=OWNER)
     assert (await created(secure, ONCE))["secret"] is None
+
+
+async def test_a_repetition_shows_no_secret_to_who_may_not_change_the_webhook(
+    secure: WebClient,
+) -> None:
+    """Both logins have the same account, so their keys are the same."""
+    whole = bearer(token_of(ALICE.public_key, "streams:write", "events:all"))
+    first = await created(secure, whole | {"Idempotency-Key": "one"})
+    status, problem = await answer_of(secure, "POST", "", json=BODY, headers=ONCE)
+    assert (status, "events:all" in problem["detail"]) == (403, True)
+    assert first["secret"] not in str(problem)
+    assert await created(secure, whole | {"Idempotency-Key": "one"}) == first
 
 
 async def test_a_deleted_webhook_is_not_made_again_by_a_repetition(secure: WebClient) -> None:
