@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.api.errors import InvalidFieldError
+from services.api.events.ranges import just_before
 from services.api.webhooks.schemas import PatchWebhook, WebhookSelection
 from shared.domain.commands import CommandRefusedError
-from shared.domain.position import Position
+from shared.domain.position import START, Position
 from shared.domain.topics import ALL, Subscription, is_stream_id, own_topics, user_topic
 from shared.webhooks.endpoint import Endpoint, SealedSecret
 from shared.webhooks.progress import Progress
@@ -48,6 +49,13 @@ def _subscription(endpoint: Endpoint, body: PatchWebhook) -> Subscription:
     ]
     topics = tuple(dict.fromkeys(topic for part in parts for topic in part))
     return Subscription(topics or topics_of_body(WebhookSelection(), endpoint.account), types)
+
+
+def position_before(first: Position, top: Position) -> Position:
+    """The position just before the field `from`. Raises InvalidFieldError if it is above `top`."""
+    if first > top:
+        raise InvalidFieldError("/from", f"is above the newest event, which is at {top}")
+    return just_before(first) if first > START else START
 
 
 def begun_again(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from services.api.errors import WebhookNotFoundError
 from services.api.webhooks.documents import (
@@ -11,7 +11,12 @@ from services.api.webhooks.documents import (
     redelivery_document,
     webhook_document,
 )
-from services.api.webhooks.rights import listed_account, may_read, require_readable
+from services.api.webhooks.rights import (
+    listed_account,
+    may_read,
+    require_changeable,
+    require_readable,
+)
 from services.api.webhooks.schemas import WebhooksQuery
 from shared.auth.principal import Principal
 from shared.webhooks.attempts import AttemptStore
@@ -22,7 +27,10 @@ from shared.webhooks.store import EndpointStore, is_endpoint_id
 
 
 class WebhookReader:
-    """The webhooks of one namespace, as a caller may see them."""
+    """The webhooks of one namespace, as a caller may see them.
+
+    `require_writable` raises WritesSuspendedError while nothing may be written.
+    """
 
     def __init__(
         self,
@@ -30,11 +38,13 @@ class WebhookReader:
         progress: ProgressStore,
         attempts: AttemptStore,
         redeliveries: RedeliveryStore,
+        require_writable: Callable[[], None],
     ) -> None:
         self._store = store
         self._progress = progress
         self._attempts = attempts
         self._redeliveries = redeliveries
+        self._require_writable = require_writable
 
     async def find(self, endpoint_id: str, by: Principal) -> tuple[Endpoint, Progress | None]:
         """One webhook, and its stored progress if there is one. Raises WebhookNotFoundError."""
@@ -43,6 +53,13 @@ class WebhookReader:
         found = (await self._store.load([endpoint_id])).get(endpoint_id)
         endpoint = require_readable(by, endpoint_id, found)
         return endpoint, (await self._progress.load([endpoint_id])).get(endpoint_id)
+
+    async def changeable(self, endpoint_id: str, by: Principal) -> tuple[Endpoint, Progress | None]:
+        """The same, for a change. Raises PermissionDeniedError and WritesSuspendedError too."""
+        endpoint, progress = await self.find(endpoint_id, by)
+        require_changeable(by, endpoint)
+        self._require_writable()
+        return endpoint, progress
 
     async def page(self, query: WebhooksQuery, by: Principal) -> Document:
         """A page of webhooks, the oldest first. Raises PermissionDeniedError."""

@@ -24,6 +24,7 @@ from services.api.http.requests import (
 from services.api.settings import SETTINGS
 from services.api.streams.routes import STREAMS
 from services.api.webhooks.documents import Document, webhook_document
+from services.api.webhooks.jobs import WebhookJobs
 from services.api.webhooks.reading import WebhookReader
 from services.api.webhooks.schemas import (
     CreateWebhook,
@@ -46,6 +47,7 @@ from shared.webhooks.urls import check_endpoint_url
 
 WEBHOOKS = web.AppKey("webhooks", WebhookService)
 WEBHOOK_READER = web.AppKey("webhook_reader", WebhookReader)
+WEBHOOK_JOBS = web.AppKey("webhook_jobs", WebhookJobs)
 
 TESTS = RateLimitPolicy("webhook-tests", 30)
 """Tests that one account may ask for in a minute. Each makes a request to a URL of its choice."""
@@ -59,16 +61,16 @@ def add_webhooks(app: web.Application, redis: Redis, journal: Journal, replicas:
     store = EndpointStore(redis, keys, replicas)
     redeliveries = RedeliveryStore(redis, keys, replicas)
     progress, attempts = ProgressStore(redis, keys), AttemptStore(redis, keys)
-    reader = WebhookReader(store, progress, attempts, redeliveries)
+    streams = app[STREAMS]
+    reader = WebhookReader(store, progress, attempts, redeliveries, streams.require_writable)
     app[WEBHOOK_READER] = reader
+    app[WEBHOOK_JOBS] = WebhookJobs(reader, redeliveries, ChangeLog(redis, keys), journal)
     app[WEBHOOKS] = WebhookService(
         keys,
         store,
         reader,
-        redeliveries,
-        ChangeLog(redis, keys),
         journal=journal,
-        streams=app[STREAMS],
+        streams=streams,
         box=SecretBox(settings.secret_keys),
         clock=app[CLOCK],
     )
@@ -133,7 +135,7 @@ async def test(request: web.Request) -> web.Response:
     await request.app[WEBHOOK_READER].find(name, by)
     subject = limited_subject(by) or "anyone"
     raise_if_exceeded(await request.app[RATE_LIMITS].take([(TESTS, subject)]))
-    return json_response({"messageId": await request.app[WEBHOOKS].test(name, by)}, 202)
+    return json_response({"messageId": await request.app[WEBHOOK_JOBS].test(name, by)}, 202)
 
 
 async def rotate_secret(request: web.Request) -> web.Response:
@@ -148,7 +150,7 @@ async def redeliver(request: web.Request) -> web.Response:
     """POST /v1/webhooks/{id}/redeliver."""
     body = await read_body(request, RedeliverEvents)
     name, by = request.match_info["id"], caller(request)
-    return json_response(await request.app[WEBHOOKS].redeliver(name, body, by), 202)
+    return json_response(await request.app[WEBHOOK_JOBS].redeliver(name, body, by), 202)
 
 
 async def page_of_redeliveries(request: web.Request) -> web.Response:
@@ -161,7 +163,7 @@ async def stop_redelivery(request: web.Request) -> web.Response:
     """DELETE /v1/webhooks/{id}/redeliveries/{redelivery}."""
     await read_no_body(request)
     name, redelivery = request.match_info["id"], request.match_info["redelivery"]
-    await request.app[WEBHOOKS].stop_redelivery(name, redelivery, caller(request))
+    await request.app[WEBHOOK_JOBS].stop_redelivery(name, redelivery, caller(request))
     return web.Response(status=204)
 
 

@@ -1,4 +1,4 @@
-"""The use cases of webhooks. Times are Unix seconds of Redis' clock.
+"""Webhooks are created, changed and deleted. Times are Unix seconds of Redis' clock.
 
 See docs/decisions/0130-a-webhook-keeps-the-rights-of-its-creation.md.
 """
@@ -6,42 +6,40 @@ See docs/decisions/0130-a-webhook-keeps-the-rights-of-its-creation.md.
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from services.api.errors import (
     InvalidFieldError,
-    RedeliveryNotFoundError,
     StaleVersionError,
-    TooManyRedeliveriesError,
     WebhookDeletedError,
     WebhookNotFoundError,
     WebhookQuotaError,
 )
 from services.api.events.permissions import require_topics
-from services.api.events.ranges import just_before
 from services.api.http.idempotency import IdempotencyKey
 from services.api.streams.service import StreamService, Versions
-from services.api.webhooks.documents import Document, redelivery_document, webhook_document
-from services.api.webhooks.edits import begun_again, edited, topics_of_body, with_secret
+from services.api.webhooks.documents import Document, webhook_document
+from services.api.webhooks.edits import (
+    begun_again,
+    edited,
+    position_before,
+    topics_of_body,
+    with_secret,
+)
 from services.api.webhooks.reading import WebhookReader
 from services.api.webhooks.rights import require_changeable, require_writer
-from services.api.webhooks.schemas import CreateWebhook, PatchWebhook, RedeliverEvents
+from services.api.webhooks.schemas import CreateWebhook, PatchWebhook
 from shared.auth.principal import Principal
-from shared.domain.commands import CommandRefusedError
-from shared.domain.position import START, Position
+from shared.domain.position import Position
 from shared.domain.topics import Subscription
 from shared.journal.commit_errors import ContentionError
 from shared.journal.keys import Keys
 from shared.journal.reader import Journal
 from shared.redis.clock import Clock
-from shared.webhooks.changes import Change, ChangeKind, ChangeLog
 from shared.webhooks.endpoint import Endpoint, SealedSecret
 from shared.webhooks.progress import Progress
-from shared.webhooks.redeliveries import MOST_REDELIVERIES, RedeliveryStore
 from shared.webhooks.secrets import SecretBox, new_secret
-from shared.webhooks.state import EndpointState, state_of
 from shared.webhooks.store import EndpointConflictError, EndpointStore, TooManyEndpointsError
 from shared.webhooks.store import new_endpoint_id as new_id
 
@@ -59,8 +57,6 @@ class WebhookService:
         keys: Keys,
         store: EndpointStore,
         reader: WebhookReader,
-        redeliveries: RedeliveryStore,
-        changes: ChangeLog,
         *,
         journal: Journal,
         streams: StreamService,
@@ -70,8 +66,6 @@ class WebhookService:
         self._keys = keys
         self._store = store
         self._reader = reader
-        self._redeliveries = redeliveries
-        self._changes = changes
         self._journal = journal
         self._streams = streams
         self._box = box
@@ -89,6 +83,7 @@ class WebhookService:
         wanted = Subscription(topics_of_body(body, by.account), frozenset(body.types))
         await require_topics(by, wanted, self._streams, "pointer")
         self._streams.require_writable()
+        top = await self._top()
         sealed = self._box.seal(secret := new_secret())
         endpoint = Endpoint(
             id=new_id(),
@@ -97,7 +92,7 @@ class WebhookService:
             subscription=wanted,
             secrets=(SealedSecret(sealed),),
             created=int(self._clock()),
-            begins_after=await self._begin(body.from_) or await self._top(),
+            begins_after=position_before(body.from_, top) if body.from_ else top,
             sees_all=by.may_see_all(),
             description=body.description,
             batch=body.batch,
@@ -137,7 +132,7 @@ class WebhookService:
         begins_again = body.enabled and "enabled" in body.model_fields_set
         if body.from_ and not begins_again:
             raise InvalidFieldError("/from", "is allowed only together with enabled: true")
-        begin = await self._begin(body.from_)
+        begin = position_before(body.from_, await self._top()) if body.from_ else None
 
         async def edit(endpoint: Endpoint, progress: Progress | None) -> Endpoint:
             changed = edited(endpoint, body)
@@ -164,7 +159,7 @@ class WebhookService:
         self, endpoint_id: str, edit: Edit, by: Principal, versions: Versions
     ) -> tuple[Endpoint, Progress | None]:
         for _ in range(_ATTEMPTS):
-            endpoint, progress = await self._changeable(endpoint_id, by)
+            endpoint, progress = await self._reader.changeable(endpoint_id, by)
             if versions is not None and endpoint.revision not in versions:
                 raise StaleVersionError(f"Webhook {endpoint_id}", endpoint.revision)
             if (edited_one := await edit(endpoint, progress)) == endpoint:
@@ -180,68 +175,15 @@ class WebhookService:
             f"other requests changed webhook {endpoint_id} at each of {_ATTEMPTS} attempts"
         )
 
-    async def _changeable(
-        self, endpoint_id: str, by: Principal
-    ) -> tuple[Endpoint, Progress | None]:
-        endpoint, progress = await self._reader.find(endpoint_id, by)
-        require_changeable(by, endpoint)
-        self._streams.require_writable()
-        return endpoint, progress
-
     async def delete(self, endpoint_id: str, by: Principal) -> None:
         """Delete a webhook. Raises WebhookNotFoundError, PermissionDeniedError."""
         try:
-            endpoint, _ = await self._changeable(endpoint_id, by)
+            endpoint, _ = await self._reader.changeable(endpoint_id, by)
             if not await self._store.delete(endpoint):
                 raise WebhookNotFoundError(endpoint_id)
         except WebhookNotFoundError:
             await self._store.confirm()  # an earlier request may have deleted it
             raise
-
-    async def test(self, endpoint_id: str, by: Principal) -> str:
-        """Ask for a test delivery. Returns the id of its message, `webhook-id`."""
-        await self._changeable(endpoint_id, by)
-        message_id = f"test_{secrets.token_hex(12)}"
-        await self._changes.add(Change(endpoint_id, ChangeKind.TEST, message_id))
-        return message_id
-
-    async def redeliver(self, endpoint_id: str, body: RedeliverEvents, by: Principal) -> Document:
-        """Ask that events are delivered once more.
-
-        Raises CommandRefusedError if the webhook is disabled, and TooManyRedeliveriesError.
-        """
-        if state_of(*await self._changeable(endpoint_id, by)) is EndpointState.DISABLED:
-            raise CommandRefusedError(
-                "the webhook is disabled: enable it first, with PATCH and enabled: true"
-            )
-        after = await self._begin(body.from_) or START
-        top = await self._top()
-        to = body.to or top
-        if to < body.from_:
-            raise InvalidFieldError("/to", "must not be below `from`")
-        if to > top:
-            raise InvalidFieldError("/to", f"is above the newest event, which is at {top}")
-        redelivery = await self._redeliveries.add(endpoint_id, after, to)
-        if redelivery is None:
-            raise TooManyRedeliveriesError(
-                f"{MOST_REDELIVERIES} redeliveries of this webhook have not ended. "
-                "Wait until one of them has, or stop one."
-            )
-        return redelivery_document(redelivery)
-
-    async def stop_redelivery(self, endpoint_id: str, redelivery_id: str, by: Principal) -> None:
-        """End a redelivery. Raises WebhookNotFoundError, RedeliveryNotFoundError."""
-        await self._changeable(endpoint_id, by)
-        if not await self._redeliveries.stop(endpoint_id, redelivery_id):
-            raise RedeliveryNotFoundError(redelivery_id)
-
-    async def _begin(self, first: Position | None) -> Position | None:
-        """The position just before `first`. Raises InvalidFieldError if the journal ends below."""
-        if first is None:
-            return None
-        if first > (top := await self._top()):
-            raise InvalidFieldError("/from", f"is above the newest event, which is at {top}")
-        return just_before(first) if first > START else START
 
     async def _top(self) -> Position:
         return (await self._journal.tip()).top

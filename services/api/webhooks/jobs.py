@@ -1,0 +1,74 @@
+"""What an owner asks of the dispatchers: tests and redeliveries."""
+
+from __future__ import annotations
+
+import secrets
+
+from services.api.errors import (
+    InvalidFieldError,
+    RedeliveryNotFoundError,
+    TooManyRedeliveriesError,
+)
+from services.api.webhooks.documents import Document, redelivery_document
+from services.api.webhooks.edits import position_before
+from services.api.webhooks.reading import WebhookReader
+from services.api.webhooks.schemas import RedeliverEvents
+from shared.auth.principal import Principal
+from shared.domain.commands import CommandRefusedError
+from shared.journal.reader import Journal
+from shared.webhooks.changes import Change, ChangeKind, ChangeLog
+from shared.webhooks.redeliveries import MOST_REDELIVERIES, RedeliveryStore
+from shared.webhooks.state import EndpointState, state_of
+
+
+class WebhookJobs:
+    """Tests and redeliveries of the webhooks of one namespace."""
+
+    def __init__(
+        self,
+        reader: WebhookReader,
+        redeliveries: RedeliveryStore,
+        changes: ChangeLog,
+        journal: Journal,
+    ) -> None:
+        self._reader = reader
+        self._redeliveries = redeliveries
+        self._changes = changes
+        self._journal = journal
+
+    async def test(self, endpoint_id: str, by: Principal) -> str:
+        """Ask for a test delivery. Returns the id of its message, `webhook-id`."""
+        await self._reader.changeable(endpoint_id, by)
+        message_id = f"test_{secrets.token_hex(12)}"
+        await self._changes.add(Change(endpoint_id, ChangeKind.TEST, message_id))
+        return message_id
+
+    async def redeliver(self, endpoint_id: str, body: RedeliverEvents, by: Principal) -> Document:
+        """Ask that events are delivered once more.
+
+        Raises CommandRefusedError if the webhook is disabled, and TooManyRedeliveriesError.
+        """
+        if state_of(*await self._reader.changeable(endpoint_id, by)) is EndpointState.DISABLED:
+            raise CommandRefusedError(
+                "the webhook is disabled: enable it first, with PATCH and enabled: true"
+            )
+        top = (await self._journal.tip()).top
+        after = position_before(body.from_, top)
+        to = body.to or top
+        if to < body.from_:
+            raise InvalidFieldError("/to", "must not be below `from`")
+        if to > top:
+            raise InvalidFieldError("/to", f"is above the newest event, which is at {top}")
+        redelivery = await self._redeliveries.add(endpoint_id, after, to)
+        if redelivery is None:
+            raise TooManyRedeliveriesError(
+                f"{MOST_REDELIVERIES} redeliveries of this webhook have not ended. "
+                "Wait until one of them has, or stop one."
+            )
+        return redelivery_document(redelivery)
+
+    async def stop_redelivery(self, endpoint_id: str, redelivery_id: str, by: Principal) -> None:
+        """End a redelivery. Raises WebhookNotFoundError, RedeliveryNotFoundError."""
+        await self._reader.changeable(endpoint_id, by)
+        if not await self._redeliveries.stop(endpoint_id, redelivery_id):
+            raise RedeliveryNotFoundError(redelivery_id)
