@@ -38,6 +38,10 @@ class SealedSecret:
     sealed: str
     expires: int | None = None
 
+    def signs(self, now: float) -> bool:
+        """True if it has not expired."""
+        return self.expires is None or self.expires > now
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

@@ -38,17 +38,28 @@ class SecretBox:
     """
 
     def __init__(self, keys: Sequence[str] = ()) -> None:
-        self._fernet = MultiFernet([Fernet(key) for key in keys]) if keys else None
+        fernets = [Fernet(key) for key in keys]
+        self._first = fernets[0] if keys else None
+        self._fernet = MultiFernet(fernets) if keys else None
 
     def seal(self, secret: str) -> str:
         """The text that is stored."""
-        if self._fernet is None:
+        if self._first is None:
             return _PLAIN + secret
-        return _SEALED + self._fernet.encrypt(secret.encode()).decode()
+        return _SEALED + self._first.encrypt(secret.encode()).decode()
 
     def reseal(self, sealed: str) -> str:
-        """The same secret, sealed with the first key. Raises SecretUnreadableError."""
-        return self.seal(self.open(sealed))
+        """The same secret, sealed with the first key. Unchanged if it already is.
+
+        Raises SecretUnreadableError.
+        """
+        return sealed if self._has_first_key(sealed) else self.seal(self.open(sealed))
+
+    def _has_first_key(self, sealed: str) -> bool:
+        try:
+            return bool(self._first and self._first.decrypt(sealed.removeprefix(_SEALED)))
+        except InvalidToken:
+            return False
 
     def open(self, sealed: str) -> str:
         """The secret. Raises SecretUnreadableError."""

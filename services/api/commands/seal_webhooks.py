@@ -17,7 +17,7 @@ from shared.redis.replication import Replicas
 from shared.runtime import logs
 from shared.runtime.command_line import invoked_as
 from shared.runtime.config import load
-from shared.webhooks.endpoint import Endpoint
+from shared.webhooks.endpoint import Endpoint, SealedSecret
 from shared.webhooks.secrets import SecretBox, SecretUnreadableError
 from shared.webhooks.store import EndpointConflictError, EndpointStore
 
@@ -41,36 +41,51 @@ async def _seal(settings: ApiSettings) -> int:
     redis = connect(settings.redis_url, slot_key=settings.keys.slot_key)
     store = EndpointStore(redis, settings.keys, Replicas(redis, settings.wait_replicas))
     try:
-        unreadable = await seal_all(store, SecretBox(settings.secret_keys))
+        seconds, _ = await redis.time()
+        unreadable = await seal_all(store, SecretBox(settings.secret_keys), seconds)
     except (RedisError, OSError) as error:
         print(f"Redis does not answer: {error}", file=sys.stderr)
         return 2
     finally:
         await redis.aclose()
     for endpoint_id in unreadable:
-        print(f"{endpoint_id}: WEBHOOK_SECRET_KEYS lacks the key of its secret", file=sys.stderr)
+        print(f"{endpoint_id}: WEBHOOK_SECRET_KEYS lacks the key of a secret", file=sys.stderr)
     print("All secrets that can be read are encrypted with the first key.")
     return 1 if unreadable else 0
 
 
-async def seal_all(store: EndpointStore, box: SecretBox) -> Sequence[str]:
-    """Seal the secrets of all endpoints with the first key. Returns the ids of unreadable ones."""
-    unreadable = []
+async def seal_all(store: EndpointStore, box: SecretBox, now: float) -> Sequence[str]:
+    """Seal the secrets of all endpoints with the first key. Forget those that have expired.
+
+    Returns the ids of endpoints with a secret that cannot be read. It stays as it is.
+    """
+    unreadable = set()
     async for endpoint in store.all():
-        try:
-            await _seal_one(store, box, endpoint)
-        except SecretUnreadableError:
-            unreadable.append(endpoint.id)
-    return sorted(set(unreadable))
+        if not await _seal_one(store, box, endpoint, now):
+            unreadable.add(endpoint.id)
+    return sorted(unreadable)
 
 
-async def _seal_one(store: EndpointStore, box: SecretBox, endpoint: Endpoint | None) -> None:
-    """Try again while somebody else changes the endpoint. A deleted one is left out."""
+async def _seal_one(
+    store: EndpointStore, box: SecretBox, endpoint: Endpoint | None, now: float
+) -> bool:
+    """Try again while somebody else changes the endpoint. False if a secret cannot be read."""
     while endpoint is not None:
-        secrets = tuple(replace(each, sealed=box.reseal(each.sealed)) for each in endpoint.secrets)
-        changed = replace(endpoint, secrets=secrets, revision=endpoint.revision + 1)
+        valid = [each for each in endpoint.secrets if each.signs(now)]
+        sealed = [_resealed(box, each) for each in valid]
+        secrets = tuple(new or old for new, old in zip(sealed, valid, strict=True))
         try:
-            return await store.replace(changed)
+            if secrets != endpoint.secrets:
+                revision = endpoint.revision + 1
+                await store.replace(replace(endpoint, secrets=secrets, revision=revision))
+            return None not in sealed
         except EndpointConflictError:
             endpoint = (await store.load([endpoint.id])).get(endpoint.id)
-    return None
+    return True  # it was deleted
+
+
+def _resealed(box: SecretBox, secret: SealedSecret) -> SealedSecret | None:
+    try:
+        return replace(secret, sealed=box.reseal(secret.sealed))
+    except SecretUnreadableError:
+        return None

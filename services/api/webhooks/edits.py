@@ -81,7 +81,7 @@ def with_secret(endpoint: Endpoint, sealed: str, *, now: int, overlap: int) -> E
         SealedSecret(each.sealed, until if each.expires is None else min(each.expires, until))
         for each in endpoint.secrets
     ]
-    valid = [each for each in older if each.expires is not None and each.expires > now]
+    valid = [each for each in older if each.signs(now)]
     if len(valid) >= MOST_SECRETS:
         raise CommandRefusedError(
             f"the webhook has {MOST_SECRETS} secrets that still sign: rotate with seconds: 0 "

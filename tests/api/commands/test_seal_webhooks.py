@@ -22,13 +22,13 @@ from tests.api.samples import TOKEN
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 
 
-def endpoint(*sealed: str) -> Endpoint:
+def endpoint(*sealed: str | SealedSecret) -> Endpoint:
     return Endpoint(
         id=new_endpoint_id(),
         account="",
         url="https://shop.example/hook",
         subscription=Subscription((ALL,), frozenset()),
-        secrets=tuple(SealedSecret(each) for each in sealed),
+        secrets=tuple(SealedSecret(each) if isinstance(each, str) else each for each in sealed),
         created=1_790_000_000,
         begins_after=None,
     )
@@ -81,6 +81,42 @@ async def test_a_secret_that_cannot_be_read_is_named_and_stays(
         SecretBox([OLD]).open(found[read.id].secrets[0].sealed)
 
 
+async def test_a_secret_that_cannot_be_read_keeps_no_other_from_the_first_key(
+    redis: Redis, redis_url: str, keys: Keys
+) -> None:
+    store, old, secret = EndpointStore(redis, keys), SecretBox([OLD]), new_secret()
+    lost = SealedSecret(SecretBox([LOST]).seal(new_secret()), 1 << 40)
+    made = endpoint(old.seal(secret), lost)
+    await store.create(made, most=9)
+    code, errors = await seal_webhooks(redis_url, keys.namespace, f"{NEW},{OLD}")
+    assert (code, errors.startswith(f"{made.id}: ")) == (1, True)
+    newest, kept = (await store.load([made.id]))[made.id].secrets
+    assert (SecretBox([NEW]).open(newest.sealed), kept) == (secret, lost)
+
+
+async def test_secrets_that_have_expired_are_forgotten(
+    redis: Redis, redis_url: str, keys: Keys
+) -> None:
+    store, secret = EndpointStore(redis, keys), new_secret()
+    signs = SealedSecret("plain:whsec_x", 1 << 40)
+    expired = [SealedSecret(SecretBox([each]).seal(new_secret()), 1) for each in (OLD, LOST)]
+    made = endpoint(SecretBox([NEW]).seal(secret), signs, *expired)
+    await store.create(made, most=9)
+    assert await seal_webhooks(redis_url, keys.namespace, f"{NEW},{OLD}") == (0, "")
+    left = (await store.load([made.id]))[made.id].secrets
+    opened = [(SecretBox([NEW]).open(each.sealed), each.expires) for each in left]
+    assert opened == [(secret, None), ("whsec_x", 1 << 40)]
+
+
+async def test_a_webhook_with_nothing_to_change_is_not_written(redis: Redis, keys: Keys) -> None:
+    store, box = EndpointStore(redis, keys), SecretBox([NEW, OLD])
+    made = endpoint(SecretBox([OLD]).seal(new_secret()))
+    await store.create(made, most=9)
+    for _ in range(2):
+        assert await seal_all(store, box, 0) == []
+    assert (await store.load([made.id]))[made.id].revision == 2, "only the first run"
+
+
 class ChangedMeanwhile(EndpointStore):
     """Somebody else changes each endpoint right before its first replacement."""
 
@@ -98,7 +134,7 @@ async def test_a_change_at_the_same_time_is_not_lost(redis: Redis, keys: Keys) -
     store = ChangedMeanwhile(redis, keys)
     made = endpoint("plain:whsec_x")
     await store.create(made, most=9)
-    assert await seal_all(store, SecretBox([NEW])) == []
+    assert await seal_all(store, SecretBox([NEW]), 0) == []
     found = (await store.load([made.id]))[made.id]
     assert SecretBox([NEW]).open(found.secrets[0].sealed) == "whsec_y"
     assert (found.description, found.revision) == ("x", 3)

@@ -40,6 +40,14 @@ def test_the_first_key_encrypts_and_all_decrypt() -> None:
     assert SecretBox([OLD]).seal(secret) != sealed
 
 
+def test_a_secret_is_sealed_again_only_if_it_lacks_the_first_key() -> None:
+    secret, both = new_secret(), SecretBox([NEW, OLD])
+    for older in (SecretBox(), SecretBox([OLD])):
+        again = both.reseal(older.seal(secret))
+        assert SecretBox([NEW]).open(again) == secret
+        assert both.reseal(again) == again
+
+
 @pytest.mark.parametrize("keys", [[], [NEW]])
 def test_a_secret_of_another_key_cannot_be_read(keys: list[str]) -> None:
     sealed = SecretBox([OLD]).seal(new_secret())
