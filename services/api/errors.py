@@ -68,10 +68,6 @@ class WebhookQuotaError(ApiError):
         self.most = most
 
 
-class TooManyRedeliveriesError(ApiError):
-    """The webhook has as many redeliveries that have not ended as it may have."""
-
-
 class ChainOwnedError(ApiError):
     """The stream belongs to the contract on the chain, so the API cannot move its money."""
 

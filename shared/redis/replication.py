@@ -10,11 +10,12 @@ See docs/decisions/0033-wait-for-replicas.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
+from redis.commands.core import AsyncScript
 
 from shared.domain.errors import HeadraceError
 
@@ -58,6 +59,30 @@ class Replicas:
             message = f"The write happened, but only {have} of {self.count} replicas have it yet"
             raise NotReplicatedError(message, answers)
         return answers
+
+    async def call(
+        self,
+        script: AsyncScript,
+        keys: Sequence[str],
+        args: Sequence[str | bytes | int],
+        *,
+        refusals: Collection[object],
+    ) -> Any:
+        """Run a script and return its reply when enough replicas have what it wrote.
+
+        After a reply that is one of the `refusals`, the script has written nothing. So there is
+        nothing to wait for. Raises NotReplicatedError.
+        """
+        if not self.count:
+            return await script(keys=keys, args=args)
+        pipe = self.pipeline()
+        await script(keys=keys, args=args, client=pipe)
+        try:
+            return (await self.execute(pipe))[0]
+        except NotReplicatedError as late:
+            if late.answers[0] in refusals:
+                return late.answers[0]
+            raise
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -1,7 +1,8 @@
 """The last attempts to deliver to an endpoint, for its owner.
 
 A list of JSON documents for each endpoint, the newest first. `progress_write.lua` adds to it. The
-attempts of tests and of redeliveries are added by `AttemptStore.add`.
+attempts of tests and of redeliveries are added by `AttemptStore.add`. Both add nothing for an
+endpoint that was deleted: nobody would ever delete its list.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import orjson
 from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
+from shared.redis.scripts import load_script
+
+_ADD = load_script(__package__, "attempt_add")
 
 KEPT_ATTEMPTS = 50
 
@@ -58,6 +62,7 @@ class AttemptStore:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
+        self._add = redis.register_script(_ADD)
 
     async def newest(self, endpoint_id: str) -> Sequence[Attempt]:
         """The last attempts, the newest first."""
@@ -66,14 +71,9 @@ class AttemptStore:
 
     async def add(self, endpoint_id: str, attempt: Attempt) -> None:
         """Add an attempt that changes no progress, unless the endpoint was deleted meanwhile."""
-        exists: Any = self._redis.hexists(self._keys.webhooks, endpoint_id)
-        if not await exists:
-            return
-        key = self._keys.webhook_attempts(endpoint_id)
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.lpush(key, encode_attempt(attempt))
-        pipe.ltrim(key, 0, KEPT_ATTEMPTS - 1)
-        await pipe.execute()
+        attempts, document = self._keys.webhook_attempts(endpoint_id), encode_attempt(attempt)
+        args = (self._keys.webhooks, endpoint_id, document, KEPT_ATTEMPTS)
+        await self._add(keys=[attempts], args=args)
 
 
 def encode_attempt(attempt: Attempt) -> bytes:

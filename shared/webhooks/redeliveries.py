@@ -15,13 +15,19 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
+from shared.domain.errors import HeadraceError
 from shared.domain.position import Position, parse_position
 from shared.journal.keys import Keys
+from shared.journal.plan import StoredResponse
 from shared.redis.replication import Replicas
 from shared.redis.scripts import load_script
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
+from shared.webhooks.store import CHANGES_KEPT, AlreadyAnsweredError, EndpointDeletedError
 
+_ADD = load_script(__package__, "redelivery_add")
 _MOVE = load_script(__package__, "redelivery_move")
+_GONE, _FULL = 0, -1
+"""Replies of the script: there is no such endpoint; it has too many redeliveries."""
 _PAGE = 500
 
 MOST_REDELIVERIES = 5
@@ -37,6 +43,16 @@ class Redelivery:
     to: Position
 
 
+class TooManyRedeliveriesError(HeadraceError):
+    """The endpoint has as many redeliveries that have not ended as it may have."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{MOST_REDELIVERIES} redeliveries of this webhook have not ended. "
+            "Wait until one of them has, or stop one."
+        )
+
+
 class RedeliveryStore:
     """The redeliveries of all endpoints of one namespace."""
 
@@ -45,20 +61,44 @@ class RedeliveryStore:
         self._keys = keys
         self._replicas = replicas or Replicas(redis)
         self._changes = ChangeLog(redis, keys)
+        self._add = redis.register_script(_ADD)
         self._move = redis.register_script(_MOVE)
 
-    async def add(self, endpoint_id: str, after: Position, to: Position) -> Redelivery | None:
-        """Ask for a redelivery. None if the endpoint has too many that have not ended."""
-        key = self._keys.webhook_redeliveries(endpoint_id)
-        count: Any = self._redis.hlen(key)
-        if await count >= MOST_REDELIVERIES:
-            return None
+    async def add(
+        self,
+        endpoint_id: str,
+        after: Position,
+        to: Position,
+        response: StoredResponse | None = None,
+    ) -> Redelivery:
+        """Ask for a redelivery, and store `response` for a repetition of the same request.
+
+        Raises EndpointDeletedError, TooManyRedeliveriesError, and AlreadyAnsweredError. Nothing is
+        written then.
+        """
         redelivery = Redelivery(secrets.token_hex(8), after, to)
-        pipe = self._replicas.pipeline()
-        pipe.hset(key, redelivery.id, _encode(redelivery))
-        self._changes.queue(pipe, Change(endpoint_id, ChangeKind.REDELIVER, redelivery.id))
-        await self._replicas.execute(pipe)
+        reply = await self._store(endpoint_id, redelivery, response)
+        if isinstance(reply, bytes):
+            raise AlreadyAnsweredError(reply)
+        if reply == _GONE:
+            raise EndpointDeletedError(f"webhook {endpoint_id} was deleted")
+        if reply == _FULL:
+            raise TooManyRedeliveriesError
         return redelivery
+
+    async def _store(
+        self, endpoint_id: str, redelivery: Redelivery, response: StoredResponse | None
+    ) -> int | bytes:
+        keys = self._keys
+        names = [keys.webhooks, keys.webhook_redeliveries(endpoint_id), keys.webhook_changes]
+        args: list[str | bytes | int] = [endpoint_id, redelivery.id, _encode(redelivery)]
+        args += [MOST_REDELIVERIES, CHANGES_KEPT]
+        if response:
+            names.append(response.key)
+            args += [response.prefix, response.seconds]
+        refusals = (_GONE, _FULL)
+        reply: int | bytes = await self._replicas.call(self._add, names, args, refusals=refusals)
+        return reply
 
     async def stop(self, endpoint_id: str, redelivery_id: str) -> bool:
         """End a redelivery, as its owner asks. False if it has ended."""
@@ -105,6 +145,12 @@ class RedeliveryStore:
 
 def _encode(redelivery: Redelivery) -> bytes:
     return orjson.dumps({"after": str(redelivery.after), "to": str(redelivery.to)})
+
+
+def stored_redelivery(text: str) -> Redelivery:
+    """The redelivery in a stored response, after its prefix: the id, and the document."""
+    name, _, document = text.encode().partition(b"\n")
+    return _parse(name, document)
 
 
 def _parse(name: bytes, value: bytes) -> Redelivery:

@@ -12,13 +12,12 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 
 from shared.domain.errors import HeadraceError
 from shared.domain.strkeys import account_of_login
 from shared.journal.keys import Keys
 from shared.journal.plan import StoredResponse
-from shared.redis.replication import NotReplicatedError, Replicas
+from shared.redis.replication import Replicas
 from shared.redis.scripts import load_script
 from shared.webhooks.endpoint import Endpoint, encode_endpoint, parse_endpoint
 
@@ -28,6 +27,7 @@ _ID = re.compile(r"wh_[0-9a-f]{24}", re.ASCII)
 _PAGE = 500
 _FULL = -1
 """Reply of the script: the account has as many endpoints as it may have."""
+_REFUSALS = (0, _FULL)
 
 CHANGES_KEPT = 10_000
 """Dispatchers that were away for more changes load all endpoints again."""
@@ -35,6 +35,21 @@ CHANGES_KEPT = 10_000
 
 class EndpointConflictError(HeadraceError):
     """Somebody else changed or deleted the endpoint in the meantime. Read it and try again."""
+
+
+class EndpointDeletedError(HeadraceError):
+    """The endpoint does not exist any more."""
+
+
+class AlreadyAnsweredError(HeadraceError):
+    """An earlier request with the same Idempotency-Key was carried out. `stored` is its response.
+
+    This request has written nothing.
+    """
+
+    def __init__(self, stored: bytes) -> None:
+        super().__init__("an earlier request with the same Idempotency-Key was carried out")
+        self.stored = stored
 
 
 class TooManyEndpointsError(HeadraceError):
@@ -63,16 +78,17 @@ class EndpointStore:
 
     async def create(
         self, endpoint: Endpoint, *, most: int, response: StoredResponse | None = None
-    ) -> bytes | None:
+    ) -> None:
         """Store a new endpoint, and `response` for a repetition of the same request.
 
-        Returns what an earlier request with the same key stored. Then nothing is written.
+        AlreadyAnsweredError: it is a repetition. Nothing is written then.
         TooManyEndpointsError: all logins of its account together have `most` of them.
         """
         reply = await self._put(endpoint, known=0, most=most, response=response)
         if reply == _FULL:
             raise TooManyEndpointsError(f"the account has {most} webhooks, the most it may have")
-        return reply if isinstance(reply, bytes) else None
+        if isinstance(reply, bytes):
+            raise AlreadyAnsweredError(reply)
 
     async def replace(self, endpoint: Endpoint) -> None:
         """Store a changed endpoint, whose `revision` is one higher than that of the stored one.
@@ -97,7 +113,9 @@ class EndpointStore:
         if response:
             names.append(response.key)
             arguments += [response.prefix, response.seconds]
-        reply: int | bytes = await self._call(self._write, names, arguments)
+        reply: int | bytes = await self._replicas.call(
+            self._write, names, arguments, refusals=_REFUSALS
+        )
         return reply
 
     async def delete(self, endpoint: Endpoint) -> bool:
@@ -105,22 +123,8 @@ class EndpointStore:
         keys, own = self._keys, endpoint.id
         names = [keys.webhooks, self._index(endpoint.account), keys.webhook_changes]
         names += [keys.webhook_progress, keys.webhook_attempts(own), keys.webhook_redeliveries(own)]
-        return bool(await self._call(self._delete, names, [own, CHANGES_KEPT]))
-
-    async def _call(
-        self, script: AsyncScript, names: Sequence[str], arguments: Sequence[str | bytes | int]
-    ) -> Any:
-        """Run a script, and wait until the replicas have what it wrote."""
-        if not self._replicas.count:
-            return await script(keys=names, args=arguments)
-        pipe = self._replicas.pipeline()
-        await script(keys=names, args=arguments, client=pipe)
-        try:
-            return (await self._replicas.execute(pipe))[0]
-        except NotReplicatedError as late:
-            if late.answers[0] in (0, _FULL):  # nothing was written
-                return late.answers[0]
-            raise
+        arguments = (own, CHANGES_KEPT)
+        return bool(await self._replicas.call(self._delete, names, arguments, refusals=(0,)))
 
     async def confirm(self) -> None:
         """Wait until the replicas have all writes: an earlier request may not have got that far.

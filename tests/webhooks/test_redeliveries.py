@@ -177,19 +177,18 @@ async def test_a_redelivery_ends_with_its_webhook(
 async def test_a_redelivery_is_stored_until_it_is_stopped_and_only_by_its_dispatcher(
     redis: Redis, world: World
 ) -> None:
-    store = RedeliveryStore(redis, world.keys)
-    redelivery = await store.add("wh_1", Position(1, 0), Position(9, 0))
-    assert redelivery
+    store, name = RedeliveryStore(redis, world.keys), (await world.add("https://x.example/")).id
+    redelivery = await store.add(name, Position(1, 0), Position(9, 0))
     moved = replace(redelivery, after=Position(5, 0))
     await redis.set(world.keys.webhook_partition(1), "dispatcher")
-    assert await store.move("wh_1", moved, partition=1, token="dispatcher")
-    assert not await store.move("wh_1", redelivery, partition=1, token="former dispatcher")
-    assert await store.of_endpoint("wh_1") == [moved]
-    assert await store.move("wh_1", redelivery, partition=1, token="dispatcher"), "a late copy"
-    assert await store.of_endpoint("wh_1") == [moved]
+    assert await store.move(name, moved, partition=1, token="dispatcher")
+    assert not await store.move(name, redelivery, partition=1, token="former dispatcher")
+    assert await store.of_endpoint(name) == [moved]
+    assert await store.move(name, redelivery, partition=1, token="dispatcher"), "a late copy"
+    assert await store.of_endpoint(name) == [moved]
     further = replace(redelivery, after=Position(5, 1 << 60))
-    assert await store.move("wh_1", further, partition=1, token="dispatcher")
-    assert await store.of_endpoint("wh_1") == [further]
-    assert await store.stop("wh_1", redelivery.id)
-    assert not await store.move("wh_1", redelivery, partition=1, token="dispatcher")
-    assert await store.of_endpoints(["wh_1", "wh_2"]) == {"wh_1": [], "wh_2": []}
+    assert await store.move(name, further, partition=1, token="dispatcher")
+    assert await store.of_endpoint(name) == [further]
+    assert await store.stop(name, redelivery.id)
+    assert not await store.move(name, redelivery, partition=1, token="dispatcher")
+    assert await store.of_endpoints([name, "wh_2"]) == {name: [], "wh_2": []}

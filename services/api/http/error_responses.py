@@ -19,6 +19,7 @@ from shared.auth.credentials import forbidden, unauthorized
 from shared.domain.commands import CommandRefusedError
 from shared.journal.commit_errors import ContentionError, JournalBehindError
 from shared.web.problems import Problem, Slug, unavailable
+from shared.webhooks.redeliveries import TooManyRedeliveriesError
 from shared.webhooks.secrets import SecretUnreadableError
 
 _SIMPLE: dict[type[Exception], tuple[int, Slug]] = {
@@ -85,7 +86,7 @@ def _webhook_problem(error: Exception, message: str) -> Problem | None:
             return invalid([{"pointer": error.pointer, "detail": message}])
         case errors.WebhookQuotaError():
             return Problem(403, Slug.WEBHOOK_QUOTA, message, limit=error.most)
-        case errors.TooManyRedeliveriesError():
+        case TooManyRedeliveriesError():
             return Problem(429, Slug.RATE_LIMITED, message, headers={"Retry-After": "60"})
         case SecretUnreadableError():
             return unavailable("The secret of this webhook cannot be read at the moment.", 60)

@@ -7,7 +7,7 @@ import secrets
 from services.api.errors import (
     InvalidFieldError,
     RedeliveryNotFoundError,
-    TooManyRedeliveriesError,
+    WebhookNotFoundError,
 )
 from services.api.webhooks.documents import Document, redelivery_document
 from services.api.webhooks.edits import position_before
@@ -17,8 +17,9 @@ from shared.auth.principal import Principal
 from shared.domain.commands import CommandRefusedError
 from shared.journal.reader import Journal
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
-from shared.webhooks.redeliveries import MOST_REDELIVERIES, RedeliveryStore
+from shared.webhooks.redeliveries import RedeliveryStore
 from shared.webhooks.state import EndpointState, state_of
+from shared.webhooks.store import EndpointDeletedError
 
 
 class WebhookJobs:
@@ -59,13 +60,10 @@ class WebhookJobs:
             raise InvalidFieldError("/to", "must not be below `from`")
         if to > top:
             raise InvalidFieldError("/to", f"is above the newest event, which is at {top}")
-        redelivery = await self._redeliveries.add(endpoint_id, after, to)
-        if redelivery is None:
-            raise TooManyRedeliveriesError(
-                f"{MOST_REDELIVERIES} redeliveries of this webhook have not ended. "
-                "Wait until one of them has, or stop one."
-            )
-        return redelivery_document(redelivery)
+        try:
+            return redelivery_document(await self._redeliveries.add(endpoint_id, after, to))
+        except EndpointDeletedError:
+            raise WebhookNotFoundError(endpoint_id) from None
 
     async def stop_redelivery(self, endpoint_id: str, redelivery_id: str, by: Principal) -> None:
         """End a redelivery. Raises WebhookNotFoundError, RedeliveryNotFoundError."""

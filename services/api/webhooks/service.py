@@ -40,7 +40,12 @@ from shared.redis.clock import Clock
 from shared.webhooks.endpoint import Endpoint, SealedSecret
 from shared.webhooks.progress import Progress
 from shared.webhooks.secrets import SecretBox, new_secret
-from shared.webhooks.store import EndpointConflictError, EndpointStore, TooManyEndpointsError
+from shared.webhooks.store import (
+    AlreadyAnsweredError,
+    EndpointConflictError,
+    EndpointStore,
+    TooManyEndpointsError,
+)
 from shared.webhooks.store import new_endpoint_id as new_id
 
 _ATTEMPTS = 5
@@ -102,11 +107,12 @@ class WebhookService:
         name = f"{endpoint.id}\n{_digest(sealed)}"
         response = key.to_store(self._keys, name) if key else None
         try:
-            stored = await self._store.create(endpoint, most=most, response=response)
+            await self._store.create(endpoint, most=most, response=response)
         except TooManyEndpointsError:
             raise WebhookQuotaError(most) from None
-        if key and stored is not None:
-            return await self._repeated(key.stored_text(stored), by)
+        except AlreadyAnsweredError as earlier:
+            assert key  # only a request with a key stores a response
+            return await self._repeated(key.stored_text(earlier.stored), by)
         return webhook_document(endpoint, None) | {"secret": secret}
 
     async def _repeated(self, stored: str, by: Principal) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -15,9 +16,15 @@ from shared.webhooks.attempts import Attempt, AttemptKind, AttemptStore, encode_
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
 from shared.webhooks.endpoint import DeliveryOrder, Endpoint, SealedSecret
 from shared.webhooks.progress import Progress, ProgressStore, ProgressWrite, encode_progress
-from shared.webhooks.redeliveries import RedeliveryStore
+from shared.webhooks.redeliveries import (
+    MOST_REDELIVERIES,
+    Redelivery,
+    RedeliveryStore,
+    TooManyRedeliveriesError,
+)
 from shared.webhooks.store import (
     EndpointConflictError,
+    EndpointDeletedError,
     EndpointStore,
     TooManyEndpointsError,
     new_endpoint_id,
@@ -130,6 +137,57 @@ async def test_a_deleted_endpoint_leaves_nothing_behind(redis: Redis, keys: Keys
     await AttemptStore(redis, keys).add(made.id, test)
     left = {key async for key in redis.scan_iter(f"*{keys.namespace}*webhook*")}
     assert left == {keys.webhook_changes.encode(), keys.webhook_partition(0).encode()}
+
+
+@pytest.mark.parametrize("kind", ["attempt", "redelivery"])
+async def test_what_is_added_while_an_endpoint_is_deleted_does_not_stay(
+    redis: Redis, keys: Keys, kind: str
+) -> None:
+    """Nobody would ever delete it."""
+    store = EndpointStore(redis, keys)
+    attempts, redeliveries = AttemptStore(redis, keys), RedeliveryStore(redis, keys)
+    test = Attempt(2.5, AttemptKind.TEST, "late", 0, 0.1, status=200)
+    for _ in range(20):
+        made = endpoint()
+        await store.create(made, most=1)
+        added = (
+            attempts.add(made.id, test)
+            if kind == "attempt"
+            else redeliveries.add(made.id, Position(1, 1), Position(2, 2))
+        )
+        await asyncio.gather(added, store.delete(made), return_exceptions=True)
+    left = {key async for key in redis.scan_iter(f"*{keys.namespace}*webhook*")}
+    assert left == {keys.webhook_changes.encode()}
+
+
+async def test_an_endpoint_has_few_redeliveries_however_many_are_asked_for_at_once(
+    redis: Redis, keys: Keys
+) -> None:
+    store, made = RedeliveryStore(redis, keys), endpoint()
+    await EndpointStore(redis, keys).create(made, most=1)
+    log, asked = ChangeLog(redis, keys), (Position(1, 1), Position(2, 2))
+    before = await log.end()
+    answers = await asyncio.gather(
+        *(store.add(made.id, *asked) for _ in range(20)), return_exceptions=True
+    )
+    refused = [each for each in answers if isinstance(each, TooManyRedeliveriesError)]
+    assert len(refused) == 20 - MOST_REDELIVERIES
+    started = {each.id for each in answers if isinstance(each, Redelivery)}
+    assert {each.id for each in await store.of_endpoint(made.id)} == started
+    told = await log.after(before)
+    assert told
+    assert {(each.kind, each.job) for each in told[1]} == {
+        (ChangeKind.REDELIVER, each) for each in started
+    }
+
+
+async def test_a_refused_redelivery_does_not_wait_for_replicas(redis: Redis, keys: Keys) -> None:
+    store, made = RedeliveryStore(redis, keys, Replicas(redis, 1)), endpoint()
+    with pytest.raises(EndpointDeletedError):
+        await store.add(made.id, Position(1, 1), Position(2, 2))
+    await EndpointStore(redis, keys).create(made, most=1)
+    with pytest.raises(NotReplicatedError):
+        await store.add(made.id, Position(1, 1), Position(2, 2))
 
 
 async def test_changes_are_read_in_order(redis: Redis, keys: Keys) -> None:
