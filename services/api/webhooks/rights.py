@@ -48,6 +48,21 @@ def require_writer(caller: Principal) -> None:
         )
 
 
+def rights_of(endpoint: Endpoint) -> Principal:
+    """Who a webhook without `sees_all` gets events for: its account, without any scope."""
+    return Principal(endpoint.account, frozenset())
+
+
+def too_wide(error: PermissionDeniedError) -> PermissionDeniedError:
+    """The error for a change to topics that the webhook does not get, whoever makes the change."""
+    detail = "has events that this webhook cannot get: make a new webhook"
+    return PermissionDeniedError(
+        f"The webhook was made without the scope {Scope.EVENTS_ALL}, so it gets only the events of "
+        "its account. Make a new webhook for other events.",
+        [{**each, "detail": detail} for each in error.errors],
+    )
+
+
 def listed_account(caller: Principal, account: str | None) -> str | None:
     """The account whose webhooks the caller lists; None for those of all accounts.
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from services.api.errors import (
     InvalidFieldError,
+    PermissionDeniedError,
     StaleVersionError,
     WebhookDeletedError,
     WebhookNotFoundError,
@@ -28,7 +29,7 @@ from services.api.webhooks.edits import (
     with_secret,
 )
 from services.api.webhooks.reading import WebhookReader
-from services.api.webhooks.rights import require_changeable, require_writer
+from services.api.webhooks.rights import require_changeable, require_writer, rights_of, too_wide
 from services.api.webhooks.schemas import CreateWebhook, PatchWebhook
 from shared.auth.principal import Principal
 from shared.domain.position import Position
@@ -142,11 +143,26 @@ class WebhookService:
 
         async def edit(endpoint: Endpoint, progress: Progress | None) -> Endpoint:
             changed = edited(endpoint, body)
-            if changed.subscription.topics != endpoint.subscription.topics:
-                await require_topics(by, changed.subscription, self._streams, "pointer")
+            await self._require_topics(endpoint, changed.subscription, by)
             return begun_again(changed, progress, begin) if begins_again else changed
 
         return webhook_document(*await self._change(endpoint_id, edit, by, versions))
+
+    async def _require_topics(
+        self, endpoint: Endpoint, wanted: Subscription, by: Principal
+    ) -> None:
+        """Check that caller and webhook may get the topics of a change."""
+        if wanted.topics == endpoint.subscription.topics:
+            return
+        await require_topics(by, wanted, self._streams, "pointer")
+        if endpoint.sees_all:
+            return
+        known, owner = endpoint.subscription.topics, rights_of(endpoint)
+        added = Subscription(tuple(each for each in wanted.topics if each not in known))
+        try:
+            await require_topics(owner, added, self._streams, "pointer")
+        except PermissionDeniedError as error:
+            raise too_wide(error) from None
 
     async def rotate(self, endpoint_id: str, overlap: int, by: Principal) -> Document:
         """Give a webhook a new secret, which only this document shows.

@@ -137,14 +137,39 @@ async def test_an_admin_reads_and_changes_all_webhooks(secure: WebClient) -> Non
     assert (await answer_of(secure, "GET", path, headers=OTHER))[1]["batch"] == 2
 
 
-async def test_an_admins_change_gives_no_rights(
-    secure: WebClient, redis: Redis, keys: Keys
+@pytest.mark.parametrize("wanted", [{"all": True}, {"users": [BOB.public_key]}, {"streams": ["7"]}])
+@pytest.mark.parametrize("by", [ADMIN, EVERYTHING], ids=["admin", "owner"])
+async def test_a_change_gives_a_webhook_no_more_than_it_was_made_with(
+    secure: WebClient, redis: Redis, keys: Keys, wanted: dict[str, Any], by: dict[str, str]
 ) -> None:
-    name = (await created(secure, OWNER))["id"]
-    await answer_of(secure, "PATCH", f"/{name}", json={"all": True}, headers=ADMIN)
-    whole = (await created(secure, EVERYTHING, all=True))["id"]
-    stored = await EndpointStore(redis, keys).load([name, whole])
-    assert [stored[each].sees_all for each in (name, whole)] == [False, True]
+    """The webhook would not get these events, so a 200 would promise too much."""
+    path = f"/{(await created(secure, OWNER))['id']}"
+    before = await answer_of(secure, "GET", path, headers=OWNER)
+    status, problem = await answer_of(secure, "PATCH", path, json=wanted, headers=by)
+    assert (status, "Make a new webhook" in problem["detail"]) == (403, True)
+    (error,) = problem["errors"]
+    assert error["pointer"] == f"/{next(iter(wanted))}"
+    assert await answer_of(secure, "GET", path, headers=OWNER) == before
+    (stored,) = (await EndpointStore(redis, keys).load([path[1:]])).values()
+    assert stored.sees_all is False
+
+
+@pytest.mark.parametrize("by", [ADMIN, EVERYTHING, OWNER], ids=["admin", "all", "owner"])
+async def test_a_change_within_the_rights_of_a_webhook_is_made(
+    secure: WebClient, by: dict[str, str]
+) -> None:
+    body = order(sender=ALICE.public_key)
+    async with secure.post("/v1/streams", json=body, headers=OWNER) as response:
+        stream = (await response.json())["id"]
+    path = f"/{(await created(secure, OWNER))['id']}"
+    for wanted in ({"streams": [stream]}, {"users": []}, {"users": [ALICE.public_key]}):
+        status, changed = await answer_of(secure, "PATCH", path, json=wanted, headers=by)
+        assert status == 200, changed
+    whole = (await created(secure, EVERYTHING))["id"]
+    change = {"users": [BOB.public_key]}
+    assert (await answer_of(secure, "PATCH", f"/{whole}", json=change, headers=EVERYTHING))[
+        0
+    ] == 200
 
 
 async def test_a_list_of_another_account_is_refused(secure: WebClient) -> None:
