@@ -16,9 +16,10 @@ _USER = "user:"
 Document = dict[str, object]
 
 
-def webhook_document(endpoint: Endpoint, progress: Progress | None) -> Document:
+def webhook_document(endpoint: Endpoint, progress: Progress | None, now: float) -> Document:
     """What a client sees of a webhook. It contains no secret."""
     topics, position = endpoint.subscription.topics, position_of(endpoint, progress)
+    ends = [each.expires for each in endpoint.secrets if each.expires and each.signs(now)]
     return {
         "id": endpoint.id,
         "version": endpoint.revision,
@@ -35,7 +36,7 @@ def webhook_document(endpoint: Endpoint, progress: Progress | None) -> Document:
         "createdAt": endpoint.created,
         "position": position,
         **_state(endpoint, progress),
-        "oldSecretExpiresAt": max((s.expires for s in endpoint.secrets if s.expires), default=None),
+        "oldSecretExpiresAt": max(ends, default=None),
     }
 
 

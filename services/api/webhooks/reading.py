@@ -19,6 +19,7 @@ from services.api.webhooks.rights import (
 )
 from services.api.webhooks.schemas import WebhooksQuery
 from shared.auth.principal import Principal
+from shared.redis.clock import Clock
 from shared.webhooks.attempts import AttemptStore
 from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.progress import Progress, ProgressStore
@@ -38,13 +39,20 @@ class WebhookReader:
         progress: ProgressStore,
         attempts: AttemptStore,
         redeliveries: RedeliveryStore,
+        *,
         require_writable: Callable[[], None],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._progress = progress
         self._attempts = attempts
         self._redeliveries = redeliveries
         self._require_writable = require_writable
+        self._clock = clock
+
+    def document(self, endpoint: Endpoint, progress: Progress | None) -> Document:
+        """What a client sees of a webhook now."""
+        return webhook_document(endpoint, progress, self._clock())
 
     async def find(self, endpoint_id: str, by: Principal) -> tuple[Endpoint, Progress | None]:
         """One webhook, and its stored progress if there is one. Raises WebhookNotFoundError."""
@@ -69,7 +77,7 @@ class WebhookReader:
         page, rest = rows[: query.limit], rows[query.limit :]
         progress = await self._progress.load([each.id for each in page])
         return {
-            "items": [webhook_document(each, progress.get(each.id)) for each in page],
+            "items": [self.document(each, progress.get(each.id)) for each in page],
             "next": "{}.{}".format(*_place(page[-1])) if rest else None,
         }
 

@@ -23,7 +23,7 @@ from services.api.http.requests import (
 )
 from services.api.settings import SETTINGS
 from services.api.streams.routes import STREAMS
-from services.api.webhooks.documents import Document, webhook_document
+from services.api.webhooks.documents import Document
 from services.api.webhooks.jobs import WebhookJobs
 from services.api.webhooks.reading import WebhookReader
 from services.api.webhooks.schemas import (
@@ -62,7 +62,14 @@ def add_webhooks(app: web.Application, redis: Redis, journal: Journal, replicas:
     redeliveries = RedeliveryStore(redis, keys, replicas)
     progress, attempts = ProgressStore(redis, keys), AttemptStore(redis, keys)
     streams = app[STREAMS]
-    reader = WebhookReader(store, progress, attempts, redeliveries, streams.require_writable)
+    reader = WebhookReader(
+        store,
+        progress,
+        attempts,
+        redeliveries,
+        require_writable=streams.require_writable,
+        clock=app[CLOCK],
+    )
     app[WEBHOOK_READER] = reader
     app[WEBHOOK_JOBS] = WebhookJobs(reader, redeliveries, ChangeLog(redis, keys), journal)
     app[WEBHOOKS] = WebhookService(
@@ -107,8 +114,9 @@ async def page(request: web.Request) -> web.Response:
 
 async def get(request: web.Request) -> web.Response:
     """GET /v1/webhooks/{id}."""
-    found = await request.app[WEBHOOK_READER].find(request.match_info["id"], caller(request))
-    return _response(webhook_document(*found))
+    reader = request.app[WEBHOOK_READER]
+    found = await reader.find(request.match_info["id"], caller(request))
+    return _response(reader.document(*found))
 
 
 async def patch(request: web.Request) -> web.Response:

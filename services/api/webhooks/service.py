@@ -20,7 +20,7 @@ from services.api.errors import (
 from services.api.events.permissions import require_topics
 from services.api.http.idempotency import IdempotencyKey
 from services.api.streams.service import StreamService, Versions
-from services.api.webhooks.documents import Document, webhook_document
+from services.api.webhooks.documents import Document
 from services.api.webhooks.edits import (
     begun_again,
     edited,
@@ -114,7 +114,7 @@ class WebhookService:
         except AlreadyAnsweredError as earlier:
             assert key  # only a request with a key stores a response
             return await self._repeated(key.stored_text(earlier.stored), by)
-        return webhook_document(endpoint, None) | {"secret": secret}
+        return self._reader.document(endpoint, None) | {"secret": secret}
 
     async def _repeated(self, stored: str, by: Principal) -> Document:
         """The response to a repeated request: the webhook now, with the secret it was made with.
@@ -130,7 +130,7 @@ class WebhookService:
         require_changeable(by, endpoint)
         sealed = next((s.sealed for s in endpoint.secrets if _digest(s.sealed) == digest), None)
         secret = None if sealed is None else self._box.open(sealed)
-        return webhook_document(endpoint, progress) | {"secret": secret}
+        return self._reader.document(endpoint, progress) | {"secret": secret}
 
     async def patch(
         self, endpoint_id: str, body: PatchWebhook, by: Principal, versions: Versions
@@ -146,7 +146,7 @@ class WebhookService:
             await self._require_topics(endpoint, changed.subscription, by)
             return begun_again(changed, progress, begin) if begins_again else changed
 
-        return webhook_document(*await self._change(endpoint_id, edit, by, versions))
+        return self._reader.document(*await self._change(endpoint_id, edit, by, versions))
 
     async def _require_topics(
         self, endpoint: Endpoint, wanted: Subscription, by: Principal
@@ -175,7 +175,7 @@ class WebhookService:
             return with_secret(endpoint, sealed, now=int(self._clock()), overlap=overlap)
 
         changed = await self._change(endpoint_id, edit, by, None)
-        return webhook_document(*changed) | {"secret": secret}
+        return self._reader.document(*changed) | {"secret": secret}
 
     async def _change(
         self, endpoint_id: str, edit: Edit, by: Principal, versions: Versions

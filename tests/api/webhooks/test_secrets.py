@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from shared.journal.keys import Keys
+from shared.webhooks.endpoint import SealedSecret
+from shared.webhooks.store import EndpointStore
 from tests.api.auth.samples import ALICE, BOB, REQUIRED, bearer, token_of, writer
 from tests.api.samples import time_is_known
 from tests.api.webhooks.samples import URL, answer_of, created
@@ -82,6 +85,20 @@ async def test_a_repetition_shows_no_secret_to_who_may_not_change_the_webhook(
     assert (status, "events:all" in problem["detail"]) == (403, True)
     assert first["secret"] not in str(problem)
     assert await created(secure, whole | {"Idempotency-Key": "one"}) == first
+
+
+async def test_a_secret_that_has_expired_is_not_shown_as_one_that_signs(
+    secure: WebClient, redis: Redis, keys: Keys
+) -> None:
+    path, store = f"/{(await created(secure, OWNER))['id']}", EndpointStore(redis, keys)
+    for expires, shown in [(1, None), (1 << 40, 1 << 40)]:
+        (made,) = (await store.load([path[1:]])).values()
+        secrets = (made.secrets[0], SealedSecret("plain:whsec_x", expires))
+        await store.replace(replace(made, secrets=secrets, revision=made.revision + 1))
+        _, read = await answer_of(secure, "GET", path, headers=OWNER)
+        assert read["oldSecretExpiresAt"] == shown
+        _, listed = await answer_of(secure, "GET", "", headers=OWNER)
+        assert [each["oldSecretExpiresAt"] for each in listed["items"]] == [shown]
 
 
 async def test_a_deleted_webhook_is_not_made_again_by_a_repetition(secure: WebClient) -> None:
