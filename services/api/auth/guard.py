@@ -148,3 +148,10 @@ def subject_of(principal: Principal | None) -> str:
 def limited_subject(principal: Principal | None) -> str:
     """The name of a caller in limits. All logins of an account count together."""
     return account_of_login(subject_of(principal))
+
+
+def limited_client(request: web.Request, settings: LoginSettings) -> str:
+    """The name of a caller in limits of an account. In open mode nobody has one: its address."""
+    if settings.auth_mode == "open":
+        return limited_address(request, settings)
+    return limited_subject(request.get(CALLER))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from redis.asyncio import Redis
 
-from services.api.auth.guard import RATE_LIMITS, limited_address, limited_subject
+from services.api.auth.guard import RATE_LIMITS, limited_client
 from services.api.errors import FeatureDisabledError
 from services.api.http.rate_limits import RateLimitPolicy, raise_if_exceeded
 from services.api.http.request_keys import caller
@@ -98,7 +98,5 @@ async def _count(request: web.Request) -> None:
     """Count a request against RATE_LIMIT_TRANSACTIONS. Raises Problem 429."""
     settings = request.app[SETTINGS]
     quota = settings.write_limit("rate_limit_transactions")
-    is_open = settings.auth_mode == "open"
-    client = limited_address(request, settings) if is_open else limited_subject(caller(request))
-    policy = RateLimitPolicy("transactions", quota)
+    policy, client = RateLimitPolicy("transactions", quota), limited_client(request, settings)
     raise_if_exceeded(await request.app[RATE_LIMITS].take([(policy, client)]))

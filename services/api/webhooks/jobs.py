@@ -17,6 +17,7 @@ from shared.auth.principal import Principal
 from shared.domain.commands import CommandRefusedError
 from shared.journal.reader import Journal
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
+from shared.webhooks.endpoint import Endpoint
 from shared.webhooks.redeliveries import RedeliveryStore
 from shared.webhooks.state import EndpointState, state_of
 from shared.webhooks.store import EndpointDeletedError
@@ -37,11 +38,13 @@ class WebhookJobs:
         self._changes = changes
         self._journal = journal
 
-    async def test(self, endpoint_id: str, by: Principal) -> str:
-        """Ask for a test delivery. Returns the id of its message, `webhook-id`."""
-        await self._reader.changeable(endpoint_id, by)
+    async def test(self, endpoint: Endpoint) -> str:
+        """Ask for a test delivery of a webhook that the caller may change.
+
+        Returns the id of its message, `webhook-id`.
+        """
         message_id = f"test_{secrets.token_hex(12)}"
-        await self._changes.add(Change(endpoint_id, ChangeKind.TEST, message_id))
+        await self._changes.add(Change(endpoint.id, ChangeKind.TEST, message_id))
         return message_id
 
     async def redeliver(self, endpoint_id: str, body: RedeliverEvents, by: Principal) -> Document:

@@ -7,7 +7,7 @@ import sys
 from aiohttp import web
 from redis.asyncio import Redis
 
-from services.api.auth.guard import RATE_LIMITS, limited_subject
+from services.api.auth.guard import RATE_LIMITS, limited_client
 from services.api.auth.routes import CLOCK
 from services.api.http.idempotency import idempotency_key_of
 from services.api.http.rate_limits import RateLimitPolicy, raise_if_exceeded
@@ -50,7 +50,10 @@ WEBHOOK_READER = web.AppKey("webhook_reader", WebhookReader)
 WEBHOOK_JOBS = web.AppKey("webhook_jobs", WebhookJobs)
 
 TESTS = RateLimitPolicy("webhook-tests", 30)
-"""Tests that one account may ask for in a minute. Each makes a request to a URL of its choice."""
+"""Tests that one account, in open mode one address, may ask for in a minute.
+
+Each makes a request to a URL of its choice.
+"""
 
 _NOT_STORED = {"Cache-Control": "no-store"}
 
@@ -139,11 +142,11 @@ async def delete(request: web.Request) -> web.Response:
 async def test(request: web.Request) -> web.Response:
     """POST /v1/webhooks/{id}/test: send a test message soon, in any state of the webhook."""
     await read_no_body(request)
-    by, name = caller(request), request.match_info["id"]
-    await request.app[WEBHOOK_READER].find(name, by)
-    subject = limited_subject(by) or "anyone"
-    raise_if_exceeded(await request.app[RATE_LIMITS].take([(TESTS, subject)]))
-    return json_response({"messageId": await request.app[WEBHOOK_JOBS].test(name, by)}, 202)
+    reader, name = request.app[WEBHOOK_READER], request.match_info["id"]
+    endpoint, _ = await reader.changeable(name, caller(request))
+    quota = (TESTS, limited_client(request, request.app[SETTINGS]))
+    raise_if_exceeded(await request.app[RATE_LIMITS].take([quota]))
+    return json_response({"messageId": await request.app[WEBHOOK_JOBS].test(endpoint)}, 202)
 
 
 async def rotate_secret(request: web.Request) -> web.Response:

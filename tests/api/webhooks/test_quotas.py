@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 from stellar_sdk import MuxedAccount
 
 from shared.journal.keys import Keys
-from tests.api.auth.samples import ADMIN, ALICE, REQUIRED, bearer, token_of, writer
+from tests.api.auth.samples import ADMIN, ALICE, BOB, REQUIRED, bearer, token_of, writer
 from tests.api.webhooks.samples import URL, answer_of, created
 from tests.support.web_client import StartApi, WebClient
 
@@ -62,8 +62,31 @@ async def test_a_webhook_from_before_logins_were_counted_together_is_listed(
     assert await redis.zcard(keys.webhooks_of(ALICE.public_key)) == 1, "a change counts it"
 
 
-async def test_tests_are_limited(client: WebClient) -> None:
-    path = f"/{(await created(client, {}, all=True))['id']}/test"
-    answers = [await answer_of(client, "POST", path) for _ in range(31)]
-    assert (answers[0][0], answers[-1][0]) == (202, 429)
-    assert "webhook-tests" in answers[-1][1]["detail"]
+async def asked(client: WebClient, path: str, headers: dict[str, str]) -> int:
+    return (await answer_of(client, "POST", f"{path}/test", headers=headers))[0]
+
+
+async def test_tests_of_an_account_are_limited(secure: WebClient) -> None:
+    path = f"/{(await created(secure, OWNER))['id']}"
+    assert {await asked(secure, path, OWNER) for _ in range(30)} == {202}
+    status, problem = await answer_of(secure, "POST", f"{path}/test", headers=OWNER)
+    assert (status, "webhook-tests" in problem["detail"]) == (429, True)
+    other = f"/{(await created(secure, LOGINS[0]))['id']}"
+    assert await asked(secure, other, LOGINS[0]) == 429, "a login of the same account"
+    of_bob = f"/{(await created(secure, writer(BOB)))['id']}"
+    assert await asked(secure, of_bob, writer(BOB)) == 202
+
+
+async def test_a_test_that_is_not_allowed_does_not_count(secure: WebClient) -> None:
+    path, reader = f"/{(await created(secure, OWNER))['id']}", bearer(token_of(ALICE.public_key))
+    assert {await asked(secure, path, reader) for _ in range(31)} == {403}
+    assert await asked(secure, path, OWNER) == 202
+
+
+async def test_without_logins_the_tests_of_an_address_are_limited(start: StartApi) -> None:
+    client = await start(trusted_proxies="127.0.0.0/8")
+    path = f"/{(await created(client, {}, all=True))['id']}"
+    one, other = ({"X-Forwarded-For": f"198.51.100.{each}"} for each in (1, 2))
+    answers = [await asked(client, path, one) for _ in range(31)]
+    assert (set(answers[:30]), answers[-1]) == ({202}, 429)
+    assert await asked(client, path, other) == 202
