@@ -47,9 +47,13 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "api_keys": ("services.api.auth.api_keys",),
     "webhooks": (
         *("shared.webhooks.store", "shared.webhooks.progress", "shared.webhooks.attempts"),
+        "shared.webhooks.redeliveries",
     ),
     "webhooks_of": ("shared.webhooks.store",),
-    "webhook_changes": ("shared.webhooks.changes", "shared.webhooks.store", FOLLOWING),
+    "webhook_changes": (
+        *("shared.webhooks.changes", "shared.webhooks.store", "shared.webhooks.redeliveries"),
+        FOLLOWING,
+    ),
     "webhook_progress": ("shared.webhooks.progress", "shared.webhooks.store"),
     "webhook_attempts": (
         *("shared.webhooks.attempts", "shared.webhooks.progress", "shared.webhooks.store"),

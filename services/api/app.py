@@ -141,7 +141,7 @@ def build_app(
     add_probes(app, readiness)
     add_routes(app)
     add_history(app, redis, journal)
-    add_webhooks(app, redis, journal, replicas)
+    add_webhooks(app, redis, committer, journal, replicas)
     add_token_routes(app)
     add_transaction_routes(app, redis)
     add_login_routes(app)

@@ -44,7 +44,7 @@ class WebhookDeletedError(ApiError):
 
     def __init__(self, endpoint_id: str) -> None:
         super().__init__(
-            f"The webhook {endpoint_id} that this Idempotency-Key made was deleted. Use a new key."
+            f"The webhook {endpoint_id} of this Idempotency-Key was deleted. Use a new key."
         )
 
 

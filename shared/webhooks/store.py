@@ -87,15 +87,14 @@ class EndpointStore:
         reply = await self._put(endpoint, known=0, most=most, response=response)
         if reply == _FULL:
             raise TooManyEndpointsError(f"the account has {most} webhooks, the most it may have")
-        if isinstance(reply, bytes):
-            raise AlreadyAnsweredError(reply)
 
-    async def replace(self, endpoint: Endpoint) -> None:
+    async def replace(self, endpoint: Endpoint, *, response: StoredResponse | None = None) -> None:
         """Store a changed endpoint, whose `revision` is one higher than that of the stored one.
 
-        Raises EndpointConflictError if the stored one has another revision.
+        Raises EndpointConflictError if the stored one has another revision, and
+        AlreadyAnsweredError like `create`.
         """
-        if not await self._put(endpoint, known=endpoint.revision - 1, most=0):
+        if not await self._put(endpoint, known=endpoint.revision - 1, most=0, response=response):
             raise EndpointConflictError(f"webhook {endpoint.id} was changed in the meantime")
 
     async def _put(
@@ -105,7 +104,7 @@ class EndpointStore:
         known: int,
         most: int,
         response: StoredResponse | None = None,
-    ) -> int | bytes:
+    ) -> int:
         keys, document = self._keys, encode_endpoint(endpoint)
         names = [keys.webhooks, self._index(endpoint.account), keys.webhook_changes]
         arguments: list[str | bytes | int] = [endpoint.id, document, known, most]
@@ -116,6 +115,8 @@ class EndpointStore:
         reply: int | bytes = await self._replicas.call(
             self._write, names, arguments, refusals=_REFUSALS
         )
+        if isinstance(reply, bytes):
+            raise AlreadyAnsweredError(reply)
         return reply
 
     async def delete(self, endpoint: Endpoint) -> bool:

@@ -60,9 +60,14 @@ async def use_webhooks(
         first = receivers.ids[0]
         await call("GET", "", 200)
         await call("PATCH", own, 200, json={"description": "mine", "batch": 5})
-        await call("POST", f"{own}/rotate-secret", 200)
+        rotated = [await call("POST", f"{own}/rotate-secret", 200, headers=once) for _ in "ab"]
+        assert rotated[0]["secret"] == rotated[1]["secret"]
         test = (await call("POST", f"{own}/test", 202))["messageId"]
-        await call("POST", f"{own}/redeliver", 202, json={"from": first, "to": first})
+        again = {"from": first, "to": first}
+        asked = [
+            await call("POST", f"{own}/redeliver", 202, json=again, headers=once) for _ in "ab"
+        ]
+        assert asked[0] == asked[1]
 
         async def delivered() -> bool:
             attempts = (await call("GET", f"{own}/deliveries", 200))["items"]
@@ -76,6 +81,6 @@ async def use_webhooks(
         await until(disabled, seconds=30, what="a webhook whose receiver is gone")
         await call("DELETE", f"/{gone['id']}", 204)
         await call("PATCH", own, 200, json={"enabled": False})
-        asked = await call("POST", f"{own}/redeliver", 202, json={"from": first})
-        assert (await call("GET", f"{own}/redeliveries", 200))["items"] == [asked]
-        await call("DELETE", f"{own}/redeliveries/{asked['id']}", 204)
+        waiting = await call("POST", f"{own}/redeliver", 202, json={"from": first})
+        assert (await call("GET", f"{own}/redeliveries", 200))["items"] == [waiting]
+        await call("DELETE", f"{own}/redeliveries/{waiting['id']}", 204)

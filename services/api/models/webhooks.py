@@ -80,8 +80,8 @@ class WebhookWithSecret(WebhookDocument):
         str | None,
         Field(
             examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="],
-            description="in the response to a repeated request: the first secret, or null after "
-            "a rotation has ended it",
+            description="in the response to a repeated request: the secret that the first one "
+            "made, or null after a rotation has ended it",
         ),
     ]
 

@@ -65,6 +65,7 @@ WEBHOOK_OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         WEBHOOKS,
         body=RotateSecret,
         answer=answers.WebhookWithSecret,
+        changes=True,
         headers=("ETag",),
         problems=(*_BODY, 404, 409),
     ),
@@ -74,6 +75,7 @@ WEBHOOK_OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         body=RedeliverEvents,
         answer=answers.RedeliveryDocument,
         status=202,
+        changes=True,
         problems=(*_BODY, 404, 409, 429),
     ),
     ("GET", "/webhooks/{id}/redeliveries"): ApiOperation(

@@ -9,18 +9,22 @@ from services.api.errors import (
     RedeliveryNotFoundError,
     WebhookNotFoundError,
 )
+from services.api.http.idempotency import IdempotencyKey
 from services.api.webhooks.documents import Document, redelivery_document
 from services.api.webhooks.edits import position_before
 from services.api.webhooks.reading import WebhookReader
+from services.api.webhooks.repeating import RepeatedRequests
 from services.api.webhooks.schemas import RedeliverEvents
 from shared.auth.principal import Principal
 from shared.domain.commands import CommandRefusedError
+from shared.domain.position import Position
 from shared.journal.reader import Journal
 from shared.webhooks.changes import Change, ChangeKind, ChangeLog
 from shared.webhooks.endpoint import Endpoint
-from shared.webhooks.redeliveries import RedeliveryStore
+from shared.webhooks.progress import Progress
+from shared.webhooks.redeliveries import RedeliveryStore, stored_redelivery
 from shared.webhooks.state import EndpointState, state_of
-from shared.webhooks.store import EndpointDeletedError
+from shared.webhooks.store import AlreadyAnsweredError, EndpointDeletedError
 
 
 class WebhookJobs:
@@ -29,11 +33,13 @@ class WebhookJobs:
     def __init__(
         self,
         reader: WebhookReader,
+        repeated: RepeatedRequests,
         redeliveries: RedeliveryStore,
         changes: ChangeLog,
         journal: Journal,
     ) -> None:
         self._reader = reader
+        self._repeated = repeated
         self._redeliveries = redeliveries
         self._changes = changes
         self._journal = journal
@@ -47,29 +53,47 @@ class WebhookJobs:
         await self._changes.add(Change(endpoint.id, ChangeKind.TEST, message_id))
         return message_id
 
-    async def redeliver(self, endpoint_id: str, body: RedeliverEvents, by: Principal) -> Document:
+    async def redeliver(
+        self, endpoint_id: str, body: RedeliverEvents, by: Principal, key: IdempotencyKey | None
+    ) -> Document:
         """Ask that events are delivered once more.
 
         Raises CommandRefusedError if the webhook is disabled, and TooManyRedeliveriesError.
         """
-        if state_of(*await self._reader.changeable(endpoint_id, by)) is EndpointState.DISABLED:
-            raise CommandRefusedError(
-                "the webhook is disabled: enable it first, with PATCH and enabled: true"
-            )
+        endpoint, progress = await self._reader.changeable(endpoint_id, by)
+        response = self._repeated.response(key, endpoint_id)
+        try:
+            await self._repeated.require_new(response)
+            _require_enabled(endpoint, progress)
+            after, to = await self._range(body)
+            added = await self._redeliveries.add(endpoint_id, after, to, response=response)
+        except AlreadyAnsweredError as earlier:
+            assert key  # only a request with a key has a stored response
+            _, _, stored = key.stored_text(earlier.stored).partition("\n")
+            added = stored_redelivery(stored)
+        except EndpointDeletedError:
+            raise WebhookNotFoundError(endpoint_id) from None
+        return redelivery_document(added)
+
+    async def _range(self, body: RedeliverEvents) -> tuple[Position, Position]:
+        """The positions before the first event, and of the last one. Raises InvalidFieldError."""
         top = (await self._journal.tip()).top
-        after = position_before(body.from_, top)
-        to = body.to or top
+        after, to = position_before(body.from_, top), body.to or top
         if to < body.from_:
             raise InvalidFieldError("/to", "must not be below `from`")
         if to > top:
             raise InvalidFieldError("/to", f"is above the newest event, which is at {top}")
-        try:
-            return redelivery_document(await self._redeliveries.add(endpoint_id, after, to))
-        except EndpointDeletedError:
-            raise WebhookNotFoundError(endpoint_id) from None
+        return after, to
 
     async def stop_redelivery(self, endpoint_id: str, redelivery_id: str, by: Principal) -> None:
         """End a redelivery. Raises WebhookNotFoundError, RedeliveryNotFoundError."""
         await self._reader.changeable(endpoint_id, by)
         if not await self._redeliveries.stop(endpoint_id, redelivery_id):
             raise RedeliveryNotFoundError(redelivery_id)
+
+
+def _require_enabled(endpoint: Endpoint, progress: Progress | None) -> None:
+    if state_of(endpoint, progress) is EndpointState.DISABLED:
+        raise CommandRefusedError(
+            "the webhook is disabled: enable it first, with PATCH and enabled: true"
+        )

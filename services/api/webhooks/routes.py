@@ -26,6 +26,7 @@ from services.api.streams.routes import STREAMS
 from services.api.webhooks.documents import Document
 from services.api.webhooks.jobs import WebhookJobs
 from services.api.webhooks.reading import WebhookReader
+from services.api.webhooks.repeating import RepeatedRequests
 from services.api.webhooks.schemas import (
     CreateWebhook,
     PatchWebhook,
@@ -35,6 +36,7 @@ from services.api.webhooks.schemas import (
 )
 from services.api.webhooks.service import WebhookService
 from shared.auth.principal import Scope
+from shared.journal.commit import Committer
 from shared.journal.reader import Journal
 from shared.redis.replication import Replicas
 from shared.webhooks.attempts import AttemptStore
@@ -58,7 +60,13 @@ Each makes a request to a URL of its choice.
 _NOT_STORED = {"Cache-Control": "no-store"}
 
 
-def add_webhooks(app: web.Application, redis: Redis, journal: Journal, replicas: Replicas) -> None:
+def add_webhooks(
+    app: web.Application,
+    redis: Redis,
+    committer: Committer,
+    journal: Journal,
+    replicas: Replicas,
+) -> None:
     """Add the services of webhooks, and their routes."""
     settings, keys = app[SETTINGS], app[SETTINGS].keys
     store = EndpointStore(redis, keys, replicas)
@@ -73,16 +81,12 @@ def add_webhooks(app: web.Application, redis: Redis, journal: Journal, replicas:
         require_writable=streams.require_writable,
         clock=app[CLOCK],
     )
+    box = SecretBox(settings.secret_keys)
+    repeated = RepeatedRequests(committer, store, reader, box)
     app[WEBHOOK_READER] = reader
-    app[WEBHOOK_JOBS] = WebhookJobs(reader, redeliveries, ChangeLog(redis, keys), journal)
+    app[WEBHOOK_JOBS] = WebhookJobs(reader, repeated, redeliveries, ChangeLog(redis, keys), journal)
     app[WEBHOOKS] = WebhookService(
-        keys,
-        store,
-        reader,
-        journal=journal,
-        streams=streams,
-        box=SecretBox(settings.secret_keys),
-        clock=app[CLOCK],
+        store, reader, repeated, journal=journal, streams=streams, box=box, clock=app[CLOCK]
     )
     for prefix in ("/v1", ""):
         webhooks, one = f"{prefix}/webhooks", f"{prefix}/webhooks/{{id}}"
@@ -152,16 +156,17 @@ async def test(request: web.Request) -> web.Response:
 async def rotate_secret(request: web.Request) -> web.Response:
     """POST /v1/webhooks/{id}/rotate-secret. Only this response shows the new secret."""
     body = await read_body(request, RotateSecret) if request.can_read_body else RotateSecret()
-    name, by = request.match_info["id"], caller(request)
-    document = await request.app[WEBHOOKS].rotate(name, body.seconds, by)
+    key, name = idempotency_key_of(request, body), request.match_info["id"]
+    document = await request.app[WEBHOOKS].rotate(name, body.seconds, caller(request), key)
     return _response(document, headers=_NOT_STORED)
 
 
 async def redeliver(request: web.Request) -> web.Response:
     """POST /v1/webhooks/{id}/redeliver."""
     body = await read_body(request, RedeliverEvents)
-    name, by = request.match_info["id"], caller(request)
-    return json_response(await request.app[WEBHOOK_JOBS].redeliver(name, body, by), 202)
+    key, name = idempotency_key_of(request, body), request.match_info["id"]
+    document = await request.app[WEBHOOK_JOBS].redeliver(name, body, caller(request), key)
+    return json_response(document, 202)
 
 
 async def page_of_redeliveries(request: web.Request) -> web.Response:

@@ -5,7 +5,6 @@ See docs/decisions/0130-a-webhook-keeps-the-rights-of-its-creation.md.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -13,7 +12,6 @@ from services.api.errors import (
     InvalidFieldError,
     PermissionDeniedError,
     StaleVersionError,
-    WebhookDeletedError,
     WebhookNotFoundError,
     WebhookQuotaError,
 )
@@ -29,13 +27,14 @@ from services.api.webhooks.edits import (
     with_secret,
 )
 from services.api.webhooks.reading import WebhookReader
-from services.api.webhooks.rights import require_changeable, require_writer, rights_of, too_wide
+from services.api.webhooks.repeating import RepeatedRequests
+from services.api.webhooks.rights import require_writer, rights_of, too_wide
 from services.api.webhooks.schemas import CreateWebhook, PatchWebhook
 from shared.auth.principal import Principal
 from shared.domain.position import Position
 from shared.domain.topics import Subscription
 from shared.journal.commit_errors import ContentionError
-from shared.journal.keys import Keys
+from shared.journal.plan import StoredResponse
 from shared.journal.reader import Journal
 from shared.redis.clock import Clock
 from shared.webhooks.endpoint import Endpoint, SealedSecret
@@ -60,18 +59,18 @@ class WebhookService:
 
     def __init__(
         self,
-        keys: Keys,
         store: EndpointStore,
         reader: WebhookReader,
+        repeated: RepeatedRequests,
         *,
         journal: Journal,
         streams: StreamService,
         box: SecretBox,
         clock: Clock,
     ) -> None:
-        self._keys = keys
         self._store = store
         self._reader = reader
+        self._repeated = repeated
         self._journal = journal
         self._streams = streams
         self._box = box
@@ -105,32 +104,14 @@ class WebhookService:
             order=body.order,
             enabled=body.enabled,
         )
-        name = f"{endpoint.id}\n{_digest(sealed)}"
-        response = key.to_store(self._keys, name) if key else None
+        response = self._repeated.response(key, endpoint.id, sealed)
         try:
             await self._store.create(endpoint, most=most, response=response)
         except TooManyEndpointsError:
             raise WebhookQuotaError(most) from None
         except AlreadyAnsweredError as earlier:
-            assert key  # only a request with a key stores a response
-            return await self._repeated(key.stored_text(earlier.stored), by)
+            return await self._repeated.document(key, earlier, by)
         return self._reader.document(endpoint, None) | {"secret": secret}
-
-    async def _repeated(self, stored: str, by: Principal) -> Document:
-        """The response to a repeated request: the webhook now, with the secret it was made with.
-
-        No secret is stored with the response. If the first secret was replaced and signs no more,
-        `secret` is null. Another login of the same account can repeat the request, so showing the
-        secret needs the rights of a change. Raises WebhookDeletedError, PermissionDeniedError.
-        """
-        endpoint_id, digest = stored.split("\n")[:2]
-        if not await self._store.load([endpoint_id]):
-            raise WebhookDeletedError(endpoint_id)
-        endpoint, progress = await self._reader.find(endpoint_id, by)
-        require_changeable(by, endpoint)
-        sealed = next((s.sealed for s in endpoint.secrets if _digest(s.sealed) == digest), None)
-        secret = None if sealed is None else self._box.open(sealed)
-        return self._reader.document(endpoint, progress) | {"secret": secret}
 
     async def patch(
         self, endpoint_id: str, body: PatchWebhook, by: Principal, versions: Versions
@@ -164,21 +145,33 @@ class WebhookService:
         except PermissionDeniedError as error:
             raise too_wide(error) from None
 
-    async def rotate(self, endpoint_id: str, overlap: int, by: Principal) -> Document:
+    async def rotate(
+        self, endpoint_id: str, overlap: int, by: Principal, key: IdempotencyKey | None
+    ) -> Document:
         """Give a webhook a new secret, which only this document shows.
 
         The old one signs too, for `overlap` seconds. Raises CommandRefusedError.
         """
         sealed = self._box.seal(secret := new_secret())
+        response = self._repeated.response(key, endpoint_id, sealed)
 
         async def edit(endpoint: Endpoint, _: Progress | None) -> Endpoint:
             return with_secret(endpoint, sealed, now=int(self._clock()), overlap=overlap)
 
-        changed = await self._change(endpoint_id, edit, by, None)
+        try:
+            await self._repeated.require_new(response)
+            changed = await self._change(endpoint_id, edit, by, response=response)
+        except AlreadyAnsweredError as earlier:
+            return await self._repeated.document(key, earlier, by)
         return self._reader.document(*changed) | {"secret": secret}
 
     async def _change(
-        self, endpoint_id: str, edit: Edit, by: Principal, versions: Versions
+        self,
+        endpoint_id: str,
+        edit: Edit,
+        by: Principal,
+        versions: Versions = None,
+        response: StoredResponse | None = None,
     ) -> tuple[Endpoint, Progress | None]:
         for _ in range(_ATTEMPTS):
             endpoint, progress = await self._reader.changeable(endpoint_id, by)
@@ -189,7 +182,7 @@ class WebhookService:
                 return endpoint, progress
             changed = replace(edited_one, revision=endpoint.revision + 1)
             try:
-                await self._store.replace(changed)
+                await self._store.replace(changed, response=response)
             except EndpointConflictError:
                 continue
             return changed, progress
@@ -209,8 +202,3 @@ class WebhookService:
 
     async def _top(self) -> Position:
         return (await self._journal.tip()).top
-
-
-def _digest(sealed: str) -> str:
-    """Tells sealed secrets apart, without a secret."""
-    return hashlib.sha256(sealed.encode()).hexdigest()

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from services.api.commands.seal_webhooks import seal_all
 from shared.domain.topics import ALL, Subscription
 from shared.journal.keys import Keys
+from shared.journal.plan import StoredResponse
 from shared.webhooks.endpoint import Endpoint, SealedSecret
 from shared.webhooks.secrets import SecretBox, SecretUnreadableError, new_secret
 from shared.webhooks.store import EndpointStore, new_endpoint_id
@@ -122,12 +123,12 @@ class ChangedMeanwhile(EndpointStore):
 
     changed = False
 
-    async def replace(self, endpoint: Endpoint) -> None:
+    async def replace(self, endpoint: Endpoint, *, response: StoredResponse | None = None) -> None:
         if not self.changed:
             self.changed = True
             other = replace(endpoint, secrets=(SealedSecret("plain:whsec_y"),), description="x")
             await super().replace(other)
-        await super().replace(endpoint)
+        await super().replace(endpoint, response=response)
 
 
 async def test_a_change_at_the_same_time_is_not_lost(redis: Redis, keys: Keys) -> None:

@@ -107,7 +107,7 @@ async def test_a_deleted_webhook_is_not_made_again_by_a_repetition(secure: WebCl
     status, problem = await answer_of(secure, "POST", "", json=BODY, headers=ONCE)
     assert (status, problem["type"]) == (404, "/problems/not-found")
     assert problem["detail"] == (
-        f"The webhook {first['id']} that this Idempotency-Key made was deleted. Use a new key."
+        f"The webhook {first['id']} of this Idempotency-Key was deleted. Use a new key."
     )
 
 
