@@ -182,7 +182,10 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         answer=login_answers.TokenDocument,
     ),
     ("POST", "/auth/revoke"): ApiOperation(
-        "Revoke a login, or all tokens of an account", ADMIN, body=RevokeTokens, status=204
+        "Revoke one token, or those of an account; webhooks go on",
+        ADMIN,
+        body=RevokeTokens,
+        status=204,
     ),
     ("POST", "/keys"): ApiOperation(
         "Create an API key; only this response shows its secret",
@@ -193,7 +196,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
     ),
     ("GET", "/keys"): ApiOperation("List API keys", ADMIN, answer=login_answers.ApiKeyListDocument),
     ("DELETE", "/keys/{id}"): ApiOperation(
-        "Delete an API key and end its tokens", ADMIN, status=204, problems=(404,)
+        "Delete an API key and its tokens; its webhooks go on", ADMIN, status=204, problems=(404,)
     ),
     ("GET", "/.well-known/jwks.json"): _service("The public keys that check tokens (RFC 7517)"),
     ("GET", "/.well-known/stellar.toml"): _service("The stellar.toml for wallets (SEP-1)", _TEXT),

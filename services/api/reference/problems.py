@@ -81,8 +81,9 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     Slug.NOT_FOUND: ProblemType(
         (404,),
-        "There is nothing at this path: the stream, webhook, API key or page does not exist, or "
-        "this installation does not offer the feature.",
+        "There is nothing at this path: the stream, webhook, redelivery, API key or page does not "
+        "exist, or this installation does not offer the feature. Who may not read a webhook gets "
+        "this answer too.",
         "Check the path and the id. A stream that was just created on the chain appears when the "
         "indexer has read its ledger, usually within seconds.",
         "There is no stream '8'.",
@@ -122,8 +123,8 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
         (409,),
         "The rules of streams or webhooks do not allow this change now. For example, a cancelled "
         "stream cannot be paused. Nothing was changed.",
-        "Read the stream and check its `status` and amounts. Retry only after the stream has "
-        "changed.",
+        "Do what `detail` says. Or read the stream (its `status` and amounts) or the webhook (its "
+        "`state`), and retry only after it has changed.",
         "the stream is already paused",
     ),
     Slug.STALE_VERSION: ProblemType(
@@ -198,16 +199,17 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     Slug.CONTENDED: ProblemType(
         (503,),
         "The server tried this request many times. Each time, another request changed the same "
-        "stream first. This request changed nothing.",
+        "stream or webhook first. This request changed nothing.",
         "Retry after the seconds in `Retry-After`, with the same Idempotency-Key.",
         "other commits changed stream 7 at each of 50 attempts",
     ),
     Slug.UNAVAILABLE: ProblemType(
         (503,),
-        "The service, or something that it needs, such as Redis or Horizon, is not available now. "
+        "The service, or something that it needs, such as Redis, Horizon or the key of a secret, "
+        "is not available now. "
         "The request may have been carried out, unless `detail` says that nothing was changed.",
         "Retry after the seconds in `Retry-After`. Repeat a change with the same Idempotency-Key, "
-        "so that it is carried out once.",
+        "so that it is carried out once. Calls that do not take this header can be repeated too.",
         "Redis does not answer.",
     ),
     Slug.OVERLOADED: ProblemType(
