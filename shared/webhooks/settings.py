@@ -19,7 +19,7 @@ class WebhookSettings(BaseSettings):
     webhook_allowed_networks: Networks = Field(
         (),
         description="networks that webhooks may reach although they are not public, "
-        "comma-separated, such as 127.0.0.0/8",
+        "comma-separated, such as 10.1.0.0/16; for this machine: 127.0.0.0/8,::1/128",
     )
 
     @field_validator("webhook_secret_keys")

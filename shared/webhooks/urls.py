@@ -1,8 +1,9 @@
 """Which URLs an endpoint can have. Pure.
 
 https only. http is accepted for a receiver on this machine, if the operator allows its network with
-WEBHOOK_ALLOWED_NETWORKS. The addresses behind a host name are checked when the name
-is looked up (shared.web.public_resolver).
+WEBHOOK_ALLOWED_NETWORKS. `localhost` needs both loopback networks: it often has an address of each,
+and no delivery goes to a name with a forbidden address. The addresses behind a host name are
+checked when the name is looked up (shared.web.public_resolver).
 """
 
 from __future__ import annotations
@@ -35,10 +36,14 @@ def check_endpoint_url(url: str, allowed: AllowedNetworks = ()) -> str:
     address = _address(host)
     if address is not None and not is_reachable(address, allowed):
         raise ValueError(f"{host} is not a public address {OPERATOR_ALLOWS}")
-    if parts.scheme == "http" and not _is_local(host, allowed):
-        hint = f" {OPERATOR_ALLOWS}" if host == "localhost" else ""
+    if host == "localhost" and not _is_loopback_allowed(allowed):
         raise ValueError(
-            f"expected https://…: http:// is only for receivers on the server's own machine{hint}"
+            "localhost can be 127.0.0.1 and ::1, which are not both allowed: write the address, "
+            f"or allow 127.0.0.0/8 and ::1/128 {OPERATOR_ALLOWS}"
+        )
+    if parts.scheme == "http" and not _is_local(host, address):
+        raise ValueError(
+            "expected https://…: http:// is only for receivers on the server's own machine"
         )
     return url
 
@@ -86,9 +91,10 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
     return None
 
 
-def _is_local(host: str, allowed: AllowedNetworks) -> bool:
-    """True if the host is this machine, and the operator allows that."""
-    address = _address(host)
-    if host == "localhost":
-        return any(each in network for each in _LOOPBACK for network in allowed)
-    return address is not None and address.is_loopback
+def _is_loopback_allowed(allowed: AllowedNetworks) -> bool:
+    return all(any(each in network for network in allowed) for each in _LOOPBACK)
+
+
+def _is_local(host: str, address: IPv4Address | IPv6Address | None) -> bool:
+    """True if the host is this machine. Whether the operator allows it was checked before."""
+    return host == "localhost" or (address is not None and address.is_loopback)

@@ -182,10 +182,7 @@ OPERATIONS: dict[tuple[str, str], ApiOperation] = {
         answer=login_answers.TokenDocument,
     ),
     ("POST", "/auth/revoke"): ApiOperation(
-        "Revoke one token, or those of an account; webhooks go on",
-        ADMIN,
-        body=RevokeTokens,
-        status=204,
+        "Revoke a login or all of an account; webhooks go on", ADMIN, body=RevokeTokens, status=204
     ),
     ("POST", "/keys"): ApiOperation(
         "Create an API key; only this response shows its secret",

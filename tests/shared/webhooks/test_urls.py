@@ -62,7 +62,7 @@ def test_https_urls_of_public_hosts_are_endpoints(url: str) -> None:
         ("https://exa mple.com", "the host must be in ASCII without spaces"),
         ("https://exa mple.com/ä?ö#ü", "the host must be in ASCII"),
         ("https://shop.example?b=ü", "percent-encoded"),
-        ("http://localhost/", r"expected https://.*\(operator: WEBHOOK_ALLOWED_NETWORKS\)"),
+        ("http://localhost/", r"^localhost can be .*\(operator: WEBHOOK_ALLOWED_NETWORKS\)"),
         ("http://127.0.0.1/", r"not a public address \(operator: WEBHOOK_ALLOWED_NETWORKS\)"),
     ],
 )
@@ -81,11 +81,21 @@ def test_no_private_address_is_an_endpoint(address: IPv4Address | IPv6Address, s
             check_endpoint_url(url)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "127.8.8.8", "localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "127.8.8.8"])
 def test_a_receiver_on_this_machine_may_have_http_if_the_operator_allows_it(host: str) -> None:
     url = f"http://{host}/hook"
     assert check_endpoint_url(url, LOOPBACK) == url
     assert check_endpoint_url(url.replace("http:", "https:"), LOOPBACK)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_localhost_needs_both_loopback_networks(scheme: str) -> None:
+    """It often has both addresses, and then each delivery would be refused."""
+    url = f"{scheme}://localhost:8000/hook"
+    assert check_endpoint_url(url, BOTH) == url
+    for allowed in (LOOPBACK, BOTH[1:], ()):
+        with pytest.raises(ValueError, match=r"allow 127\.0\.0\.0/8 and ::1/128 \(operator: "):
+            check_endpoint_url(url, allowed)
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.7/", "http://shop.example/", "http://8.8.8.8/"])
