@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.auth.principal import ANYONE
 from tests.attacks.patches import Mutant, in_nginx, replaced
 
 _API = "services.api"
@@ -106,7 +107,20 @@ RIGHTS: dict[str, Mutant] = {
     ),
     "webhooks that a login leads elsewhere": Mutant(
         f"{_WEBHOOKS}::test_a_login_cannot_lead_the_events_of_all_accounts_elsewhere",
-        replaced(f"{_API}.webhooks.service.require_changeable", lambda *_: None),
+        replaced(f"{_API}.webhooks.reading.require_changeable", lambda *_: None),
+    ),
+    "webhooks that a change makes wider": Mutant(
+        f"{_WEBHOOKS}::test_a_change_gives_a_webhook_no_more_than_it_was_made_with",
+        replaced(f"{_API}.webhooks.service.rights_of", lambda _: ANYONE),
+    ),
+    "secrets that a repeated request shows to others": Mutant(
+        "tests/api/webhooks/test_secrets.py"
+        "::test_a_repetition_shows_no_secret_to_who_may_not_change_the_webhook",
+        replaced(f"{_API}.webhooks.repeating.require_changeable", lambda *_: None),
+    ),
+    "webhooks of each login": Mutant(
+        "tests/api/webhooks/test_quotas.py::test_all_logins_of_an_account_count_together",
+        replaced("shared.webhooks.store.account_of_login", lambda login: login),
     ),
     "webhooks that anybody may read": Mutant(
         f"{_WEBHOOKS}::test_a_foreign_webhook_looks_like_an_unknown_one",
