@@ -157,7 +157,7 @@ async def test_it_gets_a_test_a_new_secret_and_events_once_more(
     await page.get_by_label("Hours").fill("1")
     await page.get_by_role("dialog").get_by_role("button", name="New secret").click()
     await expect(page.locator(".secret code")).to_have_text(re.compile("^whsec_"))
-    await expect(page.get_by_text("The old secret signs too")).to_be_visible()
+    await expect(page.get_by_text("The old secret signs too, until")).to_be_visible()
     await button(page, "I have it").click()
     await expect(detail(page, "Old secret")).to_contain_text("signs until")
 
