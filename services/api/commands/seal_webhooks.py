@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from services.api.settings import ApiSettings
 from shared.redis.client import RedisError, connect
-from shared.redis.replication import Replicas
+from shared.redis.replication import NotReplicatedError, Replicas
 from shared.runtime import logs
 from shared.runtime.command_line import invoked_as
 from shared.runtime.config import load
@@ -23,7 +23,7 @@ from shared.webhooks.store import EndpointConflictError, EndpointStore
 
 
 def main(argv: Sequence[str]) -> int:
-    """Returns the exit code: 1 if a secret cannot be read, 2 if nothing could be done."""
+    """Returns the exit code: 1 if a secret cannot be read, 2 if it is not done."""
     argparse.ArgumentParser(
         prog=f"{invoked_as('services.api')} seal-webhooks",
         description="Encrypt the signing secrets of all webhooks with the first key of "
@@ -43,6 +43,10 @@ async def _seal(settings: ApiSettings) -> int:
     try:
         seconds, _ = await redis.time()
         unreadable = await seal_all(store, SecretBox(settings.secret_keys), seconds)
+        await store.confirm()  # an earlier run may have written what this one found
+    except NotReplicatedError as error:
+        print(f"{error}. Run the command again.", file=sys.stderr)
+        return 2
     except (RedisError, OSError) as error:
         print(f"Redis does not answer: {error}", file=sys.stderr)
         return 2

@@ -51,7 +51,7 @@ class Signer:
     def _signers(self, secrets: Sequence[SealedSecret], now: float) -> list[Webhook]:
         found, reason = [], "all secrets of the webhook have expired: rotate the secret"
         for each in secrets:
-            if each.expires is not None and each.expires <= now:
+            if not each.signs(now):
                 continue
             try:
                 found.append(self._webhook(each.sealed))

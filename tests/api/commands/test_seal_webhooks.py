@@ -35,11 +35,13 @@ def endpoint(*sealed: str | SealedSecret) -> Endpoint:
     )
 
 
-async def seal_webhooks(redis_url: str, namespace: str, keys: str) -> tuple[int | None, str]:
+async def seal_webhooks(
+    redis_url: str, namespace: str, keys: str, **more: str
+) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.api", "seal-webhooks",
         env={"PATH": os.environ["PATH"], "CONTRACTS": TOKEN, "REDIS_URL": redis_url,
-             "NAMESPACE": namespace, "WEBHOOK_SECRET_KEYS": keys},
+             "NAMESPACE": namespace, "WEBHOOK_SECRET_KEYS": keys, **more},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(90):
@@ -116,6 +118,16 @@ async def test_a_webhook_with_nothing_to_change_is_not_written(redis: Redis, key
     for _ in range(2):
         assert await seal_all(store, box, 0) == []
     assert (await store.load([made.id]))[made.id].revision == 2, "only the first run"
+
+
+async def test_secrets_that_no_replica_has_yet_are_sealed_again(
+    redis: Redis, redis_url: str, keys: Keys
+) -> None:
+    store = EndpointStore(redis, keys)
+    await store.create(endpoint("plain:whsec_x"), most=9)
+    for _ in range(2):  # the second run has nothing to write
+        code, errors = await seal_webhooks(redis_url, keys.namespace, NEW, WAIT_REPLICAS="1")
+        assert (code, "0 of 1 replicas have it yet. Run the command again" in errors) == (2, True)
 
 
 class ChangedMeanwhile(EndpointStore):
