@@ -69,9 +69,9 @@ def _unusable_proxies() -> list[str]:
 def _is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
-    except ValueError:
+        return parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # also of a port that is no number
         return False
-    return parts.scheme == "http" and bool(parts.hostname)
 
 
 def _error_lines(settings: type[BaseSettings], error: ValidationError) -> list[str]:

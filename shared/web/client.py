@@ -23,6 +23,9 @@ from yarl import URL
 
 log = structlog.get_logger()
 
+_UNNAMED = "unnamed.invalid"
+"""Stands for a host that no entry of NO_PROXY but `*` can name."""
+
 
 def session(**options: Any) -> aiohttp.ClientSession:
     """A ClientSession with these options of aiohttp. The caller closes it.
@@ -43,6 +46,10 @@ async def proxy_of(url: URL) -> URL | None:
     """
     if not getproxies():
         return None
+    try:
+        _ = url.host
+    except UnicodeError:  # xn--… that means nothing, which yarl cannot decode
+        url = url.with_host(_UNNAMED)
     try:
         proxy, login = await asyncio.to_thread(get_env_proxy_for_url, url)
     except LookupError:

@@ -23,6 +23,20 @@ _NUMBER = re.compile(r"\d+|0[xX][0-9a-fA-F]*", re.ASCII)
 _LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
 
 
+def check_new_endpoint_url(url: str, allowed: AllowedNetworks = ()) -> str:
+    """Like `check_endpoint_url`, and what is certain only where names have both loopback addresses.
+
+    A stored URL may be used all the same: the lookup of its name decides.
+    """
+    check_endpoint_url(url, allowed)
+    if urlsplit(url).hostname == "localhost" and not _is_loopback_allowed(allowed):
+        raise ValueError(
+            "localhost can be 127.0.0.1 and ::1, which are not both allowed: write the address, "
+            f"or allow 127.0.0.0/8 and ::1/128 {OPERATOR_ALLOWS}"
+        )
+    return url
+
+
 def check_endpoint_url(url: str, allowed: AllowedNetworks = ()) -> str:
     """Returns the URL. Raises ValueError; the message says what is expected."""
     if len(url) > MOST_CHARACTERS:
@@ -36,11 +50,6 @@ def check_endpoint_url(url: str, allowed: AllowedNetworks = ()) -> str:
     address = _address(host)
     if address is not None and not is_reachable(address, allowed):
         raise ValueError(f"{host} is not a public address {OPERATOR_ALLOWS}")
-    if host == "localhost" and not _is_loopback_allowed(allowed):
-        raise ValueError(
-            "localhost can be 127.0.0.1 and ::1, which are not both allowed: write the address, "
-            f"or allow 127.0.0.0/8 and ::1/128 {OPERATOR_ALLOWS}"
-        )
     if parts.scheme == "http" and not _is_local(host, address):
         raise ValueError(
             "expected https://…: http:// is only for receivers on the server's own machine"
@@ -96,5 +105,5 @@ def _is_loopback_allowed(allowed: AllowedNetworks) -> bool:
 
 
 def _is_local(host: str, address: IPv4Address | IPv6Address | None) -> bool:
-    """True if the host is this machine. Whether the operator allows it was checked before."""
+    """True if the host is this machine. Whether the operator allows it is checked elsewhere."""
     return host == "localhost" or (address is not None and address.is_loopback)

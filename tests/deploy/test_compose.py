@@ -209,6 +209,17 @@ def test_settings_that_the_file_does_not_name_come_from_a_file_of_their_own(
     assert not [name for name in others if "HTTPS_PROXY" in services[name].get("environment", {})]
 
 
+def test_requests_between_the_services_use_no_proxy_if_it_is_set_as_the_page_says(
+    testnet: dict[str, Any],
+) -> None:
+    page = (ROOT / "docs/operations/proxies.md").read_text("utf-8")
+    (no_proxy,) = re.findall(r"^NO_PROXY=(\S+) ", page, re.M)
+    for name in OURS:
+        values = ",".join(testnet["services"][name]["environment"].values())
+        hosts = {host for host in re.findall(r"http://([\w-]+):8080", values) if host in OURS}
+        assert hosts <= {*no_proxy.split(",")}, name
+
+
 def test_an_installation_can_do_without_webhooks() -> None:
     services = read_compose("simulated.env", DISPATCHERS="0")["services"]
     assert services["webhooks"]["deploy"]["replicas"] == 0

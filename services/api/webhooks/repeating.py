@@ -16,6 +16,7 @@ from services.api.webhooks.rights import require_changeable
 from shared.auth.principal import Principal
 from shared.journal.commit import Committer
 from shared.journal.plan import StoredResponse
+from shared.redis.clock import Clock
 from shared.webhooks.secrets import SecretBox
 from shared.webhooks.store import AlreadyAnsweredError, EndpointStore
 
@@ -24,12 +25,18 @@ class RepeatedRequests:
     """The responses with the secret of a webhook, and whether a request is repeated."""
 
     def __init__(
-        self, committer: Committer, store: EndpointStore, reader: WebhookReader, box: SecretBox
+        self,
+        committer: Committer,
+        store: EndpointStore,
+        reader: WebhookReader,
+        box: SecretBox,
+        clock: Clock,
     ) -> None:
         self._committer = committer
         self._store = store
         self._reader = reader
         self._box = box
+        self._clock = clock
 
     def response(
         self, key: IdempotencyKey | None, endpoint_id: str, sealed: str = ""
@@ -62,7 +69,8 @@ class RepeatedRequests:
             raise WebhookDeletedError(endpoint_id)
         endpoint, progress = await self._reader.find(endpoint_id, by)
         require_changeable(by, endpoint)
-        sealed = next((s.sealed for s in endpoint.secrets if _digest(s.sealed) == digest), None)
+        valid = [each.sealed for each in endpoint.secrets if each.signs(self._clock())]
+        sealed = next((each for each in valid if _digest(each) == digest), None)
         secret = None if sealed is None else self._box.open(sealed)
         return self._reader.document(endpoint, progress) | {"secret": secret}
 

@@ -45,7 +45,7 @@ from shared.webhooks.progress import ProgressStore
 from shared.webhooks.redeliveries import RedeliveryStore
 from shared.webhooks.secrets import SecretBox
 from shared.webhooks.store import EndpointStore
-from shared.webhooks.urls import check_endpoint_url
+from shared.webhooks.urls import check_new_endpoint_url
 
 WEBHOOKS = web.AppKey("webhooks", WebhookService)
 WEBHOOK_READER = web.AppKey("webhook_reader", WebhookReader)
@@ -82,7 +82,7 @@ def add_webhooks(
         clock=app[CLOCK],
     )
     box = SecretBox(settings.secret_keys)
-    repeated = RepeatedRequests(committer, store, reader, box)
+    repeated = RepeatedRequests(committer, store, reader, box, app[CLOCK])
     app[WEBHOOK_READER] = reader
     app[WEBHOOK_JOBS] = WebhookJobs(reader, repeated, redeliveries, ChangeLog(redis, keys), journal)
     app[WEBHOOKS] = WebhookService(
@@ -191,7 +191,7 @@ async def deliveries(request: web.Request) -> web.Response:
 
 def _check_url(request: web.Request, url: str) -> None:
     try:
-        check_endpoint_url(url, request.app[SETTINGS].webhook_allowed_networks)
+        check_new_endpoint_url(url, request.app[SETTINGS].webhook_allowed_networks)
     except ValueError as error:
         raise invalid([{"pointer": "/url", "detail": str(error)}]) from None
 

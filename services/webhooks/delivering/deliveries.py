@@ -206,6 +206,7 @@ class EndpointDeliveries:
     async def _failed(self, result: SendResult, taken: Taken | None = None) -> None:
         disabled = await self._outcomes.failed(self._endpoint, self._window, result, taken)
         self.stopping |= disabled  # not in one line with the await: `stop` may have been called
+        self._catchup.unread_since = None  # now the receiver is why nothing is read
         if self._held.progress.failures >= _FORGET_AFTER and not self._by_stream:
             self._window = self._new_window(self._window.position)
             self._catchup.behind = True

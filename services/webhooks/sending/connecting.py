@@ -8,6 +8,7 @@ no cookies, no redirects.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from typing import NamedTuple
 from urllib.request import getproxies
@@ -87,8 +88,11 @@ class Sessions:
         """
         if self.proxied is None or (proxy := await http.proxy_of(target.url)) is None:
             return Route(self.direct, None)
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await self._resolver.resolve(target.host, target.url.port or 443)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._resolver.resolve(target.host, target.url.port or 443)
+        except TimeoutError:  # no request was sent, so it is not the receiver that was slow
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer in time") from None
         return Route(self.proxied, proxy)
 
     async def aclose(self) -> None:

@@ -24,8 +24,8 @@ PLACE_SECONDS = 1.0
 MOST_LATE_LOOKUPS = 200
 """Lookups that have taken longer.
 
-glibc gives up after 10 to 30 s, and an account has 20 requests a second (RATE_LIMIT_SUBJECT). It
-needs three of them for each new webhook that is tested, so it cannot fill this.
+glibc gives up after 10 to 30 s. An address has 10 requests a second (RATE_LIMIT_IP), and needs two
+of them for each new webhook. So one address keeps at most 150 lookups waiting, of all dispatchers.
 """
 
 

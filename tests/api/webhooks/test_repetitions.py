@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from shared.webhooks.redeliveries import MOST_REDELIVERIES, RedeliveryStore
 from shared.webhooks.store import EndpointStore
 from tests.api.auth.samples import ALICE, bearer, token_of, writer
 from tests.api.samples import made
-from tests.api.webhooks.samples import answer_of, created, delivered
+from tests.api.webhooks.samples import URL, answer_of, created, delivered
 from tests.support.web_client import WebClient
 
 OWNER = writer(ALICE)
@@ -86,6 +87,24 @@ async def test_a_rotation_that_used_up_the_secrets_can_be_repeated(client: WebCl
     assert (await answer_of(client, "POST", path))[0] == 409
     repeated = await answer_of(client, "POST", path, headers=KEY)
     assert (repeated[0], repeated[1]["secret"]) == (200, last[1]["secret"])
+
+
+async def test_a_repetition_does_not_show_a_secret_that_has_expired(
+    client: WebClient, redis: Redis, keys: Keys
+) -> None:
+    sent = {"json": {"url": URL, "all": True}, "headers": KEY}
+    status, first = await answer_of(client, "POST", "", **sent)
+    assert status == 201
+    await answer_of(client, "POST", f"/{first['id']}/rotate-secret", json={"seconds": 60})
+    _, again = await answer_of(client, "POST", "", **sent)
+    assert again["secret"] == first["secret"]
+    store = EndpointStore(redis, keys)
+    stored = (await store.load([first["id"]]))[first["id"]]
+    newest, old = stored.secrets
+    secrets = (newest, replace(old, expires=1))
+    await store.replace(replace(stored, secrets=secrets, revision=stored.revision + 1))
+    _, late = await answer_of(client, "POST", "", **sent)
+    assert (late["id"], late["secret"]) == (first["id"], None)
 
 
 @pytest.mark.parametrize("end", ["rotate-secret", "redeliver"])

@@ -74,7 +74,15 @@ def test_all_invalid_settings_are_printed_one_on_each_line(
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy"])
 @pytest.mark.parametrize(
-    "url", ["https://user:geheim@proxy:3128", "socks5://proxy:1080", "proxy:3128", "http://[", "/"]
+    "url",
+    [
+        "https://user:geheim@proxy:3128",
+        "socks5://proxy:1080",
+        "proxy:3128",
+        "http://[",
+        "/",
+        "http://p:x",
+    ],
 )
 def test_a_proxy_that_is_no_http_proxy_is_refused(
     environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, url: str

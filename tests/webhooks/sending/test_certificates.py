@@ -12,6 +12,7 @@ import pytest
 
 from services.webhooks.metrics import Outcome
 from services.webhooks.sending.sender import SendResult
+from tests.support.proxy import proxying
 from tests.webhooks.receivers.certificates import Authority
 from tests.webhooks.sending.names import Names
 from tests.webhooks.sending.samples import endpoint, message, sending
@@ -63,6 +64,24 @@ async def test_a_name_that_is_not_ascii_is_written_with_xn(
         result = await sender.send(endpoint(f"https://{host}:{port}/"), message())
     assert (result.outcome, result.attempt.error) == (Outcome.TAKEN, "")
     assert host in names.asked
+
+
+@pytest.mark.parametrize("host", ["xn--strae-oqa.example", "xn--a.example", "shop.example"])
+async def test_through_a_proxy_the_certificate_is_checked_for_the_same_name(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """`xn--strae-oqa` is straße, which older rules of names take for strasse."""
+    for name in ("https_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    names = Names("127.0.0.1")
+    monkeypatch.setattr("services.webhooks.sending.resolving.socket.getaddrinfo", names.getaddrinfo)
+    async with receiver(authority.server(host)) as port, proxying() as proxy:
+        proxy.routes = {host: port}
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        async with sending() as sender:
+            result = await sender.send(endpoint(f"https://{host}:{port}/"), message())
+    assert (result.outcome, result.attempt.error) == (Outcome.TAKEN, "")
+    assert proxy.asked == [f"CONNECT {host}:{port}"]
 
 
 async def test_an_expired_certificate(authority: Authority) -> None:
