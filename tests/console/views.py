@@ -67,6 +67,7 @@ DIALOGS = (
     Dialog("transact.js", "active", "Cancel stream"),
     Dialog("download.js", "stream", "Download events"),
     Dialog("webhook_dialogs.js", "webhooks", "New webhook"),
+    Dialog("webhook_dialogs.js", "webhook", "Change"),
     Dialog("webhook_dialogs.js", "webhook", "Deliver again"),
     Dialog("webhook_dialogs.js", "webhook", "New secret"),
     Dialog("webhook_dialogs.js", "webhook", "Delete"),

@@ -7,7 +7,7 @@ globalThis.localStorage = { getItem: () => null };
 const js = "../../../services/api/console/js";
 const { selection } = await import(`${js}/webhooks.js`);
 const { contentWords, tookWords } = await import(`${js}/webhook.js`);
-const { filtersOf, wordsIn } = await import(`${js}/webhook_dialogs.js`);
+const { changesOf, filtersOf, kindOf, wordsIn } = await import(`${js}/webhook_form.js`);
 
 const ACCOUNT = `G${"A".repeat(55)}`;
 
@@ -19,10 +19,25 @@ test("what a webhook gets is shown in words, with at most three topics", () => {
 });
 
 test("a text becomes the filters of a request", () => {
-  assert.deepEqual(filtersOf("all", "7"), { all: true });
-  assert.deepEqual(filtersOf("own", "7"), {});
-  assert.deepEqual(filtersOf("chosen", ` 7, ${ACCOUNT}  7 api-1,`), { users: [ACCOUNT], streams: ["7", "api-1"] });
+  assert.deepEqual(filtersOf("all", "7"), { all: true, users: [], streams: [] });
+  assert.deepEqual(filtersOf("own", "7"), { all: false, users: [], streams: [] });
+  assert.deepEqual(filtersOf("chosen", ` 7, ${ACCOUNT}  7 api-1,`), { all: false, users: [ACCOUNT], streams: ["7", "api-1"] });
   assert.deepEqual(wordsIn(""), []);
+});
+
+test("a webhook of its account alone has the filter that a new webhook of this account gets", () => {
+  const own = { account: ACCOUNT, all: false, users: [ACCOUNT], streams: [] };
+  assert.equal(kindOf(own), "own");
+  const others = [{ ...own, streams: ["7"] }, { ...own, users: [`GB${ACCOUNT.slice(2)}`] }, { ...own, users: [] }, { ...own, account: null }];
+  assert.deepEqual(others.map(kindOf), ["chosen", "chosen", "chosen", "chosen"]);
+  assert.equal(kindOf({ ...own, all: true }), "all");
+});
+
+test("a change has only the fields that differ, and the filters together", () => {
+  const before = { url: "https://a.example/", all: false, users: [ACCOUNT], streams: [], types: ["token.mint"], batch: 1 };
+  assert.deepEqual(changesOf(before, { ...before }), {});
+  assert.deepEqual(changesOf(before, { ...before, types: [], batch: 20 }), { types: [], batch: 20 });
+  assert.deepEqual(changesOf(before, { ...before, streams: ["7"] }), { all: false, users: [ACCOUNT], streams: ["7"] });
 });
 
 test("a delivery says what it had, and how long it took", () => {

@@ -69,7 +69,7 @@ function buttonsOf(webhook, said, changed) {
     all.forEach((each) => switchOff(each, false));
     changed();
   };
-  const ask = (name, done) => act("", async () => (await import("./webhook_dialogs.js"))[name](webhook(), done));
+  const ask = (name, done) => act("", async () => (await import("./webhook_dialogs.js"))[name](webhook(), done, changed));
   const told = (words) => () => { say(said, words); changed(); };
   const gone = async () => { await remove(path); return () => { location.hash = "#/webhooks"; }; };
   const button = (words, click, kind = "") => h("button", { type: "button", class: kind, click }, words);
@@ -78,6 +78,7 @@ function buttonsOf(webhook, said, changed) {
   const all = [
     button("Send a test", act("A test was asked for. It appears below when it was sent.", () => post(`${path}/test`))),
     again, pause,
+    button("Change", ask("changeDialog", told("It was changed."))),
     button("Deliver again", ask("redeliverDialog", told("The events are delivered again. They appear below."))),
     button("New secret", ask("rotateDialog", told("It has a new secret."))),
     button("Delete", ask("deleteDialog", gone), "danger"),

@@ -1,27 +1,16 @@
-/** The dialogs of webhooks: make one, see a secret once, deliver again, and questions before a change. */
+/** The dialogs of webhooks: make and change one, see a secret once, deliver again, and questions before a change. */
 
-import { post, unique } from "./api.js";
+import { patch, post, unique } from "./api.js";
 import { copyButton } from "./copy.js";
-import { ACCOUNT, text } from "./create.js";
-import { field, h, say, select } from "./dom.js";
+import { text } from "./create.js";
+import { field, h, isOff, say, switchOff } from "./dom.js";
 import { sentenceOf } from "./failure.js";
-import { session } from "./session.js";
 import { moment } from "./times.js";
+import { changesOf, formOf } from "./webhook_form.js";
 import { PATH } from "./webhooks.js";
 
 const POSITION = { pattern: "[0-9]{1,20}-[0-9]{1,20}", title: "A position, such as 16010972359577600-1." };
-
-/** The words of a text with commas or spaces. Pure. */
-export const wordsIn = (text) => [...new Set(text.split(/[\s,]+/).filter(Boolean))];
-
-/** The filters of a request: of "own", "all", or "chosen" accounts and streams. Pure. */
-export function filtersOf(kind, chosen) {
-  if (kind === "all") return { all: true };
-  if (kind === "own") return {};
-  const names = wordsIn(chosen);
-  const users = names.filter((name) => new RegExp(`^${ACCOUNT}$`).test(name));
-  return { users, streams: names.filter((name) => !users.includes(name)) };
-}
+const STALE = "This webhook was changed after you opened this dialog: by somebody else, or by you if an answer was lost. Close the dialog, read the webhook, and change it again if needed.";
 
 let titles = 0;
 
@@ -41,7 +30,9 @@ function ask(words, send, fields, act) {
   const clear = () => say(said, ""); // a fault that the reader corrects is no fault any more
   const form = h("form", { id: `webhook-form-${++titles}`, input: clear, submit: async (event) => {
     event.preventDefault();
+    if (isOff(button)) return; // a second press before the answer would be a second request
     clear();
+    switchOff(button, true);
     try {
       const answer = await act();
       dialog.close();
@@ -49,10 +40,12 @@ function ask(words, send, fields, act) {
     } catch (error) {
       say(said, sentenceOf(error));
     }
+    switchOff(button, false);
   } }, ...fields, said);
+  const button = h("button", { type: "submit", class: send.kind ?? "main", form: form.id }, send.words);
   const dialog = show(words, [form],
     h("button", { type: "button", class: "quiet", click: () => dialog.close() }, "Cancel"),
-    h("button", { type: "submit", class: send.kind ?? "main", form: form.id }, send.words));
+    button);
 }
 
 /**
@@ -72,33 +65,35 @@ export function secretDialog({ secret, oldSecretExpiresAt }, done) {
 
 /** Ask for the fields of a webhook, make it, show its secret, and then its view. */
 export function createDialog() {
-  const kinds = [session.account && ["own", "My account"], session.seesAll && ["all", "All accounts"], ["chosen", "Some accounts and streams"]].filter(Boolean);
-  const url = h("input", { type: "url", required: true, maxlength: 2048, autocomplete: "off" });
-  const kind = select({ change: () => { some.hidden = kind.value !== "chosen"; } }, kinds, kinds[0][0]);
-  const chosen = text({ list: "book" });
-  const some = field("Accounts and streams", chosen, "Addresses (G…) and ids of streams, separated by commas.");
-  some.hidden = kind.value !== "chosen";
-  const types = text({ placeholder: "stream.created, stream.withdrawn" });
-  const description = text({ maxlength: 200 });
-  const batch = h("input", { type: "number", min: 1, max: 100, value: 1, required: true });
-  const order = select({}, [["endpoint", "All events in order"], ["stream", "The events of each stream in order"]], "endpoint");
+  const form = formOf();
   const keys = new Map(); // the same body gets the same key: a second press makes no second webhook
   function keyFor(body) {
     const same = JSON.stringify(body);
     if (!keys.has(same)) keys.set(same, unique());
     return { "Idempotency-Key": keys.get(same) };
   }
-  ask("New webhook", { words: "Make the webhook" }, [
-    field("URL", url, "Where each event is sent with POST. It must be https. The operator can allow http to the server itself."),
-    field("Events of", kind), some,
-    field("Types", types, "Optional. Separated by commas. An empty field means all types."),
-    field("Description", description, "Optional. A text for you."),
-    h("div", { class: "pair" }, field("Events in a delivery", batch, "The most: 1 to 100."), field("Order", order)),
-  ], async () => {
-    const words = { description: description.value.trim(), types: wordsIn(types.value) };
-    const body = { url: url.value.trim(), ...filtersOf(kind.value, chosen.value), ...words, batch: Number(batch.value), order: order.value };
+  ask("New webhook", { words: "Make the webhook" }, form.fields, async () => {
+    const body = form.body();
     const made = await post(PATH, body, keyFor(body));
     return () => secretDialog(made, () => { location.hash = `#/webhooks/${made.id}`; });
+  });
+}
+
+/** Ask what to change, and send only that. `read` reads the webhook again for the view. */
+export function changeDialog({ id, version, ...webhook }, done, read) {
+  const form = formOf(webhook);
+  const before = form.body();
+  ask("Change this webhook", { words: "Change it" }, form.fields, async () => {
+    const changes = changesOf(before, form.body());
+    if (!Object.keys(changes).length) throw new Error("Nothing is different yet. Change a field, or cancel.");
+    try {
+      await patch(`${PATH}/${id}`, changes, { "If-Match": `"${version}"` });
+    } catch (error) {
+      if (error.status !== 412) throw error;
+      read();
+      throw new Error(STALE);
+    }
+    return done;
   });
 }
 
