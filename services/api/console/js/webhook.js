@@ -51,8 +51,8 @@ function details(webhook) {
   ].filter(Boolean).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
 }
 
-/** The buttons: {node, update()}. `changed` is called after each change. */
-function buttonsOf(webhook, said, changed) {
+/** The buttons: {node, update()}. `changed` is called after each change. `erase` deletes the webhook. */
+function buttonsOf(webhook, said, changed, erase) {
   const path = `${PATH}/${webhook().id}`;
   const wrong = h("p", { class: "bad", role: "alert" });
   const act = (words, go) => async ({ currentTarget }) => {
@@ -71,7 +71,7 @@ function buttonsOf(webhook, said, changed) {
   };
   const ask = (name, done) => act("", async () => (await import("./webhook_dialogs.js"))[name](webhook(), done, changed));
   const told = (words) => () => { say(said, words); changed(); };
-  const gone = async () => { await remove(path); return () => { location.hash = "#/webhooks"; }; };
+  const gone = async () => { await erase(path); return () => { location.hash = "#/webhooks"; }; };
   const button = (words, click, kind = "") => h("button", { type: "button", class: kind, click }, words);
   const again = button("Retry now", act("It delivers again.", () => patch(path, { enabled: true })), "main");
   const pause = button("Pause", act("It is paused.", () => patch(path, { enabled: false })));
@@ -103,6 +103,8 @@ export function webhook({ parts: [, id] }) {
   let controls = null;
   let ended = false;
   let turn = 0;
+  let isDeleting = false;
+  let reading = Promise.resolve();
   const said = h("p", { class: "quiet-text", role: "status" }, "Loading …");
   const heading = h("h1", { tabindex: -1, dir: "auto" }, "Webhook");
   const facts = h("dl", { class: "details card" });
@@ -114,7 +116,7 @@ export function webhook({ parts: [, id] }) {
   const content = h("div", { hidden: true }, place, facts, h("h2", {}, "Last deliveries"), none, table);
   const failed = failurePlace(() => load());
 
-  async function load() {
+  async function read() {
     const mine = ++turn;
     try {
       const path = `${PATH}/${encodeURIComponent(id)}`;
@@ -130,11 +132,28 @@ export function webhook({ parts: [, id] }) {
     }
   }
 
+  function load() {
+    if (!isDeleting) reading = Promise.all([reading, read()]);
+  }
+
+  /** Delete the webhook. No read may run then: the browser would log an error for a webhook that is gone. */
+  async function erase(path) {
+    isDeleting = true;
+    try {
+      await reading;
+      await remove(path);
+    } catch (error) {
+      isDeleting = false;
+      load();
+      throw error;
+    }
+  }
+
   function draw(found, items) {
     const isNew = JSON.stringify(found) !== JSON.stringify(current);
     current = found;
     if (!controls) {
-      controls = buttonsOf(() => current, said, load);
+      controls = buttonsOf(() => current, said, load, erase);
       place.append(controls.node);
     }
     if (isNew) {
