@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
+from redis.asyncio import Redis
 
 from deploy.simulator.chain import accounts
 from deploy.simulator.settings import SimulatorSettings
@@ -16,9 +17,10 @@ from shared.journal.commit import Committer
 from shared.journal.keys import Keys, namespace_of
 from shared.redis.client import connect
 from shared.webhooks.attempts import AttemptStore
+from shared.webhooks.redeliveries import RedeliveryStore
 from tests.console.accessibility import axe
 from tests.console.browser import User, browser, user
-from tests.console.samples import Counted, create
+from tests.console.samples import Counted, Dispatcher, create
 from tests.support.installation import Installation, installation
 from tests.support.redis_server import PATIENT
 from tests.support.waiting import until
@@ -54,23 +56,33 @@ async def someone(whole: Installation, browser: Browser) -> AsyncIterator[User]:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def committer(whole: Installation) -> AsyncIterator[Committer]:
-    """Writes into the journal of the installation, as its indexer does."""
+async def stored(whole: Installation) -> AsyncIterator[tuple[Redis, Keys]]:
+    """The Redis of the installation, and the names of its keys."""
     url = f"redis://127.0.0.1:{whole.ports.redis}/0"
     keys = Keys(namespace_of(SimulatorSettings().network_passphrase, accounts.STREAMS))
     redis = connect(url, slot_key=keys.slot_key, timeout=PATIENT)
-    yield Committer(redis, keys)
+    yield redis, keys
     await redis.aclose()
+
+
+@pytest.fixture(scope="package")
+def committer(stored: tuple[Redis, Keys]) -> Committer:
+    """Writes into the journal of the installation, as its indexer does."""
+    return Committer(*stored)
+
+
+@pytest.fixture(scope="package")
+def attempts(stored: tuple[Redis, Keys]) -> AttemptStore:
+    """Stores attempts to deliver, as a dispatcher of the installation does."""
+    return AttemptStore(*stored)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def attempts(whole: Installation) -> AsyncIterator[AttemptStore]:
-    """Stores attempts to deliver, as a dispatcher of the installation does."""
-    url = f"redis://127.0.0.1:{whole.ports.redis}/0"
-    keys = Keys(namespace_of(SimulatorSettings().network_passphrase, accounts.STREAMS))
-    redis = connect(url, slot_key=keys.slot_key, timeout=PATIENT)
-    yield AttemptStore(redis, keys)
-    await redis.aclose()
+async def dispatcher(stored: tuple[Redis, Keys]) -> Dispatcher:
+    """Carries out redeliveries, as a dispatcher of the installation does."""
+    redis, keys = stored
+    await redis.set(keys.webhook_partition(1), "dispatcher")
+    return Dispatcher(RedeliveryStore(redis, keys))
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

@@ -11,7 +11,9 @@ from typing import Any
 from playwright.async_api import Locator, Page
 
 from deploy.simulator.chain import accounts
+from shared.domain.position import parse_position
 from shared.webhooks.attempts import Attempt, AttemptKind, AttemptStore
+from shared.webhooks.redeliveries import Redelivery, RedeliveryStore
 from tests.support.installation import Installation
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -62,6 +64,28 @@ async def webhook(whole: Installation, attempts: AttemptStore, **more: Any) -> s
     )
     await attempts.add(made["id"], wrong)
     return str(made["id"])
+
+
+async def redeliver(whole: Installation, name: str, first: str = "0-0") -> dict[str, Any]:
+    """Ask that a webhook gets the events from a position on once more."""
+    return await _post(whole, f"/v1/webhooks/{name}/redeliver", 202, json={"from": first})
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Moves and ends the redeliveries of webhooks."""
+
+    store: RedeliveryStore
+
+    async def move(self, name: str, redelivery: dict[str, Any], position: str) -> None:
+        """Everything up to this position was delivered."""
+        after, to = parse_position(position), parse_position(redelivery["to"])
+        moved = Redelivery(redelivery["id"], after, to)
+        assert await self.store.move(name, moved, partition=1, token="dispatcher")
+
+    async def end(self, name: str, redelivery: dict[str, Any]) -> None:
+        """Everything was delivered."""
+        await self.store.delete(name, redelivery["id"])
 
 
 async def _post(whole: Installation, path: str, status: int, **more: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from shared.journal.keys import Keys, namespace_of
 from shared.redis.client import connect
 from shared.webhooks.attempts import Attempt, AttemptKind, AttemptStore
 from tests.console.browser import chromium, user
-from tests.console.samples import RECIPIENT, SENDER, create, step, subscribed
+from tests.console.samples import RECIPIENT, SENDER, create, redeliver, step, subscribed
 from tests.console.views import VIEWS, with_sandbox
 from tests.support.installation import Installation, installation
 from tests.support.waiting import until
@@ -55,7 +55,10 @@ async def streams_of(whole: Installation) -> str:
 
 
 async def delivered(whole: Installation) -> str:
-    """A webhook that gets nothing, with attempts for the latest events. Returns its id."""
+    """A webhook that gets nothing, with attempts and a redelivery of the latest events.
+
+    Returns its id.
+    """
     _, page = await whole.get(whole.ports.gateway, "/v1/events?all=true&limit=8")
     url, body = whole.url(whole.ports.gateway) + "/v1/webhooks", {"streams": ["999999"]}
     about = {"url": "https://shop.example/headrace", "description": "Orders of the shop"}
@@ -70,6 +73,7 @@ async def delivered(whole: Installation) -> str:
         attempt = Attempt(at, AttemptKind.EVENT, position, 1, took, status=status, answer=answer)
         await store.add(made["id"], attempt)
     await redis.aclose()
+    await redeliver(whole, made["id"], page["items"][-1]["id"])
     return str(made["id"])
 
 

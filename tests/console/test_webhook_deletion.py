@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, expect
 
 from shared.webhooks.attempts import AttemptStore
 from tests.console.browser import User
+from tests.console.requests import Held, all_are_known, methods_of
 from tests.console.samples import webhook
 from tests.support.installation import Installation
 
@@ -18,34 +18,6 @@ pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.
 LATER = 60_000
 """Milliseconds in which the view reads the webhook several times."""
 DOWN = {"detail": "Redis does not answer."}
-
-
-class Held:
-    """The requests with a method and a path wait until the test releases them."""
-
-    def __init__(self, method: str, **answer: Any) -> None:
-        self._method, self._answer = method, answer
-        self.reached, self.released = asyncio.Event(), asyncio.Event()
-
-    async def __call__(self, route: Route) -> None:
-        """Handle a request: the API answers it, or the test."""
-        if route.request.method == self._method:
-            self.reached.set()
-            await self.released.wait()
-        is_ours = self._answer and route.request.method == self._method
-        await (route.fulfill(**self._answer) if is_ours else route.continue_())
-
-
-def asked(page: Page) -> list[str]:
-    """The methods of the requests about webhooks that the page has sent by now and sends later."""
-    methods = list[str]()
-    page.on("request", lambda r: methods.append(r.method) if "/v1/webhooks" in r.url else None)
-    return methods
-
-
-async def all_are_known(page: Page) -> None:
-    """Return when the test knows of each request that the page has begun."""
-    await page.evaluate("fetch('/').then(() => null)")
 
 
 async def ask_to_delete(page: Page) -> None:
@@ -64,7 +36,7 @@ async def test_it_is_not_read_while_it_is_deleted_and_again_if_that_fails(
     await page.route(f"**/v1/webhooks/{name}", deletion)
     await ask_to_delete(page)
     await asyncio.wait_for(deletion.reached.wait(), 60)
-    methods = asked(page)
+    methods = methods_of(page)
     await page.clock.fast_forward(LATER)
     await all_are_known(page)
     assert methods == []
@@ -84,7 +56,7 @@ async def test_it_is_deleted_after_what_reads_it_has_ended(
     reads = Held("GET")
     await page.route(f"**/v1/webhooks/{name}/deliveries", reads)
     await asyncio.wait_for(reads.reached.wait(), 60)
-    methods = asked(page)
+    methods = methods_of(page)
     await ask_to_delete(page)
     await all_are_known(page)
     assert "DELETE" not in methods

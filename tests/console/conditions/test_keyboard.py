@@ -12,7 +12,16 @@ from stellar_sdk import Keypair
 from shared.webhooks.attempts import AttemptStore
 from tests.console.browser import User, user
 from tests.console.keyboard import enter, press, tab_to, unreachable
-from tests.console.samples import RECIPIENT, SENDER, TOKEN, arrived, create, shown, webhook
+from tests.console.samples import (
+    RECIPIENT,
+    SENDER,
+    TOKEN,
+    arrived,
+    create,
+    redeliver,
+    shown,
+    webhook,
+)
 from tests.console.views import tour
 from tests.support.installation import Installation
 from tests.support.waiting import until
@@ -27,6 +36,7 @@ async def test_each_control_of_each_view_is_reached_and_seen(
     made = await create(whole, label="reached")
     data = {**made, "active": made["id"], "account": SENDER}
     data["webhook"] = await webhook(whole, attempts)
+    await redeliver(whole, data["webhook"])
     found = {}
     look = {"viewport": {"width": 390, "height": 700}}
     async with user(browser, whole.url(whole.ports.gateway), **look) as someone:

@@ -19,7 +19,7 @@ from shared.webhooks.attempts import AttemptStore
 from tests.console.accessibility import problems
 from tests.console.browser import User, user
 from tests.console.crowd import LABELS, NAME, crowd
-from tests.console.samples import SENDER, subscribed, webhook
+from tests.console.samples import SENDER, redeliver, subscribed, webhook
 from tests.console.views import DIALOGS, VIEWS, modules_with_dialogs, routes, show, tour
 from tests.support.installation import Installation
 from tests.support.tier import some_in_test
@@ -79,6 +79,7 @@ async def data(
     many = f"users={SENDER}&streams={','.join(str(n) for n in range(100, 140))}"
     async with subscribed(whole, many, "streams=7&types=stream.created,stream.rate_modified"):
         made = {"webhook": await webhook(whole, attempts, description=LABELS["override"])}
+        await redeliver(whole, made["webhook"])
         await webhook(whole, attempts, url=f"https://shop.example/{'x' * 2000}", enabled=False)
         yield made | await crowd(whole, committer, Keypair.random().public_key)
 

@@ -1,4 +1,4 @@
-/** The view of one webhook: its state, its last deliveries, and the buttons that change it. */
+/** The view of one webhook: its state, its redeliveries, its last deliveries, and the buttons that change it. */
 
 import { account } from "./address.js";
 import { get, patch, post, remove } from "./api.js";
@@ -7,6 +7,7 @@ import { h, isOff, keepFocus, replaceContent, say, switchOff } from "./dom.js";
 import { failurePlace, sentenceOf } from "./failure.js";
 import { dress } from "./styles.js";
 import { moment } from "./times.js";
+import { redeliveriesOf } from "./webhook_redeliveries.js";
 import { PATH, selection, stateChip, stateWords } from "./webhooks.js";
 
 const EVERY = 3_000; // milliseconds between two reads
@@ -51,25 +52,30 @@ function details(webhook) {
   ].filter(Boolean).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
 }
 
-/** The buttons: {node, update()}. `changed` is called after each change. `erase` deletes the webhook. */
+/**
+ * The buttons: {node, update(), stop(id)}. `changed` is called after each change. `erase` deletes the
+ * webhook. `stop(id)` makes the handler of a button that stops a redelivery.
+ */
 function buttonsOf(webhook, said, changed, erase) {
   const path = `${PATH}/${webhook().id}`;
   const wrong = h("p", { class: "bad", role: "alert" });
   const act = (words, go) => async ({ currentTarget }) => {
     if (isOff(currentTarget)) return;
+    const pressed = new Set([...all, currentTarget]);
     say(wrong, "");
     say(said, "");
-    all.forEach((each) => switchOff(each, true));
+    pressed.forEach((each) => switchOff(each, true));
     try {
       await go();
       say(said, words);
     } catch (error) {
       say(wrong, sentenceOf(error));
     }
-    all.forEach((each) => switchOff(each, false));
+    pressed.forEach((each) => switchOff(each, false));
     changed();
   };
   const ask = (name, done) => act("", async () => (await import("./webhook_dialogs.js"))[name](webhook(), done, changed));
+  const stop = (id) => act("The redelivery was stopped.", () => remove(`${path}/redeliveries/${id}`));
   const told = (words) => () => { say(said, words); changed(); };
   const gone = async () => { await erase(path); return () => { location.hash = "#/webhooks"; }; };
   const button = (words, click, kind = "") => h("button", { type: "button", class: kind, click }, words);
@@ -93,7 +99,7 @@ function buttonsOf(webhook, said, changed, erase) {
     }, () => (again.hidden ? pause : again));
   }
   update();
-  return { node: h("div", {}, own, wrong), update };
+  return { node: h("div", {}, own, wrong), update, stop };
 }
 
 /** The view. */
@@ -101,6 +107,7 @@ export function webhook({ parts: [, id] }) {
   dress("webhooks");
   let current = null;
   let controls = null;
+  let redeliveries = null;
   let ended = false;
   let turn = 0;
   let isDeleting = false;
@@ -113,18 +120,19 @@ export function webhook({ parts: [, id] }) {
   const table = h("table", { class: "attempts", role: "table", "aria-label": "Last deliveries" },
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...COLUMNS.map((name) => h("th", { role: "columnheader", scope: "col" }, name)))), rows);
   const none = h("p", { class: "quiet-text" }, "Nothing was delivered yet.");
-  const content = h("div", { hidden: true }, place, facts, h("h2", {}, "Last deliveries"), none, table);
+  const again = h("div");
+  const content = h("div", { hidden: true }, place, facts, again, h("h2", {}, "Last deliveries"), none, table);
   const failed = failurePlace(() => load());
 
   async function read() {
     const mine = ++turn;
     try {
       const path = `${PATH}/${encodeURIComponent(id)}`;
-      const [found, { items }] = await Promise.all([get(path), get(`${path}/deliveries`)]);
+      const [found, waiting, { items }] = await Promise.all([get(path), get(`${path}/redeliveries`), get(`${path}/deliveries`)]);
       if (ended || mine !== turn) return;
       failed.clear();
       if (!current) say(said, "");
-      draw(found, items);
+      draw(found, waiting.items, items);
     } catch (error) {
       if (ended || mine !== turn) return;
       say(said, "");
@@ -149,13 +157,16 @@ export function webhook({ parts: [, id] }) {
     }
   }
 
-  function draw(found, items) {
+  function draw(found, waiting, items) {
     const isNew = JSON.stringify(found) !== JSON.stringify(current);
     current = found;
     if (!controls) {
       controls = buttonsOf(() => current, said, load, erase);
+      redeliveries = redeliveriesOf(controls.stop);
       place.append(controls.node);
+      again.append(redeliveries.node);
     }
+    redeliveries.update(waiting);
     if (isNew) {
       say(heading, found.description || "Webhook");
       controls.update();
