@@ -14,7 +14,7 @@ from tests.api.auth.samples import ALICE, BOB, CAROL, SECRET, SERVER, signed, to
 from tests.console.accessibility import problems
 from tests.console.browser import User, user
 from tests.console.keyboard import enter, press
-from tests.console.samples import TOKEN
+from tests.console.samples import TOKEN, detail, near
 from tests.support.installation import Installation, installation
 from tests.support.waiting import until
 
@@ -32,6 +32,9 @@ addEventListener("message", async ({ data }) => {
     { signedTransaction: await window.walletSign(data.transactionXdr, data.networkPassphrase) };
   postMessage({ source: "FREIGHTER_EXTERNAL_MSG_RESPONSE", messagedId: data.messageId, ...answer });
 });"""
+
+CHANGE = ("Change", "Change it")
+"""The buttons that open the dialog of a webhook, and send it."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -209,3 +212,36 @@ async def test_the_system_is_for_admins(closed: Installation) -> None:
             assert response.status == status
     async with closed.session.get(url) as response:
         assert response.status == 401
+
+
+async def test_a_webhook_of_an_account_is_made_and_changed_within_its_rights(
+    closed: Installation, visitor: User
+) -> None:
+    foreign, own = await make(closed, BOB, CAROL), await make(closed, ALICE, BOB)
+    await with_wallet(visitor, ALICE)
+    page = await log_in(visitor)
+    await page.get_by_role("link", name="Webhooks").click()
+    await page.get_by_role("button", name="New webhook").click()
+    await page.get_by_label("URL").fill("https://shop.example/headrace")
+    await page.get_by_role("button", name="Make the webhook").click()
+    await page.get_by_role("button", name="I have it").click()
+    gets = detail(page, "Gets")
+    await expect(gets).to_have_text(f"account {near(ALICE.public_key)[1:-1]}")
+
+    change, send = (page.get_by_role("button", name=name, exact=True) for name in CHANGE)
+    await change.click()
+    await expect(page.get_by_label("Events of")).to_have_value("own")
+    await page.get_by_label("Events of").select_option("chosen")
+    names = page.get_by_label("Accounts and streams")
+    await names.fill(foreign)
+    await send.click()
+    alert = page.get_by_role("dialog").get_by_role("alert")
+    await expect(alert).to_contain_text(f"streams has {foreign}, which you may not read")
+    await names.fill(own)
+    await send.click()
+    await expect(gets).to_have_text(f"stream {own}")
+    await change.click()
+    await expect(names).to_have_value(own)
+    await page.get_by_label("Events of").select_option("own")
+    await send.click()
+    await expect(gets).to_have_text(f"account {near(ALICE.public_key)[1:-1]}")
