@@ -141,7 +141,7 @@ export function webhook({ parts: [, id] }) {
   }
 
   function load() {
-    if (!isDeleting) reading = Promise.all([reading, read()]);
+    if (!isDeleting) reading = Promise.all([reading, read()]).then(() => {}); // keeps no results
   }
 
   /** Delete the webhook. No read may run then: the browser would log an error for a webhook that is gone. */
