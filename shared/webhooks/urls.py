@@ -24,9 +24,9 @@ _LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
 
 
 def check_new_endpoint_url(url: str, allowed: AllowedNetworks = ()) -> str:
-    """Like `check_endpoint_url`, and what is certain only where names have both loopback addresses.
+    """`check_endpoint_url` for a URL that is new: `localhost` needs both loopback networks.
 
-    A stored URL may be used all the same: the lookup of its name decides.
+    A stored URL is not refused for this. When its name is looked up, its addresses are checked.
     """
     check_endpoint_url(url, allowed)
     if urlsplit(url).hostname == "localhost" and not _is_loopback_allowed(allowed):

@@ -88,6 +88,14 @@ class Dispatcher:
         await self.store.delete(name, redelivery["id"])
 
 
+async def read_webhooks(whole: Installation, path: str) -> dict[str, Any]:
+    """GET of /v1/webhooks, with what follows in the path."""
+    status, document = await whole.get(whole.ports.gateway, f"/v1/webhooks{path}")
+    assert status == 200, document
+    found: dict[str, Any] = document
+    return found
+
+
 async def _post(whole: Installation, path: str, status: int, **more: Any) -> dict[str, Any]:
     url = whole.url(whole.ports.gateway) + path
     async with whole.session.post(url, **more) as response:
@@ -107,6 +115,11 @@ NAMED = f"USDC {near(ISSUER)}"
 """How the page names USDC."""
 DEPOSIT = "9950000000"
 """995 USDC in base units."""
+
+
+def button(page: Page, name: str) -> Locator:
+    """The button with exactly these words."""
+    return page.get_by_role("button", name=name, exact=True)
 
 
 def detail(page: Page, name: str) -> Locator:

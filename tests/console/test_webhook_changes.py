@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
 from shared.webhooks.attempts import AttemptStore
 from tests.console.browser import User
 from tests.console.keyboard import enter, press
-from tests.console.samples import SENDER, detail, webhook
+from tests.console.samples import SENDER, button, detail, read_webhooks, webhook
 from tests.support.installation import Installation
 
 pytestmark = [pytest.mark.io, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
-
-
-def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
 
 
 def sent(page: Page, method: str) -> list[Any]:
@@ -25,13 +21,6 @@ def sent(page: Page, method: str) -> list[Any]:
     bodies = list[Any]()
     page.on("request", lambda r: bodies.append(r.post_data_json) if r.method == method else None)
     return bodies
-
-
-async def read(whole: Installation, name: str) -> dict[str, Any]:
-    status, document = await whole.get(whole.ports.gateway, f"/v1/webhooks/{name}")
-    assert status == 200, document
-    found: dict[str, Any] = document
-    return found
 
 
 async def test_a_change_by_keyboard_sends_only_what_the_reader_changed(
@@ -72,7 +61,7 @@ async def test_each_field_of_a_webhook_is_changed(
     await page.get_by_label("Order").select_option("stream")
     await button(page, "Change it").click()
     await expect(detail(page, "Delivered")).to_contain_text("up to 50 events at a time")
-    found = await read(whole, name)
+    found = await read_webhooks(whole, f"/{name}")
     assert (found["url"], found["order"]) == ("https://new.example/hook", "stream")
     assert (found["streams"], found["users"], found["types"]) == (["7"], [SENDER], [])
     await button(page, "Change").click()
@@ -80,7 +69,7 @@ async def test_each_field_of_a_webhook_is_changed(
     await expect(page.get_by_label("Accounts and streams")).to_be_hidden()
     await button(page, "Change it").click()
     await expect(detail(page, "Gets")).to_have_text("all events")
-    found = await read(whole, name)
+    found = await read_webhooks(whole, f"/{name}")
     assert (found["all"], found["streams"], found["users"]) == (True, [], [])
 
 
@@ -99,7 +88,7 @@ async def test_a_change_that_somebody_else_overtook_is_not_made(
     await page.get_by_label("Description").fill("mine again")
     await button(page, "Change it").click()
     await expect(alert).to_contain_text("was changed after you opened this dialog")
-    assert (await read(whole, name))["description"] == "of somebody else"
+    assert (await read_webhooks(whole, f"/{name}"))["description"] == "of somebody else"
     await page.keyboard.press("Escape")
     await button(page, "Change").click()
     await expect(page.get_by_label("Description")).to_have_value("of somebody else")
@@ -124,4 +113,4 @@ async def test_what_the_api_refuses_is_said_in_the_dialog(
     await page.get_by_label("Types").fill("stream.opened")
     await button(page, "Change it").click()
     await expect(alert).to_contain_text("types/0")
-    assert (await read(whole, name))["types"] == []
+    assert (await read_webhooks(whole, f"/{name}"))["types"] == []

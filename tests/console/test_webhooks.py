@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Route, expect
 
 from shared.webhooks.attempts import Attempt, AttemptKind, AttemptStore
 from tests.console.browser import User
 from tests.console.keyboard import enter, press, tab_to
-from tests.console.samples import create, detail, webhook
+from tests.console.samples import button, create, detail, read_webhooks, webhook
 from tests.support.installation import Installation
 
 pytestmark = [
@@ -24,17 +24,6 @@ pytestmark = [
 GAP = """dialog => dialog.querySelector("h2 + *").getBoundingClientRect().top
   - dialog.querySelector("h2").getBoundingClientRect().bottom"""
 """Pixels between the heading of a dialog and what follows."""
-
-
-async def read(whole: Installation, path: str) -> dict[str, Any]:
-    status, document = await whole.get(whole.ports.gateway, f"/v1/webhooks{path}")
-    assert status == 200, document
-    found: dict[str, Any] = document
-    return found
-
-
-def button(page: Page, name: str) -> Any:
-    return page.get_by_role("button", name=name, exact=True)
 
 
 async def test_a_webhook_is_made_by_keyboard_and_its_secret_is_shown_once(
@@ -67,7 +56,7 @@ async def test_a_webhook_is_made_by_keyboard_and_its_secret_is_shown_once(
     await expect(heading).to_be_visible()
     await expect(page.locator("body")).not_to_contain_text("whsec_")
     await expect(page.locator("nav [aria-current]")).to_have_text("Webhooks")
-    made = await read(whole, "/" + page.url.rpartition("/")[2])
+    made = await read_webhooks(whole, "/" + page.url.rpartition("/")[2])
     assert (made["streams"], made["types"]) == (["999998", "999999"], ["stream.created"])
     assert (made["batch"], made["url"]) == (20, "https://shop.example/hook")
     await page.get_by_role("link", name="Webhooks", exact=True).first.click()
@@ -96,7 +85,7 @@ async def test_a_repeated_press_after_a_lost_answer_makes_one_webhook(
     await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("not answer")
     await button(page, "Make the webhook").click()
     await expect(page.locator(".secret code")).to_have_text(re.compile("^whsec_"))
-    rows = (await read(whole, "?limit=200"))["items"]
+    rows = (await read_webhooks(whole, "?limit=200"))["items"]
     assert [row["url"] for row in rows].count(url) == 1
 
 

@@ -194,8 +194,8 @@ def test_the_api_and_the_dispatchers_have_the_same_settings_of_webhooks() -> Non
 def test_settings_that_the_file_does_not_name_come_from_a_file_of_their_own(
     tmp_path: Path,
 ) -> None:
+    (tmp_path / "deploy").mkdir()
     for name in ("compose.yaml", "testnet.env"):
-        (tmp_path / "deploy").mkdir(exist_ok=True)
         copy(ROOT / "deploy" / name, tmp_path / "deploy")
     given = {"WEBHOOKS_PER_ACCOUNT": "7", "HTTPS_PROXY": "http://proxy:3128"}
     lines = [f"{name}={value}\n" for name, value in given.items()]

@@ -7,6 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from shared.domain.events import Event, EventType
 from shared.domain.position import Position, journal_start, parse_position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
@@ -55,3 +56,15 @@ async def begin(committer: Committer, cursor: int, clock: int) -> Position:
     began = journal_start(cursor, clock << 40)
     await committer.record([], progress={"cursor": str(cursor), "began": str(began)})
     return began
+
+
+async def announce_loss(committer: Committer, cursor: int, clock: int) -> Position:
+    """Commit `journal.reset` as the indexer does when it has read again up to `cursor`.
+
+    `clock` is as in `begin`. Returns the position of the event.
+    """
+    position = journal_start(cursor, clock << 40)
+    facts = {"position": str(position), "reason": "lost"}
+    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, position)
+    await committer.record([reset], progress={"told": str(position)})
+    return position

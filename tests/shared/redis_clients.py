@@ -18,7 +18,7 @@ from tests.fanout.replicas import Chain
 from tests.support.waiting import until
 
 RECOVERY = 10.0
-"""Seconds after the death of the primary until all calls must work again (docs/reliability.md)."""
+"""Seconds until all calls must work again, after another server has become the primary."""
 
 
 @dataclass

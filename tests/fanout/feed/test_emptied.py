@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from redis.asyncio import Redis
 
-from shared.domain.events import Event, EventType
-from shared.domain.position import journal_start, parse_position
+from shared.domain.position import parse_position
 from shared.journal.commit import Committer
 from shared.journal.keys import Keys
 from shared.journal.losses import LossReport, read_reports
-from tests.fanout.journals import begin, restore
+from tests.fanout.journals import announce_loss, begin, restore
 from tests.fanout.replicas import Chain, Replica, StartReplica, api_commit, position_of
 from tests.support.sse_client import SseClient
 from tests.support.waiting import until
@@ -60,10 +59,7 @@ async def test_after_redis_was_emptied_no_event_is_sent_twice(
     await between.wait_id(str(missed.position))
     assert client.positions == [*positions, lost, str(missed.position)]
     assert between.positions == [str(missed.position)], "it joined after the others"
-    position = journal_start(position_of(missed).toid, 3 << 40)
-    facts = {"position": str(position), "reason": "lost"}
-    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, position)
-    await again.committer.record([reset], progress={"told": str(position)})
+    position = await announce_loss(again.committer, position_of(missed).toid, 3)
     for each in (client, between):
         (frame,) = await each.wait(1, "reset")
         assert frame.own_id == frame.json["position"] == str(position)
@@ -97,10 +93,7 @@ async def test_a_new_journal_that_is_still_empty_is_no_gap(
     again.ledger = chain.ledger
     cursor = again.ledger << 32 | 9 << 12
     await replica.at(await begin(again.committer, cursor, 2))
-    position = journal_start(cursor, 3 << 40)
-    facts = {"position": str(position), "reason": "lost"}
-    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, position)
-    await again.committer.record([reset], progress={"told": str(position)})
+    await announce_loss(again.committer, cursor, 3)
     await client.wait(1, "reset")
     (new,) = await again.commit()
     await client.wait_id(new)
@@ -130,10 +123,7 @@ async def test_a_loss_that_ended_before_the_check_is_not_announced_again(
     again.ledger = chain.ledger
     now = await begin(again.committer, 1 << 32, 2)
     await again.commit(*events)
-    position = journal_start(position_of(events[-1]).toid, 3 << 40)
-    facts = {"position": str(position), "reason": "lost"}
-    reset = Event(EventType.JOURNAL_RESET, None, 100, facts, position)
-    await again.committer.record([reset], progress={"told": str(position)})
+    await announce_loss(again.committer, position_of(events[-1]).toid, 3)
     await client.wait(1, "reset")
     (new,) = await again.commit()
     await client.wait_id(new)
