@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -59,16 +60,35 @@ class Program:
         self._folder = folder
         (folder / "follow.py").write_text(typed(PROGRAM, {ADDRESS: address}), encoding="utf-8")
 
-    async def start(self) -> asyncio.subprocess.Process:
+    async def start(self, before: str = "") -> asyncio.subprocess.Process:
+        """Start the program. `before`: Python that the same process runs first."""
+        code = f"{before}\nimport runpy\nrunpy.run_path('follow.py')"
         with (self._folder / "seen.txt").open("ab") as output:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "follow.py", cwd=self._folder, stdout=output
+                sys.executable, "-c", code, cwd=self._folder, stdout=output
             )
 
     @property
     def seen(self) -> list[str]:
         """The ids of the events that it has printed, in all its runs."""
         return re.findall(r"^(\d+-\d+) ", (self._folder / "seen.txt").read_text(), re.M)
+
+
+KILLED_WHILE_IT_STORES = """
+import os, signal
+from pathlib import Path
+
+calls = []
+
+def write_text(path, text):
+    calls.append(text)
+    with path.open("w") as file:
+        if len(calls) == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        file.write(text)
+
+Path.write_text = write_text
+"""
 
 
 async def stopped(process: asyncio.subprocess.Process) -> None:
@@ -88,6 +108,22 @@ async def test_the_program_continues_after_it_was_killed(
             await stopped(process)
     once = list(dict.fromkeys(program.seen))
     assert len(program.seen) - len(once) <= 1, "killed between an event and its position: once more"
+    first = await history(whole, f"all=true&after={program.seen[0]}")
+    assert once[1:] == [event["id"] for event in first][: len(once) - 1]
+
+
+async def test_the_program_continues_after_it_was_killed_while_it_stored_a_position(
+    whole: Installation, tmp_path: Path, address: str
+) -> None:
+    program = Program(tmp_path, address)
+    killed = await program.start(KILLED_WHILE_IT_STORES)
+    assert await killed.wait() == -signal.SIGKILL
+    process = await program.start()
+    try:
+        await until(lambda: len(program.seen) >= 8, seconds=60)
+    finally:
+        await stopped(process)
+    once = list(dict.fromkeys(program.seen))
     first = await history(whole, f"all=true&after={program.seen[0]}")
     assert once[1:] == [event["id"] for event in first][: len(once) - 1]
 

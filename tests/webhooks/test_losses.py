@@ -7,10 +7,12 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.domain.position import parse_position
+from shared.journal.keys import Keys
 from shared.journal.losses import read_reports
 from shared.webhooks.endpoint import DeliveryOrder
 from tests.archiver.archives import empty
 from tests.fanout.journals import restore, snapshot
+from tests.support.data import begun_long_ago
 from tests.support.waiting import until
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import World, dispatching
@@ -112,3 +114,23 @@ async def test_an_endpoint_behind_the_journal_is_told_of_the_gap(
     assert receiver.taken[0].id == f"gap-{made[4]}-{made[19]}"
     assert [each.id for each in receiver.taken[1:]] == made[20:]
     assert str(await world.position(endpoint)) == made[-1]
+
+
+async def test_a_lost_progress_of_the_indexer_repeats_nothing(
+    redis: Redis, redis_url: str, keys: Keys, receiver: Receiver
+) -> None:
+    """The dispatcher was there before the journal, so it has read the very first event."""
+    await begun_long_ago(redis, keys)
+    world = World(redis, keys)
+    async with dispatching(redis_url, keys):
+        await until(lambda: redis.exists(keys.webhook_partition(0)))
+        await world.begin()
+        await world.add(receiver.url())
+        made = [*await world.commit(10), await world.commit_api("one")]
+        await until(lambda: receiver.ids() == made)
+        await redis.delete(keys.progress)
+        await redis.client_kill_filter(_type="normal", skipme=True)
+        made += await world.commit(3)
+        await until(lambda: made[-1] in receiver.ids())
+    assert receiver.ids() == made
+    assert "reset" not in receiver.kinds()
