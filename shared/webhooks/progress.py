@@ -34,6 +34,8 @@ class Progress:
     * `disabled`: why the endpoint gets nothing any more; "" if it does. `disabled_at`: since when.
     * `lost`: an event that was acknowledged and that Redis has lost. The receiver must get `reset`
       before anything else. None if there is none.
+    * `batches`: those that began and were not acknowledged, each with the positions of its events.
+      They come again as they were. () if each delivery has one event.
     * `writes`: how many writes were begun. One that reaches Redis late is ignored.
     """
 
@@ -47,6 +49,7 @@ class Progress:
     disabled_at: float | None = None
     lost: Position | None = None
     writes: int = 0
+    batches: tuple[tuple[Position, ...], ...] = ()
 
 
 class ProgressWrite(NamedTuple):
@@ -113,6 +116,7 @@ def encode_progress(progress: Progress) -> bytes:
             "disabledAt": progress.disabled_at,
             "lost": None if progress.lost is None else str(progress.lost),
             "writes": progress.writes,
+            "batches": [list(map(str, batch)) for batch in progress.batches],
         }
     )
 
@@ -131,5 +135,6 @@ def parse_progress(stored: bytes) -> Progress:
         disabled=document["disabled"],
         disabled_at=document["disabledAt"],
         lost=None if lost is None else parse_position(lost),
-        writes=document.get("writes", 0),  # earlier releases did not store it
+        writes=document.get("writes", 0),  # earlier releases did not store it, nor batches
+        batches=tuple(tuple(map(parse_position, each)) for each in document.get("batches", ())),
     )

@@ -233,7 +233,8 @@ class Run:
             lost = bool(losses_of(self._world))
             settling = WebhookSettling(self._world, webhooks)
             self._report.violations += await settling.settle(entries)
-            self._report.violations += webhooks.check(entries, lost=lost)
+            deleted = bool(self._world.lost.entries)
+            self._report.violations += webhooks.check(entries, lost=lost, deleted=deleted)
             self._report.webhooks = webhooks.counts()
 
     async def _entries(self) -> list[JournalEntry]:

@@ -93,8 +93,9 @@ ALL = [worked(number) for number in range(1, 5)]
         ([*ALL[:2], Record(ANSWERED, "2-0"), *ALL[2:]], []),
         ([worked(1, 2), worked(3, 4)], []),
         ([*ALL[:2], ALL[1], *ALL[2:]], []),
-        ([worked(1, 2), worked(1, 2, 3), worked(4)], []),
-        ([worked(1, 2, 3), worked(1), worked(2, 3), worked(4)], []),
+        ([worked(1, 2), worked(1, 2), worked(3, 4)], []),
+        ([worked(1, 2), worked(1, 2, 3), worked(4)], [Kind.DUPLICATE]),
+        ([worked(1, 2, 3), worked(1), worked(2, 3), worked(4)], [Kind.DUPLICATE]),
         ([worked(1, 2, 3), worked(1), worked(2), worked(1), *ALL[2:]], [Kind.DUPLICATE]),
         ([*ALL[:3], ALL[1], *ALL[2:]], [Kind.DUPLICATE]),
         ([worked(1, 2), worked(3), worked(2, 4)], [Kind.DUPLICATE]),
@@ -106,6 +107,11 @@ ALL = [worked(number) for number in range(1, 5)]
 )
 def test_stories_of_receivers(records: list[Record], kinds: list[Kind]) -> None:
     assert sorted({each.kind for each in check_receiver("r", records, JOURNAL)}) == kinds
+
+
+def test_a_batch_may_come_again_without_an_entry_that_was_deleted() -> None:
+    journal, records = [JOURNAL[0], *JOURNAL[2:]], [worked(1, 2), worked(1), worked(3), worked(4)]
+    assert not list(check_receiver("r", records, journal, deleted=True))
 
 
 @pytest.mark.parametrize(

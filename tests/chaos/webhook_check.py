@@ -2,7 +2,8 @@
 
 Each event comes at least once, in order, and as the journal has it. An event comes again only if
 its acknowledgement may not have been stored: it was in the delivery right before, because progress
-is stored before the next delivery begins. A batch may come again as several smaller ones.
+is stored before the next delivery begins. It comes again with the same `webhook-id`, so a receiver
+that keeps these ids has each event exactly once.
 """
 
 from __future__ import annotations
@@ -21,10 +22,16 @@ _LOSSES = frozenset({"gap", "reset"})
 
 
 def check_receiver(
-    name: str, records: Sequence[Record], journal: Sequence[JournalEntry], *, lost: bool = False
+    name: str,
+    records: Sequence[Record],
+    journal: Sequence[JournalEntry],
+    *,
+    lost: bool = False,
+    deleted: bool = False,
 ) -> Iterator[Violation]:
     """The violations of one receiver. `journal`: all that it must have got.
 
+    `deleted`: entries of the journal were deleted, so a batch may come again without them.
     `lost`: Redis lost writes in a failover. Then progress may be older than what was acknowledged,
     so events may come again. Events of the API may be in no journal, and those of the chain may
     have been restored. But whatever the journal has comes for the first time in its order.
@@ -39,6 +46,8 @@ def check_receiver(
         yield from _order_of_first(name, deliveries, {entry.position for entry in journal})
     else:
         yield from _order(name, deliveries)
+    if not lost and not deleted:
+        yield from _in_two_messages(name, [each for each in records if each.kind == WORKED])
     yield from _content(name, deliveries, journal, lost=lost)
 
 
@@ -83,6 +92,15 @@ def _order(name: str, deliveries: Sequence[Sequence[tuple[str, str]]]) -> Iterat
             yield Violation(Kind.DISORDER, name, ids[0], tuple(ids))
         last = max(map(parse_position, ids), default=top)
         before = frozenset(ids) | {each for each in before if parse_position(each) > last}
+
+
+def _in_two_messages(name: str, records: Sequence[Record]) -> Iterator[Violation]:
+    """The events that came with two different `webhook-id`s."""
+    messages: dict[str, str] = {}
+    for record in records:
+        for own, _ in events_of(record):
+            if (first := messages.setdefault(own, record.id)) != record.id:
+                yield Violation(Kind.DUPLICATE, name, own, (f"in {first} and in {record.id}",))
 
 
 def _content(

@@ -68,10 +68,13 @@ class ChaosWebhooks:
             await store.create(endpoint, most=10)
             self.ids[name] = endpoint.id
 
-    def check(self, journal: Sequence[JournalEntry], *, lost: bool) -> Iterator[Violation]:
-        """Check each receiver. `lost`: Redis lost writes in a failover."""
+    def check(
+        self, journal: Sequence[JournalEntry], *, lost: bool, deleted: bool
+    ) -> Iterator[Violation]:
+        """Check each receiver. `lost`: Redis lost writes in a failover. `deleted`: entries."""
         for name in RECEIVERS:
-            yield from check_receiver(name, self.records(name), journal, lost=lost)
+            records = self.records(name)
+            yield from check_receiver(name, records, journal, lost=lost, deleted=deleted)
 
     def counts(self) -> str:
         """The deliveries whose work was done, and the events that came again, for the report."""

@@ -24,7 +24,13 @@ def begun(endpoint: Endpoint, known: Progress | None, top: Position) -> Progress
         return replace(new, position=endpoint.begins_after)
     if known is None:
         return new
-    return replace(new, position=known.position, acknowledged=known.acknowledged, lost=known.lost)
+    return replace(
+        new,
+        position=known.position,
+        acknowledged=known.acknowledged,
+        lost=known.lost,
+        batches=known.batches,
+    )
 
 
 def furthest(stored: Progress | None, remembered: Progress | None) -> Progress | None:

@@ -53,7 +53,7 @@ class Catchup:
 
     def wants(self, window: DeliveryWindow) -> bool:
         """True if the next page can be read now."""
-        has_room = window.room > WINDOW_EVENTS // 2
+        has_room = window.room > (0 if window.lacks_batch else WINDOW_EVENTS // 2)
         return self.behind and has_room and self.gap is None and not self._reading
 
     async def read(self, window: DeliveryWindow) -> bool:
@@ -76,6 +76,7 @@ class Catchup:
             case JournalGap(resumes_after):
                 after = window.end
                 self.gap = GapNotice(gap_content(after, resumes_after), resumes_after)
+                window.forget_missing()
                 return True
             case JournalPage(entries, _, end):
                 self._size.saw(len(entry.body) for entry in entries)
@@ -84,6 +85,8 @@ class Catchup:
                         window.add(entry)
                 window.passed(min(end, top))
         self.behind = window.end < top
+        if not self.behind or not window.room:
+            window.forget_missing()
         return not self.behind or isinstance(page, JournalPage)
 
     async def _next_page(self, window: DeliveryWindow) -> Page:

@@ -63,7 +63,7 @@ class EndpointDeliveries:
         self._tools = tools
         self._on_end = on_end
         self._by_stream = held.endpoint.order is DeliveryOrder.STREAM
-        self._window = self._new_window(position)
+        self._window = self._new_window(position, behind=behind)
         self._catchup = Catchup(held.endpoint, tools, behind=behind)
         self._outcomes = Outcomes(held, tools)
         self._workers: set[asyncio.Task[None]] = set()
@@ -192,6 +192,7 @@ class EndpointDeliveries:
 
     async def _deliver(self, taken: Taken) -> None:
         try:
+            await self._outcomes.begun(self._window)
             content = events_content(taken.entries, batch=self._endpoint.batch > 1)
             result = await self._send(content)
             if result.attempt.was_taken:
@@ -208,13 +209,17 @@ class EndpointDeliveries:
         self.stopping |= disabled  # not in one line with the await: `stop` may have been called
         self._catchup.unread_since = None  # now the receiver is why nothing is read
         if self._held.progress.failures >= _FORGET_AFTER and not self._by_stream:
-            self._window = self._new_window(self._window.position)
+            self._window = self._new_window(self._window.position, behind=True)
             self._catchup.behind = True
             self._catchup.gap = None  # it is after the events that were forgotten
 
-    def _new_window(self, position: Position) -> DeliveryWindow:
-        known = self._held.progress.acknowledged
-        return DeliveryWindow(position, known, by_stream=self._by_stream)
+    def _new_window(self, position: Position, *, behind: bool) -> DeliveryWindow:
+        """Not `behind`: the endpoint was told everything that the journal has."""
+        known, most = self._held.progress, self._endpoint.batch
+        batches = [each for each in known.batches if behind and len(each) <= most]
+        return DeliveryWindow(
+            position, known.acknowledged, by_stream=self._by_stream, batches=batches
+        )
 
     async def _tell_gap(self, content: Content, to: Position) -> None:
         if await self._tell(content):

@@ -36,14 +36,22 @@ class Outcomes:
 
     def note(self, window: DeliveryWindow) -> None:
         """Take the position over from the window."""
-        position, acknowledged = window.position, window.acknowledged
         self._held.progress = replace(
-            self._held.progress, position=position, acknowledged=acknowledged
+            self._held.progress,
+            position=window.position,
+            acknowledged=window.acknowledged,
+            batches=window.batches,
         )
 
     async def save(self) -> None:
         """Store what only this process knows, before anything else is delivered."""
         await self._store()
+
+    async def begun(self, window: DeliveryWindow) -> None:
+        """Store which events a new batch has, before it is sent. So it comes again as it was."""
+        if window.batches != self._held.progress.batches:
+            self.note(window)
+            await self._store()
 
     async def taken(self, window: DeliveryWindow, attempt: Attempt) -> None:
         """The receiver has acknowledged a delivery."""

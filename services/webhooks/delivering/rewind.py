@@ -52,4 +52,5 @@ def rewound(progress: Progress, loss: Loss) -> Progress:
         position=min(progress.position, loss.common),
         acknowledged=tuple(sorted(had.difference(lost))),
         lost=max([*lost, *owed], default=None),
+        batches=(),  # other events may come between those that come back
     )

@@ -3,12 +3,17 @@
 Deliveries of one sequence are in order: each waits until the one before it was acknowledged. With
 the order `endpoint`, the endpoint has one sequence. With the order `stream`, each stream has its
 own, and all other events share one.
+
+A batch that was not acknowledged comes again with the same events, also if more have come in the
+meantime: the receiver may have it already, and recognizes it by its `webhook-id`.
+
+See docs/decisions/0127-webhooks-are-delivered-from-a-cursor.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence, Set
+from typing import NamedTuple, TypeAlias
 
 from shared.domain.position import Position, parse_position
 from shared.domain.topics import is_stream_id
@@ -20,12 +25,19 @@ BATCH_BYTES = 256 << 10
 """The most bytes of events in one delivery, unless the first event alone has more."""
 _OTHERS = ""
 
+Batch: TypeAlias = tuple[Position, ...]
+"""The positions of the events of one delivery, in order."""
+
 
 class Taken(NamedTuple):
-    """The events of one delivery, in the order of the journal."""
+    """The events of one delivery, in the order of the journal.
+
+    `batch`: the positions of the events with which it began. () if each delivery has one event.
+    """
 
     entries: tuple[JournalEntry, ...]
     sequences: frozenset[str]
+    batch: Batch = ()
 
 
 class DeliveryWindow:
@@ -34,12 +46,23 @@ class DeliveryWindow:
     `end`: everything up to it is in the window, was acknowledged, or is not for the endpoint.
     """
 
-    __slots__ = ("_begin", "_busy", "_by_stream", "_later", "_open", "_taken", "_waits", "end")
+    __slots__ = (
+        *("_batches", "_begin", "_busy", "_by_stream", "_later", "_open", "_taken", "_under_way"),
+        *("_waits", "end"),
+    )
 
     def __init__(
-        self, position: Position, taken: Collection[Position], *, by_stream: bool = False
+        self,
+        position: Position,
+        taken: Collection[Position],
+        *,
+        by_stream: bool = False,
+        batches: Collection[Batch] = (),
     ) -> None:
-        """`taken`: positions above `position` that were acknowledged."""
+        """`taken`: positions above `position` that were acknowledged.
+
+        `batches`: those that must come again as they were.
+        """
         self.end = self._begin = position
         self._by_stream = by_stream
         self._open: dict[Position, JournalEntry] = {}  # not acknowledged, in order
@@ -47,6 +70,8 @@ class DeliveryWindow:
         self._later = {each for each in taken if each > position}  # acknowledged, above `end`
         self._busy: set[str] = set()  # sequences with a delivery that has not ended
         self._waits: dict[str, float] = {}  # sequences that failed: not before this time
+        self._batches = list(batches)  # not acknowledged
+        self._under_way: set[Batch] = set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -78,6 +103,20 @@ class DeliveryWindow:
         position = self.position
         return tuple(sorted(each for each in self._taken | self._later if each > position))
 
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        """The batches that began and were not acknowledged."""
+        return tuple(self._batches)
+
+    @property
+    def lacks_batch(self) -> bool:
+        """True if events of a batch that must come again were not added yet."""
+        return any(batch[-1] > self.end for batch in self._batches)
+
+    def forget_missing(self) -> None:
+        """Forget batches whose events cannot be added: the journal does not have them any more."""
+        self._batches = [batch for batch in self._batches if batch[-1] <= self.end]
+
     def add(self, entry: JournalEntry) -> None:
         """Add the next event. One that was acknowledged before is only passed."""
         position = parse_position(entry.position)
@@ -98,10 +137,43 @@ class DeliveryWindow:
 
     def take(self, batch: int, now: float = 0.0) -> Taken | None:
         """The next delivery, of at most `batch` events. None if none may begin now."""
-        if not self._open or (self._busy and not self._by_stream):
+        if not self._open or (self._busy and not self._by_stream) or self.lacks_batch:
             return None
+        closed = self._closed(now)
+        if taken := self._batch_again(closed) or self._next(batch, closed):
+            self._busy |= taken.sequences
+            if taken.batch:
+                self._under_way.add(taken.batch)
+        return taken
+
+    def _batch_again(self, closed: set[str]) -> Taken | None:
+        """A batch that was not acknowledged. Closes the sequences of those that must wait.
+
+        If there are other events between its own, it cannot come again without breaking the order.
+        Then it is forgotten. The reason is a loss of Redis, or another filter of the endpoint.
+        """
+        for batch in [each for each in self._batches if each not in self._under_way]:
+            known = [self._open[each] for each in batch if each in self._open]
+            sequences = frozenset(map(self._sequence, known))
+            entries = tuple(self._up_to(batch[-1], sequences))
+            if len(entries) > len(known) or not known:
+                self._batches.remove(batch)
+            elif sequences & closed:
+                closed |= sequences
+            else:
+                return Taken(entries, sequences, batch)
+        return None
+
+    def _up_to(self, last: Position, sequences: Set[str]) -> Iterator[JournalEntry]:
+        for position, entry in self._open.items():
+            if position > last:
+                return
+            if self._sequence(entry) in sequences:
+                yield entry
+
+    def _next(self, most: int, closed: Set[str]) -> Taken | None:
         entries: list[JournalEntry] = []
-        sequences, closed, size = set(), self._closed(now), 0
+        sequences, size = set(), 0
         for entry in self._open.values():
             if (sequence := self._sequence(entry)) in closed:
                 continue
@@ -110,10 +182,12 @@ class DeliveryWindow:
                 break
             entries.append(entry)
             sequences.add(sequence)
-            if len(entries) == batch:
+            if len(entries) == most:
                 break
-        self._busy |= sequences
-        return Taken(tuple(entries), frozenset(sequences)) if entries else None
+        batch = tuple(parse_position(each.position) for each in entries) if most > 1 else ()
+        if batch:
+            self._batches.append(batch)
+        return Taken(tuple(entries), frozenset(sequences), batch) if entries else None
 
     def opens_at(self, now: float) -> float | None:
         """When the next sequence that failed may be tried again. None if no sequence waits."""
@@ -127,6 +201,8 @@ class DeliveryWindow:
                 self._taken.add(position)
         low = self.position
         self._taken = {each for each in self._taken if each > low}
+        if taken.batch in self._batches:
+            self._batches.remove(taken.batch)
         for sequence in taken.sequences:
             self._waits.pop(sequence, None)
 
@@ -138,6 +214,7 @@ class DeliveryWindow:
     def free(self, taken: Taken) -> None:
         """The delivery has ended, and its outcome is stored."""
         self._busy -= taken.sequences
+        self._under_way.discard(taken.batch)
 
     def _closed(self, now: float) -> set[str]:
         return self._busy | {sequence for sequence, until in self._waits.items() if until > now}
