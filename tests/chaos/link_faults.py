@@ -35,7 +35,9 @@ def faults_of(faults: Faults, world: World, draws: Callable[[], random.Random]) 
     common = {name: act for name, act in faults.all().items() if name != _BY_PROXY}
     if isinstance(server, RedisLinked):
         links = LinkFaults(server, world.restarts, draws())
-        late: dict[str, Fault] = {FLUSHED_LATE: lambda: links.delete_late(common[FLUSHED])}
+        late: dict[str, Fault] = {}
+        if flush := common.get(FLUSHED):  # not with webhooks
+            late[FLUSHED_LATE] = lambda: links.delete_late(flush)
         return common | links.all() | late
     return common | FailoverFaults(server, world.restarts, draws()).all()
 
