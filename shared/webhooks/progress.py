@@ -35,7 +35,7 @@ class Progress:
     * `lost`: an event that was acknowledged and that Redis has lost. The receiver must get `reset`
       before anything else. None if there is none.
     * `batches`: those that began and were not acknowledged, each with the positions of its events.
-      They come again as they were. () if each delivery has one event.
+      They come again as they were.
     * `writes`: how many writes were begun. One that reaches Redis late is ignored.
     """
 

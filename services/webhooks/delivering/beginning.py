@@ -51,4 +51,10 @@ def furthest(stored: Progress | None, remembered: Progress | None) -> Progress |
     later = stored if remembered.position == stored.position else remembered
     both = {*remembered.acknowledged, *stored.acknowledged}
     above = tuple(sorted(each for each in both if each > later.position))
-    return replace(later, acknowledged=above, lost=remembered.lost or later.lost, writes=writes)
+    return replace(
+        later,
+        acknowledged=above,
+        lost=remembered.lost or later.lost,
+        writes=writes,
+        batches=tuple(dict.fromkeys((*stored.batches, *remembered.batches))),
+    )

@@ -59,8 +59,9 @@ class Catchup:
     async def read(self, window: DeliveryWindow) -> bool:
         """Read the next page into the window.
 
-        False if the journal ends below the events that were read: a failover lost some. The caller
-        must try again later. Raises the errors of Redis and of the archive.
+        False if the caller must try again later: a failover lost events that this process has read,
+        or this process has not read yet what a batch has that must come again. Raises the errors of
+        Redis and of the archive.
         """
         self._reading = True
         if self.unread_since is None:
@@ -70,7 +71,7 @@ class Catchup:
                 page = await self._next_page(window)
         finally:
             self._reading = False
-        self.unread_since = None
+        self.unread_since, reached = None, window.end
         top = self._tools.top()  # what is above it is offered later: a loss of it would be noticed
         match page:
             case JournalGap(resumes_after):
@@ -84,12 +85,16 @@ class Catchup:
                     if parse_position(entry.position) <= top and self._endpoint.wants(entry):
                         window.add(entry)
                 window.passed(min(end, top))
-        self.behind = window.end < top
+                reached = end
+        waits = (
+            reached > top and window.lacks_batch
+        )  # another dispatcher, which began it, read more
+        self.behind = waits or window.end < top
         if not self.behind or not window.room:
             window.forget_missing()
-        return not self.behind or isinstance(page, JournalPage)
+        return not waits and (not self.behind or isinstance(page, JournalPage))
 
     async def _next_page(self, window: DeliveryWindow) -> Page:
         limit = min(self._size.within(_PAGE_BYTES), window.room)
-        history, top = self._tools.history, self._tools.top()
-        return await next_page(history, self._topics, window.end, top, limit)
+        until = max([self._tools.top(), *(batch[-1] for batch in window.batches)])
+        return await next_page(self._tools.history, self._topics, window.end, until, limit)

@@ -192,7 +192,7 @@ class EndpointDeliveries:
 
     async def _deliver(self, taken: Taken) -> None:
         try:
-            await self._outcomes.begun(self._window)
+            await self._outcomes.beginning(self._window)
             content = events_content(taken.entries, batch=self._endpoint.batch > 1)
             result = await self._send(content)
             if result.attempt.was_taken:
@@ -214,7 +214,7 @@ class EndpointDeliveries:
             self._catchup.gap = None  # it is after the events that were forgotten
 
     def _new_window(self, position: Position, *, behind: bool) -> DeliveryWindow:
-        """Not `behind`: the endpoint was told everything that the journal has."""
+        """Not `behind`: everything that was read is acknowledged, so no batch must come again."""
         known, most = self._held.progress, self._endpoint.batch
         batches = [each for each in known.batches if behind and len(each) <= most]
         return DeliveryWindow(

@@ -186,6 +186,7 @@ class EndpointRegistry:
             if held.progress.position < recent.floor
             or held.progress.retry_at is not None
             or held.progress.lost is not None
+            or any(batch[-1] > held.progress.position for batch in held.progress.batches)
         }
         rest = {held for held in endpoints if held.progress.position < recent.top} - behind
         lowest = min((held.progress.position for held in rest), default=recent.top)

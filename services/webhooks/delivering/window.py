@@ -32,7 +32,7 @@ Batch: TypeAlias = tuple[Position, ...]
 class Taken(NamedTuple):
     """The events of one delivery, in the order of the journal.
 
-    `batch`: the positions of the events with which it began. () if each delivery has one event.
+    `batch`: the positions of the events that it had the first time. () if it is no batch.
     """
 
     entries: tuple[JournalEntry, ...]
@@ -114,7 +114,7 @@ class DeliveryWindow:
         return any(batch[-1] > self.end for batch in self._batches)
 
     def forget_missing(self) -> None:
-        """Forget batches whose events cannot be added: the journal does not have them any more."""
+        """Forget batches whose last events will not be added."""
         self._batches = [batch for batch in self._batches if batch[-1] <= self.end]
 
     def add(self, entry: JournalEntry) -> None:
@@ -150,18 +150,18 @@ class DeliveryWindow:
         """A batch that was not acknowledged. Closes the sequences of those that must wait.
 
         If there are other events between its own, it cannot come again without breaking the order.
-        Then it is forgotten. The reason is a loss of Redis, or another filter of the endpoint.
+        Then it is forgotten. The reason is a loss of Redis, or that the owner changed the endpoint.
         """
         for batch in [each for each in self._batches if each not in self._under_way]:
             known = [self._open[each] for each in batch if each in self._open]
             sequences = frozenset(map(self._sequence, known))
-            entries = tuple(self._up_to(batch[-1], sequences))
-            if len(entries) > len(known) or not known:
-                self._batches.remove(batch)
-            elif sequences & closed:
+            if sequences & closed:
                 closed |= sequences
-            else:
+                continue
+            entries = tuple(self._up_to(batch[-1], sequences))
+            if known and len(entries) == len(known):
                 return Taken(entries, sequences, batch)
+            self._batches.remove(batch)
         return None
 
     def _up_to(self, last: Position, sequences: Set[str]) -> Iterator[JournalEntry]:

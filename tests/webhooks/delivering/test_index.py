@@ -78,6 +78,15 @@ def test_at_the_same_position_the_stored_progress_tells_how_the_receiver_is() ->
     assert furthest(stored, remembered) == replace(stored, writes=8)
 
 
+def test_a_batch_that_another_dispatcher_began_comes_again_as_it_was() -> None:
+    """The other one was frozen. When it went on, it read the answer to its own last delivery."""
+    began = ((Position(1, 0),), (Position(2, 0), Position(3, 0)))
+    stored = Progress(1, Position(0, 0), writes=9, batches=began)
+    assert furthest(stored, Progress(1, Position(1, 0), writes=4)) == replace(
+        stored, position=Position(1, 0)
+    )
+
+
 def test_a_generation_that_a_failover_lost_counts_for_the_one_before() -> None:
     lost = Progress(2, Position(7, 0), failures=1, writes=4)
     assert begun(ENDPOINT, lost, TOP) == replace(lost, generation=1)
