@@ -133,18 +133,30 @@ class IngestStartup:
         reports = await self._reports(wait=start == "latest")
         cursor = min([cursor, *(each.cursor for each in reports if each.cursor is not None)])
         began = await self._start_position(cursor)
-        tip = await self._journal.tip()  # the API may have written in the meantime
         progress = progress_fields(
             cursor=cursor, began=began, server=_UNSETTLED if reports else None
         )
         if reports:
             log.error("starting_again", cursor=cursor, ledger=cursor >> 32)
-        events = [] if tip.empty else [_unread_gap(tip.top, began, int(self._clock()))]
-        await self._committer.record(events, progress=progress)
+        await self._committer.record(await self._unread_gap(began), progress=progress)
+        if missed := await self._unread_gap(began):  # the API wrote between the two calls
+            await self._committer.record(missed, progress={})
         log.info("starting", start=start, cursor=cursor, ledger=cursor >> 32)
         self._loss_detector.begin(began, cursor)
         self._note_losses(reports)
         return cursor
+
+    async def _unread_gap(self, began: Position) -> list[Event]:
+        """The gap event between the API's first events and the first ledger that is read.
+
+        The event's position is where reading begins, so a client that resumes from an earlier
+        position receives the event. Empty if no event is below.
+        """
+        tip = await self._journal.tip()
+        if tip.empty or tip.top >= began:
+            return []
+        facts = {"from": str(tip.top), "to": str(began), "historyUrl": HISTORY_URL}
+        return [Event(EventType.CHAIN_GAP, None, int(self._clock()), facts, began)]
 
     async def _reports(self, *, wait: bool) -> list[LossReport]:
         """Return what processes saw of a journal that is lost; empty if no journal was lost.
@@ -210,13 +222,3 @@ class IngestStartup:
             self._last_reset_position, self._highest_lost = top, START
             self._loss_detector.lost = False
         self._loss_detector.update(top, cursor)
-
-
-def _unread_gap(top: Position, began: Position, now: int) -> Event:
-    """Create the gap event between the API's first events and the first ledger that is read.
-
-    The event's position is where reading begins, so a client that resumes from an earlier position
-    receives the event.
-    """
-    facts = {"from": str(top), "to": str(began), "historyUrl": HISTORY_URL}
-    return Event(EventType.CHAIN_GAP, None, now, facts, began)

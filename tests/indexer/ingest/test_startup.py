@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from redis.asyncio import Redis
 from services.indexer.ingest import startup
 from shared.domain.events import Event, EventType
 from shared.domain.position import Position, parse_position
-from shared.journal.commit import Committer
+from shared.journal.commit import CommitResult, Committer
 from shared.journal.commit_errors import JournalBehindError
 from shared.journal.keys import Keys
 from shared.journal.losses import DataLossDetector, LossReport, write_report
@@ -209,13 +210,32 @@ async def test_api_events_during_the_wait_for_reports_are_followed_by_a_gap(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     committer = Committer(process.redis, process.keys)
+    one_at_a_time = asyncio.Lock()  # two tasks read reports
 
     async def reports(*_: object) -> list[LossReport]:
-        if not await process.redis.exists(process.keys.journal):
-            await committer.change([], lambda _: [_api_event()])
+        async with one_at_a_time:
+            if not await process.redis.exists(process.keys.journal):
+                await committer.change([], lambda _: [_api_event()])
         return []
 
     monkeypatch.setattr(startup, "read_reports", reports)
+    async with process.running():
+        await read_some(process)
+    first, gap, *_ = await process.entries()
+    assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)
+
+
+async def test_an_api_event_in_the_moment_before_the_first_commit_is_followed_by_a_gap(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committer, record = Committer(process.redis, process.keys), Committer.record
+
+    async def record_later(own: Committer, *given: Any, **more: Any) -> CommitResult:
+        if not await process.redis.exists(process.keys.journal):
+            await committer.change([], lambda _: [_api_event()])
+        return await record(own, *given, **more)
+
+    monkeypatch.setattr(Committer, "record", record_later)
     async with process.running():
         await read_some(process)
     first, gap, *_ = await process.entries()
