@@ -64,7 +64,8 @@ async def test_another_dispatcher_repeats_a_batch_as_it_was(
         receiver.hold.set()
         await until(lambda: set(made) <= set(receiver.ids()))
     assert exactly_once(receiver) == sorted(made)
-    assert receiver.asked[1].id == receiver.asked[0].id
+    first_batch, *others = [each.id for each in receiver.asked]
+    assert first_batch in others
 
 
 @pytest.mark.parametrize("retry_at", [None, 1.0])
