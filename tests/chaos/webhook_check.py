@@ -41,13 +41,14 @@ def check_receiver(
         for each in records
         if each.kind == REFUSED
     )
-    deliveries = [events_of(each) for each in records if each.kind == WORKED]
+    worked = [each for each in records if each.kind == WORKED]
+    deliveries = [events_of(each) for each in worked]
     if lost:
         yield from _order_of_first(name, deliveries, {entry.position for entry in journal})
     else:
         yield from _order(name, deliveries)
     if not lost and not deleted:
-        yield from _in_two_messages(name, [each for each in records if each.kind == WORKED])
+        yield from _in_two_messages(name, [each.id for each in worked], deliveries)
     yield from _content(name, deliveries, journal, lost=lost)
 
 
@@ -94,13 +95,15 @@ def _order(name: str, deliveries: Sequence[Sequence[tuple[str, str]]]) -> Iterat
         before = frozenset(ids) | {each for each in before if parse_position(each) > last}
 
 
-def _in_two_messages(name: str, records: Sequence[Record]) -> Iterator[Violation]:
+def _in_two_messages(
+    name: str, ids: Sequence[str], deliveries: Sequence[Sequence[tuple[str, str]]]
+) -> Iterator[Violation]:
     """The events that came with two different `webhook-id`s."""
     messages: dict[str, str] = {}
-    for record in records:
-        for own, _ in events_of(record):
-            if (first := messages.setdefault(own, record.id)) != record.id:
-                yield Violation(Kind.DUPLICATE, name, own, (f"in {first} and in {record.id}",))
+    for here, delivery in zip(ids, deliveries, strict=True):
+        for own, _ in delivery:
+            if (first := messages.setdefault(own, here)) != here:
+                yield Violation(Kind.DUPLICATE, name, own, (f"in {first} and in {here}",))
 
 
 def _content(

@@ -60,13 +60,20 @@ class Program:
         self._folder = folder
         (folder / "follow.py").write_text(typed(PROGRAM, {ADDRESS: address}), encoding="utf-8")
 
-    async def start(self, before: str = "") -> asyncio.subprocess.Process:
-        """Start the program. `before`: Python that the same process runs first."""
-        code = f"{before}\nimport runpy\nrunpy.run_path('follow.py')"
+    async def start(self, file: str = "follow.py") -> asyncio.subprocess.Process:
         with (self._folder / "seen.txt").open("ab") as output:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-c", code, cwd=self._folder, stdout=output
+                sys.executable, file, cwd=self._folder, stdout=output
             )
+
+    async def run_until(self, count: int) -> None:
+        """Run it until it has printed so many events, and kill it."""
+        process = await self.start()
+        try:
+            await until(lambda: len(self.seen) >= count, seconds=60)
+        finally:
+            process.kill()
+            await process.wait()
 
     @property
     def seen(self) -> list[str]:
@@ -75,7 +82,7 @@ class Program:
 
 
 KILLED_WHILE_IT_STORES = """
-import os, signal
+import os, runpy, signal
 from pathlib import Path
 
 calls = []
@@ -88,12 +95,16 @@ def write_text(path, text):
         file.write(text)
 
 Path.write_text = write_text
+runpy.run_path("follow.py")
 """
 
 
-async def stopped(process: asyncio.subprocess.Process) -> None:
-    process.kill()
-    await process.wait()
+async def printed_in_order(program: Program, whole: Installation) -> list[str]:
+    """What the program has printed, without repeats. Fails if an event is missing in between."""
+    once = list(dict.fromkeys(program.seen))
+    first = await history(whole, f"all=true&after={once[0]}")
+    assert once[1:] == [event["id"] for event in first][: len(once) - 1]
+    return once
 
 
 async def test_the_program_continues_after_it_was_killed(
@@ -101,31 +112,20 @@ async def test_the_program_continues_after_it_was_killed(
 ) -> None:
     program = Program(tmp_path, address)
     for count in (3, 8):
-        process = await program.start()
-        try:
-            await until(lambda count=count: len(program.seen) >= count, seconds=60)
-        finally:
-            await stopped(process)
-    once = list(dict.fromkeys(program.seen))
+        await program.run_until(count)
+    once = await printed_in_order(program, whole)
     assert len(program.seen) - len(once) <= 1, "killed between an event and its position: once more"
-    first = await history(whole, f"all=true&after={program.seen[0]}")
-    assert once[1:] == [event["id"] for event in first][: len(once) - 1]
 
 
 async def test_the_program_continues_after_it_was_killed_while_it_stored_a_position(
     whole: Installation, tmp_path: Path, address: str
 ) -> None:
     program = Program(tmp_path, address)
-    killed = await program.start(KILLED_WHILE_IT_STORES)
+    (tmp_path / "killed.py").write_text(KILLED_WHILE_IT_STORES, encoding="utf-8")
+    killed = await program.start("killed.py")
     assert await killed.wait() == -signal.SIGKILL
-    process = await program.start()
-    try:
-        await until(lambda: len(program.seen) >= 8, seconds=60)
-    finally:
-        await stopped(process)
-    once = list(dict.fromkeys(program.seen))
-    first = await history(whole, f"all=true&after={program.seen[0]}")
-    assert once[1:] == [event["id"] for event in first][: len(once) - 1]
+    await program.run_until(8)
+    await printed_in_order(program, whole)
 
 
 async def test_the_program_ends_when_it_is_refused(tmp_path: Path, address: str) -> None:

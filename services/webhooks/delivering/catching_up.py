@@ -11,7 +11,7 @@ from services.webhooks.delivering.window import WINDOW_EVENTS, DeliveryWindow
 from shared.domain.position import Position, parse_position
 from shared.journal.pages import next_page
 from shared.journal.read_size import ReadSize
-from shared.journal.reader import JournalGap, JournalPage, Page
+from shared.journal.reader import JournalGap, JournalPage, NoNewEvents, Page
 from shared.webhooks.endpoint import Endpoint
 
 _PAGE_BYTES = 1 << 18
@@ -60,8 +60,8 @@ class Catchup:
         """Read the next page into the window.
 
         False if the caller must try again later: a failover lost events that this process has read,
-        or this process has not read yet what a batch has that must come again. Raises the errors of
-        Redis and of the archive.
+        or this process has not yet read all events of a batch that must come again. Raises the
+        errors of Redis and of the archive.
         """
         self._reading = True
         if self.unread_since is None:
@@ -71,24 +71,25 @@ class Catchup:
                 page = await self._next_page(window)
         finally:
             self._reading = False
-        self.unread_since, reached = None, window.end
+        self.unread_since = None
+        if isinstance(page, JournalGap):
+            self.gap = GapNotice(gap_content(window.end, page.resumes_after), page.resumes_after)
+            window.forget_missing()
+            return True
+        return self._add(page, window)
+
+    def _add(self, page: JournalPage | NoNewEvents, window: DeliveryWindow) -> bool:
+        end = window.end
         top = self._tools.top()  # what is above it is offered later: a loss of it would be noticed
-        match page:
-            case JournalGap(resumes_after):
-                after = window.end
-                self.gap = GapNotice(gap_content(after, resumes_after), resumes_after)
-                window.forget_missing()
-                return True
-            case JournalPage(entries, _, end):
-                self._size.saw(len(entry.body) for entry in entries)
-                for entry in entries:
-                    if parse_position(entry.position) <= top and self._endpoint.wants(entry):
-                        window.add(entry)
-                window.passed(min(end, top))
-                reached = end
-        waits = (
-            reached > top and window.lacks_batch
-        )  # another dispatcher, which began it, read more
+        if isinstance(page, JournalPage):
+            self._size.saw(len(entry.body) for entry in page.entries)
+            for entry in page.entries:
+                if parse_position(entry.position) <= top and self._endpoint.wants(entry):
+                    window.add(entry)
+            end = page.end
+            window.passed(min(end, top))
+        # The dispatcher that began the batch has read more of the journal than this one.
+        waits = end > top and window.lacks_batch
         self.behind = waits or window.end < top
         if not self.behind or not window.room:
             window.forget_missing()

@@ -192,7 +192,7 @@ class EndpointDeliveries:
 
     async def _deliver(self, taken: Taken) -> None:
         try:
-            await self._outcomes.beginning(self._window)
+            await self._outcomes.save_batches(self._window)
             content = events_content(taken.entries, batch=self._endpoint.batch > 1)
             result = await self._send(content)
             if result.attempt.was_taken:

@@ -47,7 +47,7 @@ class Outcomes:
         """Store what only this process knows, before anything else is delivered."""
         await self._store()
 
-    async def beginning(self, window: DeliveryWindow) -> None:
+    async def save_batches(self, window: DeliveryWindow) -> None:
         """Store which events a new batch has, before it is sent. So it comes again as it was."""
         if window.batches != self._held.progress.batches:
             self.note(window)

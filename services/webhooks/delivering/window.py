@@ -25,7 +25,7 @@ BATCH_BYTES = 256 << 10
 """The most bytes of events in one delivery, unless the first event alone has more."""
 _OTHERS = ""
 
-Batch: TypeAlias = tuple[Position, ...]
+DeliveryBatch: TypeAlias = tuple[Position, ...]
 """The positions of the events of one delivery, in order."""
 
 
@@ -37,7 +37,7 @@ class Taken(NamedTuple):
 
     entries: tuple[JournalEntry, ...]
     sequences: frozenset[str]
-    batch: Batch = ()
+    batch: DeliveryBatch = ()
 
 
 class DeliveryWindow:
@@ -57,7 +57,7 @@ class DeliveryWindow:
         taken: Collection[Position],
         *,
         by_stream: bool = False,
-        batches: Collection[Batch] = (),
+        batches: Collection[DeliveryBatch] = (),
     ) -> None:
         """`taken`: positions above `position` that were acknowledged.
 
@@ -71,7 +71,7 @@ class DeliveryWindow:
         self._busy: set[str] = set()  # sequences with a delivery that has not ended
         self._waits: dict[str, float] = {}  # sequences that failed: not before this time
         self._batches = list(batches)  # not acknowledged
-        self._under_way: set[Batch] = set()
+        self._under_way: set[DeliveryBatch] = set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -104,7 +104,7 @@ class DeliveryWindow:
         return tuple(sorted(each for each in self._taken | self._later if each > position))
 
     @property
-    def batches(self) -> tuple[Batch, ...]:
+    def batches(self) -> tuple[DeliveryBatch, ...]:
         """The batches that began and were not acknowledged."""
         return tuple(self._batches)
 
@@ -135,12 +135,12 @@ class DeliveryWindow:
         if self._later:
             self._later = {each for each in self._later if each > self.end}
 
-    def take(self, batch: int, now: float = 0.0) -> Taken | None:
-        """The next delivery, of at most `batch` events. None if none may begin now."""
+    def take(self, most: int, now: float = 0.0) -> Taken | None:
+        """The next delivery, of at most `most` events. None if none may begin now."""
         if not self._open or (self._busy and not self._by_stream) or self.lacks_batch:
             return None
         closed = self._closed(now)
-        if taken := self._batch_again(closed) or self._next(batch, closed):
+        if taken := self._batch_again(closed) or self._next(most, closed):
             self._busy |= taken.sequences
             if taken.batch:
                 self._under_way.add(taken.batch)

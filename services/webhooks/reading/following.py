@@ -115,8 +115,10 @@ class JournalFollower:
     def _publish(self, entries: Sequence[JournalEntry], readers: Readers) -> bool:
         """Publish entries that follow each other. False if one does not follow what was read."""
         for entry in entries:
-            top = self._recent.top
-            if parse_position(entry.previous) != top and not (top == START == self._recent.floor):
+            previous = parse_position(entry.previous)
+            if self._recent.top == START == self._recent.floor:
+                self._recent.clear(previous)  # the very first entry follows the journal's start
+            if previous != self._recent.top:
                 return False
             readers.publish(entry)
         return True

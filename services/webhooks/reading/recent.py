@@ -57,9 +57,7 @@ class RecentEntries:
         return self._before.get(entry.position) == entry.previous
 
     def append(self, entry: JournalEntry) -> None:
-        """Add the newest entry. The very first one of a journal follows the journal's start."""
-        if self.top == START == self.floor:
-            self.floor = parse_position(entry.previous)
+        """Add the newest entry."""
         self._entries.append(entry)
         self._before[entry.position] = entry.previous
         self._size += len(entry.body)

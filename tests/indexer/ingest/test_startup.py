@@ -17,6 +17,7 @@ from shared.journal.commit_errors import JournalBehindError
 from shared.journal.keys import Keys
 from shared.journal.losses import DataLossDetector, LossReport, write_report
 from shared.journal.reader import Journal, JournalGap
+from shared.journal.wire import JournalEntry
 from shared.runtime.metrics import LOST_EVERYTHING, LOST_PROGRESS
 from tests.indexer.reading_process import Process
 from tests.indexer.simulated import Sim, simulated
@@ -194,15 +195,21 @@ async def test_a_loss_is_announced_once_even_if_the_progress_is_lost_too(process
     await _hear_nothing_more(process)
 
 
+async def _gap_after_the_first_event(process: Process) -> JournalEntry:
+    """Let it read. The gap must be the second entry of the journal."""
+    async with process.running():
+        await read_some(process)
+    first, gap, *_ = await process.entries()
+    assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)
+    return gap
+
+
 async def test_api_events_before_the_first_ledger_are_followed_by_a_gap(
     process: Process,
 ) -> None:
     committer = Committer(process.redis, process.keys)
     await committer.change([], lambda _: [_api_event()])
-    async with process.running():
-        await read_some(process)
-    first, gap, *_ = await process.entries()
-    assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)
+    gap = await _gap_after_the_first_event(process)
     assert parse_position(gap.position).toid >> 32 > 0
 
 
@@ -219,10 +226,7 @@ async def test_api_events_during_the_wait_for_reports_are_followed_by_a_gap(
         return []
 
     monkeypatch.setattr(startup, "read_reports", reports)
-    async with process.running():
-        await read_some(process)
-    first, gap, *_ = await process.entries()
-    assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)
+    await _gap_after_the_first_event(process)
 
 
 async def test_an_api_event_in_the_moment_before_the_first_commit_is_followed_by_a_gap(
@@ -236,7 +240,4 @@ async def test_an_api_event_in_the_moment_before_the_first_commit_is_followed_by
         return await record(own, *given, **more)
 
     monkeypatch.setattr(Committer, "record", record_later)
-    async with process.running():
-        await read_some(process)
-    first, gap, *_ = await process.entries()
-    assert (first.previous, gap.type, gap.previous) == ("0-0", "chain.gap", first.position)
+    await _gap_after_the_first_event(process)

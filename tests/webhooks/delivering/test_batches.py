@@ -9,27 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.webhooks.delivering.window import DeliveryWindow, Taken
-from shared.domain.position import START, Position, parse_position
+from shared.domain.position import START
 from shared.journal.wire import JournalEntry
 from shared.webhooks.progress import Progress
-
-
-def entry(number: int, topic: str = "1") -> JournalEntry:
-    return JournalEntry(f"{number}-0", f"{number - 1}-0", "stream.created", (topic,), b"{}")
-
-
-def at(number: int) -> Position:
-    return Position(number, 0)
-
-
-def numbers(taken: Taken | None) -> list[int]:
-    return [parse_position(each.position).toid for each in taken.entries] if taken else []
-
-
-def took(window: DeliveryWindow, most: int) -> Taken:
-    taken = window.take(most)
-    assert taken is not None
-    return taken
+from tests.webhooks.delivering.samples import at, entry, numbers, took
 
 
 def test_events_that_came_in_the_meantime_follow_in_the_next_batch() -> None:
@@ -42,7 +25,7 @@ def test_events_that_came_in_the_meantime_follow_in_the_next_batch() -> None:
     assert window.take(10) == first
     window.acknowledge(first)
     window.free(first)
-    assert numbers(window.take(10)) == [3]
+    assert numbers(took(window, 10)) == [3]
 
 
 def test_nothing_is_taken_until_all_events_of_a_batch_were_read() -> None:
@@ -52,14 +35,14 @@ def test_nothing_is_taken_until_all_events_of_a_batch_were_read() -> None:
     assert window.take(10) is None
     window.add(entry(2))
     window.add(entry(3))
-    assert numbers(window.take(10)) == [1, 2]
+    assert numbers(took(window, 10)) == [1, 2]
 
 
 def test_a_batch_that_the_journal_has_no_more_is_forgotten() -> None:
     window = DeliveryWindow(START, (), batches=[(at(1), at(9))])
     window.add(entry(1))
     window.forget_missing()
-    assert numbers(window.take(10)) == [1]
+    assert numbers(took(window, 10)) == [1]
     assert window.batches == ((at(1),),)
 
 
@@ -67,7 +50,7 @@ def test_a_batch_between_whose_events_another_one_came_does_not_break_the_order(
     window = DeliveryWindow(START, (), batches=[(at(1), at(3))])
     for number in (1, 2, 3):
         window.add(entry(number))
-    assert numbers(window.take(2)) == [1, 2]
+    assert numbers(took(window, 2)) == [1, 2]
 
 
 def test_a_batch_of_streams_that_wait_leaves_the_others_free() -> None:
@@ -78,8 +61,8 @@ def test_a_batch_of_streams_that_wait_leaves_the_others_free() -> None:
     window.hold(first, 5.0)
     window.free(first)
     window.add(entry(4, "3"))
-    assert numbers(window.take(2, 1.0)) == [4], "not event 3, although its batch does not have it"
-    assert numbers(window.take(2, 5.0)) == [1, 2]
+    assert numbers(took(window, 2, 1.0)) == [4], "not event 3, although its batch does not have it"
+    assert numbers(took(window, 2, 5.0)) == [1, 2]
 
 
 @dataclass

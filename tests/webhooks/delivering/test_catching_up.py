@@ -13,15 +13,11 @@ from services.webhooks.delivering.window import DeliveryWindow
 from shared.domain.position import Position, parse_position
 from shared.domain.topics import ALL, Subscription
 from shared.journal.reader import JournalGap, JournalPage, NoNewEvents, Page
-from shared.journal.wire import JournalEntry
 from tests.webhooks.delivering.samples import ENDPOINT as SAMPLE
+from tests.webhooks.delivering.samples import at, entry
 
 ENDPOINT = replace(SAMPLE, subscription=Subscription((ALL,)), sees_all=True)
-ENTRIES = [JournalEntry(f"{n}-0", f"{n - 1}-0", "stream.created", (), b"{}") for n in range(2, 6)]
-
-
-def at(number: int) -> Position:
-    return Position(number, 0)
+ENTRIES = [entry(number, topic="") for number in range(2, 6)]
 
 
 class History:

@@ -11,19 +11,11 @@ from services.webhooks.delivering.window import (
     DeliveryWindow,
     Taken,
 )
-from shared.domain.position import START, Position, parse_position
+from shared.domain.position import START, parse_position
 from shared.journal.wire import JournalEntry
+from tests.webhooks.delivering.samples import at, entry, numbers, took
 
 TOPICS = ("1", "2", "3", "user:G", "")
-
-
-def entry(number: int, topic: str = "1", body: bytes = b"{}") -> JournalEntry:
-    topics = (topic,) if topic else ()
-    return JournalEntry(f"{number}-0", f"{number - 1}-0", "stream.created", topics, body)
-
-
-def at(number: int) -> Position:
-    return Position(number, 0)
 
 
 def filled(count: int, *, by_stream: bool = False, topic: str = "1") -> DeliveryWindow:
@@ -31,16 +23,6 @@ def filled(count: int, *, by_stream: bool = False, topic: str = "1") -> Delivery
     for number in range(1, count + 1):
         window.add(entry(number, topic))
     return window
-
-
-def took(window: DeliveryWindow, batch: int = 1, now: float = 0.0) -> Taken:
-    taken = window.take(batch, now)
-    assert taken is not None
-    return taken
-
-
-def numbers(taken: Taken) -> list[int]:
-    return [parse_position(each.position).toid for each in taken.entries]
 
 
 def test_one_sequence_waits_for_each_answer() -> None:
